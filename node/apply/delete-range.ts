@@ -1,0 +1,24 @@
+/** The DeleteRange request (etcd server/etcdserver/txn/delete.go). */
+import type { KvStore } from "../mvcc/kv-store.ts";
+import type { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
+
+export interface DeletedKeys {
+  readonly deleted: number;
+  readonly prevKvs: readonly Uint8Array[];
+}
+
+/** Precondition: a write transaction of the store is open. */
+export function executeDeleteRange(store: KvStore, request: DeleteRangeRequestView): DeletedKeys {
+  const { buffer } = request;
+  const key = buffer.subarray(request.keyStart, request.keyEnd);
+  const rangeEnd =
+    request.rangeEndEnd > request.rangeEndStart
+      ? buffer.subarray(request.rangeEndStart, request.rangeEndEnd)
+      : undefined;
+  const prevKvs: Uint8Array[] = [];
+  const visit = request.prevKv
+    ? (bytes: Uint8Array, start: number, end: number): void => void prevKvs.push(bytes.slice(start, end))
+    : undefined;
+  const deleted = store.deleteRange(key, rangeEnd, visit);
+  return { deleted, prevKvs };
+}

@@ -1,0 +1,145 @@
+/**
+ * The Txn request (etcd server/etcdserver/txn/txn.go): first all compares decide the path through nested transactions, then every
+ * operation on it is checked, and only then is anything done: a refused transaction changed nothing.
+ */
+import type { KvStore } from "../mvcc/kv-store.ts";
+import { assert } from "../lib/assert.ts";
+import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import {
+  appendDeleted,
+  appendDeletedPrevKv,
+  appendEmptyResponseOp,
+  appendPutPrevKv,
+  appendTxnSucceeded,
+  beginResponseOp,
+  endResponseOp,
+  finishRange,
+  responseOp,
+} from "../proto/kv-response.ts";
+import type { RangeRequestView } from "../proto/range-request.ts";
+import { writeRevisionHeader } from "../proto/response-header.ts";
+import type { RequestOp, TxnRequest } from "../proto/txn-request.ts";
+import { Writer } from "../proto/wire.ts";
+import { compareAll } from "./compare.ts";
+import { executeDeleteRange } from "./delete-range.ts";
+import { checkPut, executePut } from "./put.ts";
+import { writeRange } from "./range.ts";
+import { type Refused, refuse, type TxnResult } from "./result.ts";
+
+/** A transaction with its compares decided: what will be done, in order. */
+interface DecidedTxn {
+  readonly succeeded: boolean;
+  readonly ops: readonly DecidedOp[];
+}
+
+type DecidedOp =
+  | Exclude<RequestOp, { readonly kind: "txn" }>
+  | { readonly kind: "txn"; readonly txn: DecidedTxn };
+
+/** True if no branch of the transaction writes: it needs no entry in the log. */
+export function isReadOnlyTxn(request: TxnRequest): boolean {
+  return [...request.success, ...request.failure].every((op) => {
+    if (op.kind === "txn") return isReadOnlyTxn(op.request);
+    return op.kind === "range" || op.kind === "none";
+  });
+}
+
+/** True if every read of a read-only transaction may be served without asking the leader. */
+export function isSerializableTxn(request: TxnRequest): boolean {
+  return [...request.success, ...request.failure].every((op) => op.kind === "range" && op.request.serializable);
+}
+
+const writer = new Writer(4096);
+
+export function applyTxn(store: KvStore, request: TxnRequest): TxnResult | Refused {
+  const decided = decide(store, request);
+  const error = checkOps(store, decided.ops);
+  if (error !== undefined) return refuse(error);
+  writer.reset();
+  store.begin();
+  executeOps(store, decided.ops);
+  const revision = store.end();
+  return { kind: "txn", revision, succeeded: decided.succeeded, responses: writer.finish() };
+}
+
+function decide(store: KvStore, request: TxnRequest): DecidedTxn {
+  const succeeded = compareAll(store, request.compare);
+  const ops = (succeeded ? request.success : request.failure).map(
+    (op): DecidedOp => (op.kind === "txn" ? { kind: "txn", txn: decide(store, op.request) } : op),
+  );
+  return { succeeded, ops };
+}
+
+function checkOps(store: KvStore, ops: readonly DecidedOp[]): EtcdErrorKind | undefined {
+  for (const op of ops) {
+    const error = checkOp(store, op);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+function checkOp(store: KvStore, op: DecidedOp): EtcdErrorKind | undefined {
+  switch (op.kind) {
+    case "range":
+      return checkRange(store, op.request);
+    case "put":
+      return checkPut(store, op.request);
+    case "txn":
+      return checkOps(store, op.txn.ops);
+    default:
+      return undefined;
+  }
+}
+
+function checkRange(store: KvStore, { revision }: RangeRequestView): EtcdErrorKind | undefined {
+  if (revision === 0) return undefined;
+  if (revision > store.currentRevision) return "FutureRev";
+  return revision < store.compactRevision || revision < 0 ? "Compacted" : undefined;
+}
+
+function executeOps(store: KvStore, ops: readonly DecidedOp[]): void {
+  for (const op of ops) executeOp(store, op);
+}
+
+/** Appends one of TxnResponse.responses; its header tells the revision that the operation saw or made. */
+function executeOp(store: KvStore, op: DecidedOp): void {
+  switch (op.kind) {
+    case "range": {
+      const mark = beginResponseOp(writer, responseOp.range);
+      writeRevisionHeader(writer, store.txnRevision);
+      const outcome = writeRange(store, op.request, writer);
+      assert(outcome.kind === "ok", "a checked range was refused");
+      finishRange(writer, outcome.more, outcome.count);
+      endResponseOp(writer, mark);
+      return;
+    }
+    case "put": {
+      const prevKv = executePut(store, op.request);
+      const mark = beginResponseOp(writer, responseOp.put);
+      writeRevisionHeader(writer, store.txnRevision);
+      if (prevKv !== undefined) appendPutPrevKv(writer, prevKv, 0, prevKv.length);
+      endResponseOp(writer, mark);
+      return;
+    }
+    case "deleteRange": {
+      const { deleted, prevKvs } = executeDeleteRange(store, op.request);
+      const mark = beginResponseOp(writer, responseOp.deleteRange);
+      writeRevisionHeader(writer, store.txnRevision);
+      appendDeleted(writer, deleted);
+      for (const prevKv of prevKvs) appendDeletedPrevKv(writer, prevKv, 0, prevKv.length);
+      endResponseOp(writer, mark);
+      return;
+    }
+    case "txn": {
+      const mark = beginResponseOp(writer, responseOp.txn);
+      // An inner transaction's header is there and empty, as etcd sends it.
+      writeRevisionHeader(writer, 0);
+      appendTxnSucceeded(writer, op.txn.succeeded);
+      executeOps(store, op.txn.ops);
+      endResponseOp(writer, mark);
+      return;
+    }
+    case "none":
+      appendEmptyResponseOp(writer);
+  }
+}

@@ -1,0 +1,73 @@
+/** From the generated messages of the KV service to the client's plain objects. */
+import { emptyBytes } from "../lib/bytes.ts";
+import type { etcdserverpb, mvccpb } from "../proto/generated/messages.js";
+import { longToBigint, longToNumber } from "../proto/long.ts";
+import type {
+  DeleteResult,
+  Header,
+  KeyValue,
+  OpResult,
+  PutResult,
+  RangeResult,
+  TxnResult,
+} from "./kv-types.ts";
+
+export function header(
+  message: etcdserverpb.ResponseHeader.$Properties | null | undefined,
+): Header {
+  return {
+    clusterId: longToBigint(message?.clusterId),
+    memberId: longToBigint(message?.memberId),
+    revision: longToNumber(message?.revision),
+    raftTerm: longToNumber(message?.raftTerm),
+  };
+}
+
+export function keyValue(message: mvccpb.KeyValue.$Properties): KeyValue {
+  return {
+    key: message.key ?? emptyBytes,
+    value: message.value ?? emptyBytes,
+    createRevision: longToNumber(message.createRevision),
+    modRevision: longToNumber(message.modRevision),
+    version: longToNumber(message.version),
+    lease: longToBigint(message.lease),
+  };
+}
+
+export function rangeResult(message: etcdserverpb.RangeResponse.$Properties): RangeResult {
+  return {
+    header: header(message.header),
+    kvs: (message.kvs ?? []).map(keyValue),
+    more: message.more ?? false,
+    count: longToNumber(message.count),
+  };
+}
+
+export function putResult(message: etcdserverpb.PutResponse.$Properties): PutResult {
+  const prevKv = message.prevKv ?? undefined;
+  return { header: header(message.header), prevKv: prevKv && keyValue(prevKv) };
+}
+
+export function deleteResult(message: etcdserverpb.DeleteRangeResponse.$Properties): DeleteResult {
+  return {
+    header: header(message.header),
+    deleted: longToNumber(message.deleted),
+    prevKvs: (message.prevKvs ?? []).map(keyValue),
+  };
+}
+
+export function txnResult(message: etcdserverpb.TxnResponse.$Properties): TxnResult {
+  return {
+    header: header(message.header),
+    succeeded: message.succeeded ?? false,
+    responses: (message.responses ?? []).map(opResult),
+  };
+}
+
+function opResult(message: etcdserverpb.ResponseOp.$Properties): OpResult {
+  const { responseRange, responsePut, responseDeleteRange, responseTxn } = message;
+  if (responsePut) return { type: "put", ...putResult(responsePut) };
+  if (responseDeleteRange) return { type: "delete", ...deleteResult(responseDeleteRange) };
+  if (responseTxn) return { type: "txn", ...txnResult(responseTxn) };
+  return { type: "range", ...rangeResult(responseRange ?? {}) };
+}

@@ -1,0 +1,194 @@
+/**
+ * The one table of options: flag, default, check and help of each. The environment variable follows from the flag (ETCD_ and
+ * capitals), as on etcd. An option of etcd that is not in this table is refused by name, never ignored.
+ */
+
+/** How a text becomes a value. Throws an Error that says what was expected. */
+type Parse<Value> = (text: string) => Value;
+
+export interface Option<Value> {
+  readonly default: Value;
+  readonly parse: Parse<Value>;
+  /** What stands behind the flag in the help text. */
+  readonly placeholder: string;
+  readonly help: string;
+}
+
+const option = <Value>(fields: Option<Value>): Option<Value> => fields;
+
+const text: Parse<string> = (value) => value;
+
+function integer(bounds: { readonly min: number; readonly max?: number }): Parse<number> {
+  return (value) => {
+    const max = bounds.max ?? Number.MAX_SAFE_INTEGER;
+    const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (Number.isSafeInteger(number) && number >= bounds.min && number <= max) return number;
+    throw new Error(`expected an integer from ${bounds.min}${bounds.max === undefined ? "" : ` to ${bounds.max}`}`);
+  };
+}
+
+function oneOf<Choice extends string>(...choices: readonly Choice[]): Parse<Choice> {
+  return (value) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice !== undefined) return choice;
+    throw new Error(`expected one of ${choices.join(", ")}`);
+  };
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A Go duration of one unit, in milliseconds. */
+const duration: Parse<number> = (value) => {
+  const match = /^(\d+)(ms|s|m|h)$/.exec(value);
+  const unit = unitMs[match?.[2] ?? ""];
+  if (value === "0") return 0;
+  if (match?.[1] !== undefined && unit !== undefined) return Number(match[1]) * unit;
+  throw new Error('expected a duration such as "100ms" or "5s"');
+};
+
+/** A comma-separated list of http URLs with a host and a port and no path. */
+const urls: Parse<readonly string[]> = (value) => value.split(",").map((url) => checkedUrl(url.trim()));
+
+function checkedUrl(value: string): string {
+  let url: URL;
+  try {
+    url = new URL(value);
+  } catch {
+    throw new Error(`"${value}" is no URL; expected for example http://127.0.0.1:2379`);
+  }
+  if (url.protocol === "https:") throw new Error(`"${value}": https is not served yet, only http`);
+  if (url.protocol !== "http:") throw new Error(`"${value}": expected http as the scheme`);
+  if (!/:\d+$/.test(value.replace(/\/$/, ""))) throw new Error(`"${value}" has no port`);
+  if (url.pathname !== "/" || url.search !== "") throw new Error(`"${value}" must not have a path`);
+  return value.replace(/\/$/, "");
+}
+
+export const options = {
+  name: option({ default: "default", parse: text, placeholder: "NAME", help: "human-readable name of this member" }),
+  "data-dir": option({
+    default: "",
+    parse: text,
+    placeholder: "DIR",
+    help: "directory of all data; NAME.etcd when not given",
+  }),
+  "wal-dir": option({ default: "", parse: text, placeholder: "DIR", help: "directory of the log, if not in the data directory" }),
+  "listen-client-urls": option({
+    default: ["http://127.0.0.1:2379"],
+    parse: urls,
+    placeholder: "URLS",
+    help: "where clients are served",
+  }),
+  "advertise-client-urls": option<readonly string[]>({
+    default: [],
+    parse: urls,
+    placeholder: "URLS",
+    help: "client URLs told to the cluster; --listen-client-urls when not given",
+  }),
+  "listen-peer-urls": option({
+    default: ["http://127.0.0.1:2380"],
+    parse: urls,
+    placeholder: "URLS",
+    help: "where other members will be served",
+  }),
+  "initial-advertise-peer-urls": option({
+    default: ["http://localhost:2380"],
+    parse: urls,
+    placeholder: "URLS",
+    help: "this member's peer URLs at the cluster's birth",
+  }),
+  "initial-cluster": option({
+    default: "",
+    parse: text,
+    placeholder: "NAME=URL",
+    help: "the members at the cluster's birth: this one alone",
+  }),
+  "initial-cluster-state": option({
+    default: "new" as const,
+    parse: oneOf("new"),
+    placeholder: "new",
+    help: "the cluster's state at first start",
+  }),
+  "initial-cluster-token": option({
+    default: "etcd-cluster",
+    parse: text,
+    placeholder: "TOKEN",
+    help: "keeps clusters with equal URLs apart",
+  }),
+  "heartbeat-interval": option({
+    default: 100,
+    parse: integer({ min: 1, max: 50_000 }),
+    placeholder: "MS",
+    help: "length of a tick in milliseconds",
+  }),
+  "election-timeout": option({
+    default: 1000,
+    parse: integer({ min: 1, max: 50_000 }),
+    placeholder: "MS",
+    help: "milliseconds without a leader before an election",
+  }),
+  "snapshot-count": option({
+    default: 10_000,
+    parse: integer({ min: 1 }),
+    placeholder: "N",
+    help: "applied entries between two marks that let old log files go",
+  }),
+  "snapshot-catchup-entries": option({
+    default: 5000,
+    parse: integer({ min: 0 }),
+    placeholder: "N",
+    help: "entries kept in memory behind such a mark",
+  }),
+  "max-wals": option({
+    default: 5,
+    parse: integer({ min: 0 }),
+    placeholder: "N",
+    help: "log files kept at least; 0 keeps all",
+  }),
+  "backend-batch-interval": option({
+    default: 100,
+    parse: duration,
+    placeholder: "DURATION",
+    help: "longest time between two commits of the backend",
+  }),
+  "backend-batch-limit": option({
+    default: 10_000,
+    parse: integer({ min: 1 }),
+    placeholder: "N",
+    help: "operations that bring a commit of the backend about",
+  }),
+  "quota-backend-bytes": option({
+    default: 2 * 1024 ** 3,
+    parse: integer({ min: Number.MIN_SAFE_INTEGER }),
+    placeholder: "BYTES",
+    help: "stored bytes at which writes are refused; 0 for the default, negative for no limit",
+  }),
+  "max-txn-ops": option({
+    default: 128,
+    parse: integer({ min: 1 }),
+    placeholder: "N",
+    help: "operations allowed in a transaction",
+  }),
+  "max-request-bytes": option({
+    default: 1_572_864,
+    parse: integer({ min: 1, max: 512 * 1024 ** 2 }),
+    placeholder: "BYTES",
+    help: "largest request accepted",
+  }),
+  "max-concurrent-streams": option({
+    default: 4_294_967_295,
+    parse: integer({ min: 1, max: 4_294_967_295 }),
+    placeholder: "N",
+    help: "calls under way on one connection",
+  }),
+  "log-level": option({
+    default: "info" as const,
+    parse: oneOf("debug", "info", "warn", "error"),
+    placeholder: "LEVEL",
+    help: "debug, info, warn or error",
+  }),
+};
+
+export type OptionName = keyof typeof options;
+export type RawOptions = { [Name in OptionName]: (typeof options)[Name]["default"] };
+
+export const environmentName = (name: string): string => `ETCD_${name.toUpperCase().replaceAll("-", "_")}`;

@@ -1,0 +1,32 @@
+/**
+ * Switches that break the member on purpose, or make its files small, so that the power-cut test can show that it notices
+ * (test/power). Set by environment variables that no option documents; each is logged loudly. Never in production.
+ */
+import type { Logger } from "../lib/ports.ts";
+
+export interface TestFaults {
+  /** The log is written without being made durable. */
+  readonly noWalSync: boolean;
+  /** The backend's batches are written without being made durable. */
+  readonly noBackendSync: boolean;
+  /** The log is released for what is applied, not for what the backend's disk holds. */
+  readonly earlyWalRelease: boolean;
+  readonly segmentBytes: number | undefined;
+  readonly writeBufferBytes: number | undefined;
+}
+
+export function testFaults(environment: Readonly<Record<string, string | undefined>>, logger: Logger): TestFaults {
+  const fault = environment["ETCD_TS_TEST_FAULT"] ?? "";
+  if (fault !== "") logger.warn("THIS MEMBER IS BROKEN ON PURPOSE and will lose data", { fault });
+  const bytes = (name: string): number | undefined => {
+    const text = environment[name] ?? "";
+    return text === "" ? undefined : Number(text);
+  };
+  return {
+    noWalSync: fault === "no-wal-sync",
+    noBackendSync: fault === "no-backend-sync",
+    earlyWalRelease: fault === "early-wal-release",
+    segmentBytes: bytes("ETCD_TS_TEST_SEGMENT_BYTES"),
+    writeBufferBytes: bytes("ETCD_TS_TEST_WRITE_BUFFER_BYTES"),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * The first bytes of a connection: the HTTP/2 preface makes it ours, anything else gives it away whole. Nothing is said
+ * before that is known, so that an HTTP/1 server can take the socket as if it had accepted it.
+ */
+import type { ByteSocket } from "../lib/ports.ts";
+import type { Connection } from "./connection.ts";
+
+/** RFC 9113 section 3.4. */
+export const clientPreface: Uint8Array = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+export interface AcceptanceHost {
+  http2(socket: ByteSocket): Connection;
+  /** Takes the socket, with `unread` put back in front, or destroys it. */
+  other(socket: ByteSocket, unread: Uint8Array): void;
+  /** A decision fell, or the socket closed before. */
+  decided(acceptance: Acceptance): void;
+  /** A chunk arrived: time has passed. */
+  readClock(): void;
+}
+
+export class Acceptance {
+  readonly sinceMs: number;
+  private readonly host: AcceptanceHost;
+  private readonly socket: ByteSocket;
+  private connection: Connection | null = null;
+  /** Bytes of the preface seen; all of them matched. */
+  private matched = 0;
+  private isDecided = false;
+
+  constructor(host: AcceptanceHost, socket: ByteSocket, nowMs: number) {
+    this.host = host;
+    this.socket = socket;
+    this.sinceMs = nowMs;
+    socket.onData((chunk) => this.data(chunk));
+    socket.onDrain(() => this.connection?.drained());
+    socket.onClose(() => this.closed());
+  }
+
+  private data(chunk: Uint8Array): void {
+    this.host.readClock();
+    if (this.connection !== null) this.connection.data(chunk, 0);
+    else if (!this.isDecided) this.matchPreface(chunk);
+  }
+
+  private matchPreface(chunk: Uint8Array): void {
+    const before = this.matched;
+    let at = 0;
+    while (at < chunk.length && this.matched < clientPreface.length) {
+      if (chunk[at] !== clientPreface[this.matched]) {
+        this.decide();
+        // What matched before this chunk is the preface's own beginning.
+        this.host.other(this.socket, Buffer.concat([clientPreface.subarray(0, before), chunk]));
+        return;
+      }
+      at++;
+      this.matched++;
+    }
+    if (this.matched < clientPreface.length) return;
+    this.decide();
+    this.connection = this.host.http2(this.socket);
+    this.connection.data(chunk, at);
+  }
+
+  private decide(): void {
+    this.isDecided = true;
+    this.host.decided(this);
+  }
+
+  private closed(): void {
+    if (this.connection !== null) this.connection.socketClosed();
+    else if (!this.isDecided) this.decide();
+  }
+
+  /** The preface did not come in time, or the server goes. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+}

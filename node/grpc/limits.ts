@@ -1,0 +1,91 @@
+/**
+ * Every bound of the gRPC transport, with its reason. A bound is either told to the peer (settings) or answered by
+ * ENHANCE_YOUR_CALM, a refused stream or a pause in reading; none of them is reached by a client that behaves.
+ */
+import { assert } from "../lib/assert.ts";
+
+/** Largest frame payload we take: the protocol's smallest maximum, and what grpc-go sends whatever is offered. */
+export const frameBytesMax = 16_384;
+
+/** What a client may send on one stream before we replenish: most requests fit whole. */
+export const streamWindowBytes = 1_048_576;
+
+/** The same over all streams of a connection; together with the replenish rule it bounds what is in flight to us. */
+export const connectionWindowBytes = 4_194_304;
+
+/** Bytes of messages that are not complete yet, over all streams of a connection; more fails the newest call. */
+export const assemblyBytesMax = 67_108_864;
+
+/** Compressed bytes of one header block over HEADERS and its CONTINUATION frames. */
+export const headerBlockBytesMax = 65_536;
+
+/** CONTINUATION frames of one header block: an honest one of headerBlockBytesMax needs 4; empty frames count as well. */
+export const continuationFramesMax = 16;
+
+/** Decoded header list (names, values and 32 bytes each); stops one-byte references to long table entries (HPACK bomb). */
+export const headerListBytesMax = 65_536;
+
+/** The protocol's default, so that our decoder never has to wait for an acknowledgement of a change. */
+export const headerTableBytes = 4_096;
+
+/** Distinct header blocks remembered per connection: a client uses one per method and set of metadata. */
+export const headMemoSlots = 16;
+/** Longer blocks are decoded each time: comparing them would cost as much. */
+export const headMemoBlockBytesMax = 128;
+
+/** Output gathered in a turn is given to the socket early at this size, so that the buffer does not grow with the turn. */
+export const flushBytes = 262_144;
+
+/** While the socket is blocked, requests of the connection are not read above this, and read again below half of it. */
+export const blockedOutputBytesMax = 1_048_576;
+
+/**
+ * Replies that wait for the peer's flow-control windows. Above it we stop replenishing the connection's receive window,
+ * so that requests dry up; WINDOW_UPDATE frames must still be read, therefore reading is not paused for it.
+ */
+export const queuedReplyBytesSoft = 16_777_216;
+/** Above it new streams are refused: they were not processed, and a client may retry them. */
+export const queuedReplyBytesMax = 134_217_728;
+
+/** Text of grpc-message after percent-encoding; keeps a trailers-only answer within one frame. */
+export const statusTextBytesMax = 8_192;
+
+/** Requests that are no gRPC are read up to this size before their refusal is sent. */
+export const refusedBodyBytesMax = 1_048_576;
+
+/** Resolution of deadlines, time-outs and the decay of the flood counters. */
+export const tickMs = 50;
+
+/** A connection must have sent the whole HTTP/2 preface by then (grpc-go's default). */
+export const prefaceTimeoutMs = 120_000;
+
+/** After our GOAWAY with an error, or our last frame, the peer has this long to close. */
+export const closeTimeoutMs = 1_000;
+
+/** Calls under way may finish for this long after `shutdown`: etcd's request time-out with default election timing. */
+export const shutdownGraceMs = 7_000;
+/** How long the first, announcing GOAWAY waits for the answer to its PING before the final one is sent. */
+export const shutdownPingTimeoutMs = 1_000;
+
+/**
+ * Frames that carry no request and ask for work or an answer (PING, SETTINGS, PRIORITY, unknown types, empty DATA):
+ * so many at once, and so many more per tick (40,000/s, some 10 ms of CPU a second).
+ */
+export const idleFramesMax = 10_000;
+export const idleFramesPerTick = 2_000;
+
+/**
+ * Rapid reset (CVE-2023-44487): streams the client cancelled before we answered, and streams we had to reset. They do
+ * not count against the concurrency limit although their work was begun. A burst is honest (a client whose context is
+ * cancelled with thousands of calls), a steady flow above 4,000/s is not.
+ */
+export const resetStreamsMax = 4_000;
+export const resetStreamsPerTick = 200;
+
+/** Streams that ended lately: tells "already closed" from "never opened" and late frames after our own reset. */
+export const closedStreamsRemembered = 256;
+
+assert(headerBlockBytesMax >= frameBytesMax, "one HEADERS frame must fit the header block limit");
+assert(statusTextBytesMax < frameBytesMax, "a trailers-only answer must fit one frame");
+assert(connectionWindowBytes >= streamWindowBytes, "one stream must not exceed the connection window");
+assert(queuedReplyBytesSoft < queuedReplyBytesMax, "requests must dry up before they are refused");

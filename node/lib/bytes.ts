@@ -1,0 +1,18 @@
+/** Byte-wise helpers on plain Uint8Arrays; keys are compared as unsigned bytes, as etcd does. */
+
+export const emptyBytes: Uint8Array = new Uint8Array(0);
+
+/** Negative, zero or positive, as a sorts before, with or after b. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+const textDecoder = new TextDecoder();
+const textEncoder = new TextEncoder();
+
+export const toText = (bytes: Uint8Array): string => textDecoder.decode(bytes);
+export const fromText = (text: string): Uint8Array => textEncoder.encode(text);

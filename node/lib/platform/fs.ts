@@ -1,0 +1,143 @@
+/** The real file system. */
+import { constants, write as writeAt } from "node:fs";
+import { access, type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import type { DurableFile, File, Fs } from "../ports.ts";
+
+class SystemFile implements File {
+  private readonly handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.handle = handle;
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.handle.read(bytes, filled, length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    let written = 0;
+    while (written < bytes.length) {
+      const result = await this.handle.write(bytes, written, bytes.length - written, position + written);
+      written += result.bytesWritten;
+    }
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.handle.truncate(length);
+  }
+
+  async size(): Promise<number> {
+    return (await this.handle.stat()).size;
+  }
+
+  datasync(): Promise<void> {
+    return this.handle.datasync();
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/**
+ * O_DSYNC makes one system call of "write and make durable": in the thread pool 0.16-0.20 ms on a file that holds zeros
+ * already, against 0.22 ms for a write and an fdatasync (measured; DESIGN section 4, decision 4).
+ */
+class SystemDurableFile implements DurableFile {
+  private readonly handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.handle = handle;
+  }
+
+  write(bytes: Uint8Array, length: number, position: number, done: (error: Error | null) => void): void {
+    this.writeFrom(bytes, { from: 0, length, position }, done);
+  }
+
+  private writeFrom(
+    bytes: Uint8Array,
+    span: { readonly from: number; readonly length: number; readonly position: number },
+    done: (error: Error | null) => void,
+  ): void {
+    const { from, length, position } = span;
+    writeAt(this.handle.fd, bytes, from, length - from, position + from, (error, written) => {
+      if (error !== null) done(error);
+      else if (from + written < length) this.writeFrom(bytes, { from: from + written, length, position }, done);
+      else done(null);
+    });
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+const openFlags = {
+  read: constants.O_RDONLY,
+  readWrite: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+} as const;
+
+export interface SystemFsOptions {
+  /** False writes without O_DSYNC: for the power-cut test only, which must then lose data. */
+  readonly durableWrites: boolean;
+}
+
+export class SystemFs implements Fs {
+  private readonly durableFlags: number;
+
+  constructor(options: SystemFsOptions = { durableWrites: true }) {
+    this.durableFlags = constants.O_RDWR | (options.durableWrites ? constants.O_DSYNC : 0);
+  }
+
+  async makeDir(path: string): Promise<void> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+
+  async readDir(path: string): Promise<string[]> {
+    return (await readdir(path)).sort();
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return access(path).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  readFile(path: string): Promise<Uint8Array> {
+    return readFile(path);
+  }
+
+  async open(path: string, mode: "read" | "readWrite" | "create"): Promise<File> {
+    return new SystemFile(await open(path, openFlags[mode], 0o600));
+  }
+
+  async openDurable(path: string): Promise<DurableFile> {
+    return new SystemDurableFile(await open(path, this.durableFlags));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return rename(from, to);
+  }
+
+  remove(path: string): Promise<void> {
+    return unlink(path);
+  }
+
+  async syncDir(path: string): Promise<void> {
+    const directory = await open(path, constants.O_RDONLY);
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+}

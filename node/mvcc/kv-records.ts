@@ -1,0 +1,162 @@
+/**
+ * The store's memory, put together: keys (arena, hash, tree), history (revision log) and newest bytes (value cache), over the
+ * backend. It writes and reads single records; transactions and revisions are KvStore's business, ranges RangeReader's.
+ */
+import { assert } from "../lib/assert.ts";
+import { emptyBytes } from "../lib/bytes.ts";
+import type { Random } from "../lib/ports.ts";
+import type { Revision } from "../lib/units.ts";
+import type { Backend } from "../backend/backend.ts";
+import { recordKind } from "../backend/backend.ts";
+import { copyBytes } from "./copy-bytes.ts";
+import { KeyArena } from "./key-arena.ts";
+import { KeyHash } from "./key-hash.ts";
+import { KeyIndex } from "./key-index.ts";
+import { KeyProbe } from "./key-probe.ts";
+import { keyValueSize, tombstoneSize, writeKey, writeLease, writeRevisions, writeValue } from "./key-value.ts";
+import { RevisionLog } from "./revision-log.ts";
+import { ValueCache } from "./value-cache.ts";
+
+/** Length of etcd's keys of the `key` bucket; a tombstone's has a mark behind it. */
+export const revisionKeyBytes = 17;
+export const tombstoneKeyBytes = 18;
+
+export class KvRecords {
+  readonly arena = new KeyArena();
+  readonly hash: KeyHash;
+  readonly index: KeyIndex;
+  readonly log = new RevisionLog();
+  readonly cache: ValueCache;
+  readonly backend: Backend;
+  readonly probe: KeyProbe;
+  /** Keys whose newest record is a put. */
+  liveKeys = 0;
+  /** Bytes of all records as etcd would store them: revision key and KeyValue. What quota and dashboards mean by size. */
+  logicalBytes = 0;
+  /** The record that `load` found: `bytes[start, end)`, valid until the next call of any method. */
+  bytes: Uint8Array = emptyBytes;
+  start = 0;
+  end = 0;
+
+  /** Cache positions of the first record of the open batch and of the batch in flight; Infinity when it has none. */
+  private openFrom = Infinity;
+  private flyingFrom = Infinity;
+
+  constructor(backend: Backend, random: Random, valueCacheBytesMax: number) {
+    this.backend = backend;
+    this.probe = new KeyProbe(random.uint32(), random.uint32());
+    this.hash = new KeyHash(this.arena);
+    this.index = new KeyIndex(this.arena);
+    this.cache = new ValueCache(valueCacheBytesMax);
+  }
+
+  /** Place of a key, dead or live; 0 when no record has it. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    this.probe.load(bytes, start, end);
+    return this.hash.find(this.probe);
+  }
+
+  /** Place of a key, added with a zero state when it is new. */
+  findOrAdd(bytes: Uint8Array, start: number, end: number): number {
+    const { probe } = this;
+    probe.load(bytes, start, end);
+    const found = this.hash.find(probe);
+    if (found !== 0) return found;
+    const place = this.arena.add(probe);
+    this.hash.insert(probe.hash, place);
+    this.index.insert(probe, place);
+    return place;
+  }
+
+  /** Writes a put of the key at `place` as record (main, sub). */
+  put(place: number, main: number, sub: number, value: Uint8Array, valueStart: number, valueEnd: number, lease: bigint): void {
+    const { arena, cache, log } = this;
+    const oldVersion = arena.version(place);
+    const version = oldVersion + 1;
+    const createRevision = oldVersion === 0 ? main : arena.createRevision(place);
+    const keyLength = arena.keyLength(place);
+    const size = keyValueSize(keyLength, createRevision, main, version, valueEnd - valueStart, lease);
+    const position = cache.allocate(size);
+    const { slab, offset } = cache;
+    const keyStart = arena.keyStart(place);
+    let at = writeKey(slab, offset, arena.slab(place), keyStart, keyStart + keyLength);
+    at = writeRevisions(slab, at, createRevision, main, version);
+    at = writeValue(slab, at, value, valueStart, valueEnd);
+    at = writeLease(slab, at, lease);
+    assert(at === offset + size, "marshalled KeyValue has another size than computed");
+    const ordinal = log.append(main, sub, false, place, arena.head(place));
+    log.setRecord(ordinal, position, size);
+    arena.setLive(place, createRevision, version, ordinal);
+    if (oldVersion === 0) this.liveKeys += 1;
+    this.logicalBytes += revisionKeyBytes + size;
+    this.hold(position);
+    this.backend.append(main as Revision, sub, recordKind.put, slab, offset, at);
+  }
+
+  /** Writes a tombstone of the live key at `place` as record (main, sub). */
+  delete(place: number, main: number, sub: number): void {
+    const { arena, cache, log } = this;
+    const keyStart = arena.keyStart(place);
+    const keyLength = arena.keyLength(place);
+    const size = tombstoneSize(keyLength);
+    const position = cache.allocate(size);
+    const { slab, offset } = cache;
+    const end = writeKey(slab, offset, arena.slab(place), keyStart, keyStart + keyLength);
+    const ordinal = log.append(main, sub, true, place, arena.head(place));
+    log.setRecord(ordinal, position, size);
+    arena.setDead(place, ordinal);
+    this.liveKeys -= 1;
+    this.logicalBytes += tombstoneKeyBytes + size;
+    this.hold(position);
+    this.backend.append(main as Revision, sub, recordKind.tombstone, slab, offset, end);
+  }
+
+  /** Finds the bytes of a record, from the backend when the cache has lost them. Throws CorruptionError. */
+  load(ordinal: number): void {
+    const { cache, log } = this;
+    if (cache.locate(log.cachePosition(ordinal))) {
+      this.bytes = cache.slab;
+      this.start = cache.offset;
+      this.end = cache.offset + log.recordLength(ordinal);
+      return;
+    }
+    const bytes = this.backend.read(log.main(ordinal) as Revision, log.sub(ordinal));
+    this.keep(ordinal, bytes, 0, bytes.length);
+    this.bytes = bytes;
+    this.start = 0;
+    this.end = bytes.length;
+  }
+
+  /** Puts a copy of a committed record into the cache, unless there is no room beside what must stay. */
+  keep(ordinal: number, bytes: Uint8Array, start: number, end: number): void {
+    const { cache } = this;
+    if (cache.isFullOfPinned(end - start)) return;
+    const position = cache.allocate(end - start);
+    copyBytes(bytes, start, end, cache.slab, cache.offset);
+    this.log.setRecord(ordinal, position, end - start);
+  }
+
+  /** The backend's open batch goes on its way: from now on its records and the next ones' are told apart. */
+  sealBatch(): void {
+    assert(this.flyingFrom === Infinity, "two backend batches in flight");
+    this.flyingFrom = this.openFrom;
+    this.openFrom = Infinity;
+  }
+
+  /** The batch in flight is on disk: its records may be evicted. */
+  releaseBatch(): void {
+    this.flyingFrom = Infinity;
+    this.cache.pin(this.openFrom);
+  }
+
+  /** Memory held, in bytes, without the value cache. */
+  get indexBytes(): number {
+    return this.arena.residentBytes + this.hash.residentBytes + this.index.residentBytes + this.log.residentBytes;
+  }
+
+  private hold(position: number): void {
+    if (this.openFrom !== Infinity) return;
+    this.openFrom = position;
+    if (this.flyingFrom === Infinity) this.cache.pin(position);
+  }
+}

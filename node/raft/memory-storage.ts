@@ -1,0 +1,88 @@
+/**
+ * The stable part of the log, in memory: what the log on disk holds from the last compaction on. The member appends here
+ * once the entries are durable, so everything in it may be counted on.
+ */
+import { assert } from "../lib/assert.ts";
+import type { LogIndex, MemberId, Term } from "../lib/units.ts";
+import { logIndex } from "../lib/units.ts";
+import type { ConfState, Entry, HardState, SnapshotMetadata } from "./types.ts";
+
+export const emptyHardState: HardState = {
+  term: 0 as Term,
+  vote: 0n as MemberId,
+  commit: 0 as LogIndex,
+};
+
+export const emptyConfState: ConfState = {
+  voters: [],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
+
+export const emptySnapshot: SnapshotMetadata = {
+  index: 0 as LogIndex,
+  term: 0 as Term,
+  confState: emptyConfState,
+};
+
+export class MemoryStorage {
+  readonly initialHardState: HardState;
+  readonly initialConfState: ConfState;
+  /** Entries after `compacted`; entries[0].index === compacted.index + 1. */
+  private entries: Entry[];
+  /** Index and term of the newest entry that is gone. */
+  private compacted: { readonly index: LogIndex; readonly term: Term };
+
+  constructor(snapshot: SnapshotMetadata, hardState: HardState, entries: readonly Entry[]) {
+    this.initialHardState = hardState;
+    this.initialConfState = snapshot.confState;
+    this.compacted = { index: snapshot.index, term: snapshot.term };
+    this.entries = [...entries];
+    assert(
+      entries.length === 0 || entries[0]?.index === snapshot.index + 1,
+      "the log does not continue its snapshot",
+      entries[0]?.index,
+    );
+  }
+
+  get firstIndex(): LogIndex {
+    return logIndex(this.compacted.index + 1);
+  }
+
+  get lastIndex(): LogIndex {
+    return logIndex(this.compacted.index + this.entries.length);
+  }
+
+  /** The term of a stored entry, or of the newest one that is gone; undefined when older or not there yet. */
+  term(index: LogIndex): Term | undefined {
+    if (index === this.compacted.index) return this.compacted.term;
+    return this.entries[index - this.compacted.index - 1]?.term;
+  }
+
+  /** Entries in [low, high). Precondition: both inside [firstIndex, lastIndex + 1]. */
+  slice(low: LogIndex, high: LogIndex): readonly Entry[] {
+    assert(low >= this.firstIndex && high <= this.lastIndex + 1, "slice outside of the stable log", low);
+    return this.entries.slice(low - this.firstIndex, high - this.firstIndex);
+  }
+
+  /** Adds durable entries. They continue the log, or replace its tail from their first index on. */
+  append(entries: readonly Entry[]): void {
+    const first = entries[0];
+    if (first === undefined) return;
+    assert(first.index > this.compacted.index, "append below the compacted index", first.index);
+    assert(first.index <= this.lastIndex + 1, "append leaves a gap in the log", first.index);
+    this.entries.length = first.index - this.firstIndex;
+    for (const entry of entries) this.entries.push(entry);
+  }
+
+  /** Forgets entries up to `index`. They must be applied, and no longer needed by a slow follower. */
+  compact(index: LogIndex): void {
+    if (index <= this.compacted.index) return;
+    const term = this.term(index);
+    assert(term !== undefined, "compact beyond the stable log", index);
+    this.entries = this.entries.slice(index - this.compacted.index);
+    this.compacted = { index, term };
+  }
+}

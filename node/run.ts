@@ -1,0 +1,154 @@
+/** Wires a member to the real world: parts, listeners, signals, and the ways to end. */
+import { LevelBackend } from "./backend/level-backend.ts";
+import { type Address, checkConfig, type Config } from "./config/config.ts";
+import { helpText, parseOptions } from "./config/parse.ts";
+import { testFaults } from "./config/test-faults.ts";
+import { GrpcServer } from "./grpc/server.ts";
+import { ClientHttp } from "./http/client-http.ts";
+import { PeerHttp } from "./http/peer-http.ts";
+import { SystemRandom, SystemTimers, systemClock } from "./lib/platform/clock.ts";
+import { SystemFs } from "./lib/platform/fs.ts";
+import { jsonLogger } from "./lib/platform/logger.ts";
+import { systemNet } from "./lib/platform/net.ts";
+import type { ByteSocket, Listener, Logger } from "./lib/ports.ts";
+import { registerServices } from "./rpc/services.ts";
+import { Member } from "./server/member.ts";
+import { serverVersion } from "./server/version.ts";
+
+/** Memory for values that are read without a look at the disk. */
+const valueCacheBytesMax = 256 * 1024 * 1024;
+/** etcd's 64,000,000 bytes for a log file. */
+const segmentBytes = 64_000_000;
+/** What a gRPC message may have beyond --max-request-bytes: etcd's 512 KiB of overhead. */
+const grpcOverheadBytes = 512 * 1024;
+
+export async function run(args: readonly string[]): Promise<void> {
+  const parsed = parseOptions(args, process.env);
+  if (parsed.kind === "help") {
+    process.stdout.write(helpText());
+    return;
+  }
+  if (parsed.kind === "version") {
+    process.stdout.write(`etcd-ts, speaks etcd ${serverVersion}\nNode.js ${process.version}\n`);
+    return;
+  }
+  const checked = parsed.kind === "ok" ? checkConfig(parsed.values, parsed.given) : parsed;
+  if (checked.kind === "problems") {
+    for (const problem of checked.problems) process.stderr.write(`etcd-ts: ${problem}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const { config } = checked;
+  const logger = jsonLogger(config.logLevel, (line) => process.stderr.write(line), systemClock.unixMs);
+  try {
+    await serve(config, logger);
+  } catch (error) {
+    logger.error("etcd-ts could not start", { error });
+    process.exitCode = 1;
+  }
+}
+
+async function serve(config: Config, logger: Logger): Promise<void> {
+  const { raw } = config;
+  const faults = testFaults(process.env, logger);
+  const fs = new SystemFs({ durableWrites: !faults.noWalSync });
+  const timers = new SystemTimers();
+  const random = new SystemRandom();
+  const backendDir = `${config.dataDir}/member/backend`;
+  await fs.makeDir(`${config.dataDir}/member`);
+  const backend = await LevelBackend.open(backendDir, {
+    fs,
+    timers,
+    logger,
+    ...(faults.noBackendSync ? { unsafeNoSync: true } : {}),
+    ...(faults.writeBufferBytes === undefined ? {} : { writeBufferBytes: faults.writeBufferBytes }),
+  });
+  const fatal = (error: Error): void => {
+    logger.error("the member cannot go on", { error, stack: error.stack });
+    process.exit(1);
+  };
+  const member = await Member.start({
+    ports: { clock: systemClock, timers, random, fs, logger },
+    config: {
+      name: config.name,
+      peerUrls: config.advertisePeerUrls,
+      clientUrls: config.advertiseClientUrls,
+      clusterToken: config.clusterToken,
+      tickMs: config.tickMs,
+      electionTicks: config.electionTicks,
+      snapshotCount: raw["snapshot-count"],
+      catchupEntries: raw["snapshot-catchup-entries"],
+      backendBatchIntervalMs: raw["backend-batch-interval"],
+      backendBatchOps: raw["backend-batch-limit"],
+      valueCacheBytesMax,
+    },
+    paths: { wal: config.walDir, backend: backendDir },
+    walOptions: {
+      fs,
+      timers,
+      logger,
+      segmentBytes: faults.segmentBytes ?? segmentBytes,
+      maxWals: raw["max-wals"],
+    },
+    backend,
+    unsafeEarlyRelease: faults.earlyWalRelease,
+    onFatal: fatal,
+  });
+  const grpc = new GrpcServer({
+    clock: systemClock,
+    timers,
+    logger,
+    receiveMessageBytesMax: raw["max-request-bytes"] + grpcOverheadBytes,
+    maxConcurrentStreams: raw["max-concurrent-streams"],
+  });
+  registerServices(grpc, member, {
+    requestBytesMax: raw["max-request-bytes"],
+    txnOpsMax: raw["max-txn-ops"],
+    quotaBytes: config.quotaBytes,
+  });
+  const http = new ClientHttp(member);
+  grpc.onHttp1((socket, unread) => http.serve(socket, unread));
+  const peerHttp = new PeerHttp(member);
+  const peerListeners = await listenAll(config.listenPeer, (socket) => peerHttp.serve(socket));
+  const clientListeners = await listenAll(config.listenClient, (socket) => grpc.serve(socket));
+  for (const { address } of clientListeners) {
+    logger.info("serving client traffic insecurely; this is strongly discouraged!", {
+      traffic: "grpc+http",
+      address: `${address.host}:${address.port}`,
+    });
+  }
+  logger.info("ready to serve client requests");
+  const listeners = [...clientListeners, ...peerListeners];
+  stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
+}
+
+function listenAll(addresses: readonly Address[], serve: (socket: ByteSocket) => void): Promise<Listener[]> {
+  return Promise.all(addresses.map((address) => systemNet.listen(address, serve)));
+}
+
+interface Running {
+  readonly listeners: readonly Listener[];
+  readonly grpc: GrpcServer;
+  readonly http: ClientHttp;
+  readonly peerHttp: PeerHttp;
+  readonly member: Member;
+  readonly logger: Logger;
+}
+
+/** The first signal stops in order: no new connections, calls under way, then the member with everything durable. */
+function stopOnSignals({ listeners, grpc, http, peerHttp, member, logger }: Running): void {
+  let isStopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    logger.info("received signal; shutting down", { signal });
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await grpc.shutdown();
+    http.close();
+    peerHttp.close();
+    await member.stop();
+    logger.info("closed etcd server");
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+}

@@ -1,0 +1,120 @@
+/**
+ * Brings a member to life: a new data directory for a new cluster, or what an earlier run left on disk. Ends with everything that
+ * the ready loop needs, the log read whole and the backend verified.
+ */
+import type { Backend } from "../backend/backend.ts";
+import { CorruptionError } from "../lib/corruption-error.ts";
+import { fromText } from "../lib/bytes.ts";
+import { type ClusterId, type LogIndex, logIndex, type MemberId, type Term, term } from "../lib/units.ts";
+import type { Fs } from "../lib/ports.ts";
+import { Cluster } from "../membership/cluster.ts";
+import { bootstrapClusterId, bootstrapMemberId, type Member, memberToJson } from "../membership/member.ts";
+import { confChangeType, encodeConfChange } from "../proto/membership-codec.ts";
+import { MemoryStorage } from "../raft/memory-storage.ts";
+import { type Entry, entryType, type HardState } from "../raft/types.ts";
+import { Wal, type WalContent, type WalOptions, type WalSnapshot } from "../wal/wal.ts";
+
+/** Where the parts of a member's data lie. */
+export interface DataPaths {
+  readonly wal: string;
+  readonly backend: string;
+}
+
+export interface NewMember {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clusterToken: string;
+}
+
+export interface BootstrapOptions {
+  readonly fs: Fs;
+  readonly paths: DataPaths;
+  readonly walOptions: WalOptions;
+  readonly backend: Backend;
+  /** Who this member is if the data directory is new. */
+  readonly newMember: NewMember;
+}
+
+export interface Bootstrapped {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+  readonly wal: Wal;
+  readonly cluster: Cluster;
+  readonly storage: MemoryStorage;
+  /** Index of the mark that the log was read from. */
+  readonly snapshotIndex: LogIndex;
+}
+
+export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
+  const { fs, paths, walOptions, backend, newMember } = options;
+  if (!(await Wal.exists(fs, paths.wal))) {
+    if (backend.committed.consistentIndex > 0) {
+      throw new CorruptionError(
+        `${paths.backend} holds data, but there is no log in ${paths.wal}; put the log back, or move the data directory away and restore the member`,
+      );
+    }
+    await createLog(options, newMember);
+  }
+  const snapshot = await newestSnapshot(options);
+  const { wal, content } = await Wal.open(paths.wal, snapshot, walOptions);
+  const hardState = checkedHardState(options, snapshot, content);
+  const cluster = new Cluster(backend);
+  const confState = {
+    voters: cluster.voters,
+    learners: cluster.learners,
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  const storage = new MemoryStorage({ ...snapshot, confState }, hardState, content.entries);
+  const { nodeId: memberId, clusterId } = content.metadata;
+  return { memberId, clusterId, wal, cluster, storage, snapshotIndex: snapshot.index };
+}
+
+/** The first log of a new cluster: the members enter it by conf-change entries of term 1, already committed. */
+async function createLog(options: BootstrapOptions, newMember: NewMember): Promise<void> {
+  const id = bootstrapMemberId(newMember.peerUrls, newMember.clusterToken);
+  const clusterId = bootstrapClusterId([id]);
+  // The name is published later, through the log, when the member is ready to serve.
+  const member: Member = { id, peerUrls: newMember.peerUrls, isLearner: false, name: "", clientUrls: [] };
+  const change = { id: 0n, type: confChangeType.addNode, nodeId: id, context: fromText(memberToJson(member)) };
+  const entries: Entry[] = [
+    { term: term(1), index: logIndex(1), type: entryType.confChange, data: encodeConfChange(change) },
+  ];
+  const wal = await Wal.create(options.paths.wal, { nodeId: id, clusterId }, options.walOptions);
+  const hardState: HardState = { term: term(1), vote: 0n as MemberId, commit: logIndex(1) };
+  await new Promise<void>((resolve, reject) => {
+    wal.save(hardState, entries, (error) => (error === null ? resolve() : reject(error)));
+  });
+  await wal.close();
+}
+
+/** The newest mark in the log that the backend has reached. A newer one means that the backend lost what it had committed. */
+async function newestSnapshot(options: BootstrapOptions): Promise<WalSnapshot> {
+  const { paths, walOptions, backend } = options;
+  const start: WalSnapshot = { index: 0 as LogIndex, term: 0 as Term };
+  const snapshots = await Wal.snapshotsIn(paths.wal, walOptions);
+  const reached = snapshots.filter(({ index }) => index <= backend.committed.consistentIndex);
+  if (reached.length < snapshots.length && reached.length === 0) {
+    throw new CorruptionError(
+      `${paths.backend} ends at log index ${backend.committed.consistentIndex}, before the log's first mark in ${paths.wal}; ` +
+        "the backend lost data: restore the member from a snapshot, or remove it and add it anew",
+    );
+  }
+  return reached.at(-1) ?? start;
+}
+
+function checkedHardState(options: BootstrapOptions, snapshot: WalSnapshot, content: WalContent): HardState {
+  const { paths, backend } = options;
+  const { consistentIndex } = backend.committed;
+  const lastIndex = content.entries.at(-1)?.index ?? snapshot.index;
+  if (lastIndex < consistentIndex) {
+    throw new CorruptionError(
+      `the log in ${paths.wal} ends at index ${lastIndex}, but ${paths.backend} has applied up to ${consistentIndex}; ` +
+        "the log lost acknowledged writes: restore the member from a snapshot, or remove it and add it anew",
+    );
+  }
+  // What is applied was committed; the commit index in the log may lag behind, as it is written without a sync.
+  const commit = logIndex(Math.max(content.hardState.commit, consistentIndex));
+  return { ...content.hardState, commit };
+}

@@ -1,0 +1,118 @@
+/**
+ * Proposals of this member: requests wait here for their turn's batch, and for the entry they became to be applied.
+ * Request ids are etcd's (pkg/idutil): 16 bits of the member, 48 bits that start at the clock and count up.
+ */
+import type { ApplyResult } from "../apply/result.ts";
+import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { Clock } from "../lib/ports.ts";
+import type { MemberId } from "../lib/units.ts";
+import { encodeInternalRaft, internalRaftOverheadBytes } from "../proto/internal-raft-codec.ts";
+import { Writer } from "../proto/wire.ts";
+import type { Proposal } from "../raft/raft.ts";
+import { entryType } from "../raft/types.ts";
+import { batchBytesMax, batchEntriesMax, proposalSlabBytes } from "./limits.ts";
+
+/** Who waits for a proposal. Exactly one of the two is called, once. */
+export interface Proposer {
+  applied(result: ApplyResult): void;
+  refused(error: EtcdErrorKind): void;
+}
+
+interface Waiting {
+  readonly proposer: Proposer;
+  readonly deadlineMs: number;
+}
+
+const two32 = 2 ** 32;
+const two48 = 2 ** 48;
+
+export class Proposals {
+  private readonly clock: Clock;
+  private readonly timeoutMs: number;
+  private readonly memberBits: number;
+  private nextSequence: number;
+  /** Ordered by time, as all proposals wait equally long. */
+  private readonly waiting = new Map<number, Waiting>();
+  private queue: Proposal[] = [];
+  private slab = new Writer(proposalSlabBytes);
+
+  constructor(options: { readonly clock: Clock; readonly timeoutMs: number; readonly id: MemberId }) {
+    this.clock = options.clock;
+    this.timeoutMs = options.timeoutMs;
+    this.memberBits = Number(BigInt.asUintN(16, options.id));
+    this.nextSequence = ((options.clock.unixMs() % 2 ** 40) * 256 + 1) % two48;
+  }
+
+  get isEmpty(): boolean {
+    return this.queue.length === 0;
+  }
+
+  /** Proposals that were accepted and not answered yet. */
+  get pendingCount(): number {
+    return this.waiting.size;
+  }
+
+  /** Copies `message[start, end)`, the marshalled request that goes into `field` of InternalRaftRequest. */
+  add(field: number, message: Uint8Array, start: number, end: number, proposer: Proposer): void {
+    const sequence = this.nextSequence;
+    this.nextSequence = (sequence + 1) % two48;
+    const idHigh = this.memberBits * 65536 + Math.floor(sequence / two32);
+    const writer = this.slabWithRoom(end - start + internalRaftOverheadBytes);
+    const from = writer.position;
+    encodeInternalRaft(writer, idHigh, sequence % two32, field, message, start, end);
+    const data = writer.buffer.subarray(from, writer.position);
+    this.queue.push({ type: entryType.normal, data });
+    this.waiting.set(sequence, { proposer, deadlineMs: this.clock.monotonicMs() + this.timeoutMs });
+  }
+
+  /** The next batch, in order of arrival: bounded, so that a turn stays short. */
+  take(): readonly Proposal[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.queue.length && count < batchEntriesMax && bytes < batchBytesMax) {
+      bytes += (this.queue[count] as Proposal).data.length;
+      count += 1;
+    }
+    if (count === this.queue.length) {
+      const all = this.queue;
+      this.queue = [];
+      return all;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  /** The one who waits for the entry with this request id, if it is ours and still waits. */
+  resolve(idHigh: number, idLow: number): Proposer | undefined {
+    if (idHigh >>> 16 !== this.memberBits) return undefined;
+    const sequence = (idHigh & 0xffff) * two32 + idLow;
+    const waiting = this.waiting.get(sequence);
+    if (waiting === undefined) return undefined;
+    this.waiting.delete(sequence);
+    return waiting.proposer;
+  }
+
+  /** Refuses what waited too long. Their entries may still be applied later: a timeout says nothing about that. */
+  expire(): void {
+    const now = this.clock.monotonicMs();
+    for (const [sequence, { proposer, deadlineMs }] of this.waiting) {
+      if (deadlineMs > now) return;
+      this.waiting.delete(sequence);
+      proposer.refused("Timeout");
+    }
+  }
+
+  refuseAll(error: EtcdErrorKind): void {
+    const all = [...this.waiting.values()];
+    this.waiting.clear();
+    this.queue = [];
+    for (const { proposer } of all) proposer.refused(error);
+  }
+
+  /** Entries are views of a slab that lives as long as one of them: one allocation serves hundreds of proposals. */
+  private slabWithRoom(bytes: number): Writer {
+    if (this.slab.position + bytes > this.slab.buffer.length) {
+      this.slab = new Writer(Math.max(proposalSlabBytes, bytes));
+    }
+    return this.slab;
+  }
+}

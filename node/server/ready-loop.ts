@@ -1,0 +1,112 @@
+/**
+ * Drives raft: takes each Ready and does what it says, in etcd's order (server/etcdserver/raft.go): persist, send, apply, advance.
+ * It runs at the end of an event-loop turn, so that all requests of the turn share one batch, one log write and one sync;
+ * while that write is in flight the next batch gathers (DESIGN section 4, decision 4).
+ */
+import { assert } from "../lib/assert.ts";
+import type { Timers } from "../lib/ports.ts";
+import type { LogIndex } from "../lib/units.ts";
+import type { Proposal, ReadState } from "../raft/raft.ts";
+import type { RawNode, Ready } from "../raft/raw-node.ts";
+import type { Entry } from "../raft/types.ts";
+import type { Wal } from "../wal/wal.ts";
+
+/** What the loop serves: the member's queues and its applied state. */
+export interface ReadyHandler {
+  /** The proposals that gathered, at most one batch of them; none while there is nothing to propose. */
+  takeProposals(): readonly Proposal[];
+  hasProposals(): boolean;
+  /** Asks for the reads that gathered. */
+  issueReads(): void;
+  /** False while applying must wait, because the backend's disk is too far behind. */
+  canApply(): boolean;
+  apply(entry: Entry): void;
+  readStates(states: readonly ReadState[]): void;
+  /** All of this turn is applied up to `index`. */
+  applied(index: LogIndex): void;
+}
+
+export interface ReadyLoopOptions {
+  readonly node: RawNode;
+  readonly wal: Wal;
+  readonly timers: Timers;
+  readonly handler: ReadyHandler;
+  /** A failed write is the end of the member: nothing after it may be promised. */
+  readonly onError: (error: Error) => void;
+}
+
+export class ReadyLoop {
+  private readonly options: ReadyLoopOptions;
+  private isScheduled = false;
+  private isStopped = false;
+
+  private readonly turn = (): void => {
+    this.isScheduled = false;
+    if (!this.isStopped) this.run();
+  };
+
+  constructor(options: ReadyLoopOptions) {
+    this.options = options;
+  }
+
+  /** Something may be to do at the end of this turn. Cheap; called for every request. */
+  schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    this.options.timers.endOfTurn(this.turn);
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private run(): void {
+    const { node, handler } = this.options;
+    handler.issueReads();
+    if (!node.isAppending && node.role === "leader" && handler.hasProposals()) {
+      const isAccepted = node.propose(handler.takeProposals());
+      assert(isAccepted, "a leader refused proposals");
+    }
+    while (node.hasReady() && handler.canApply()) {
+      const ready = node.ready();
+      this.persist(ready);
+      this.apply(ready);
+      // One slice of committed entries a turn: sockets and timers come in between.
+      if (ready.committedEntries.length > 0) break;
+    }
+    handler.applied(node.applied);
+    // Only what this turn cannot wait for itself: a write in flight schedules the next turn when it is done.
+    if (node.hasReady() && handler.canApply()) this.scheduleNext();
+  }
+
+  /** The next turn, not this one's end. */
+  private scheduleNext(): void {
+    this.options.timers.after(0, () => this.schedule());
+  }
+
+  private persist(ready: Ready): void {
+    const { node, wal, onError } = this.options;
+    if (!ready.mustSync) {
+      // A commit index that moved alone needs no sync: it goes out with the next batch.
+      if (ready.hardState !== undefined) wal.save(ready.hardState, [], () => undefined);
+      return;
+    }
+    wal.save(ready.hardState, ready.entries, (error) => {
+      if (error !== null) {
+        onError(error);
+        return;
+      }
+      node.advanceAppend(ready);
+      this.schedule();
+    });
+  }
+
+  private apply(ready: Ready): void {
+    const { node, handler } = this.options;
+    if (ready.readStates.length > 0) handler.readStates(ready.readStates);
+    for (const entry of ready.committedEntries) {
+      handler.apply(entry);
+      node.advanceApply(entry.index);
+    }
+  }
+}

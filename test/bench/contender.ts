@@ -1,0 +1,102 @@
+/**
+ * The two servers that are measured, started with equal flags on a fresh directory of the same filesystem. Owns the
+ * directory of its turn and removes it at the end.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { peer } from "../support/peers.ts";
+import { freePort, type ServerCommand, ServerProcess } from "../support/server-process.ts";
+
+export type ContenderName = "etcd" | "etcd-ts";
+
+const ourProgram = join(import.meta.dirname, "../../dist/node/main.js");
+
+/** Both get exactly these. The rest is each server's default, fsync included. */
+const flags: readonly string[] = [
+  "--auto-compaction-mode=revision",
+  "--auto-compaction-retention=1000000",
+  "--quota-backend-bytes=8589934592",
+  "--log-level=error",
+];
+
+/** Program of a contender; throws when it is not there, with the command that brings it. */
+export function commandOf(name: ContenderName): ServerCommand {
+  if (name === "etcd") return [peer("etcd")];
+  if (!existsSync(ourProgram)) throw new Error("etcd-ts is not built; to build it: npm run build");
+  return [process.execPath, ourProgram];
+}
+
+export class Contender {
+  readonly #command: ServerCommand;
+  readonly #directory: string;
+  readonly #clientPort: number;
+  readonly #peerPort: number;
+  #process: ServerProcess | undefined;
+
+  private constructor(command: ServerCommand, directory: string, ports: { client: number; peer: number }) {
+    this.#command = command;
+    this.#directory = directory;
+    this.#clientPort = ports.client;
+    this.#peerPort = ports.peer;
+  }
+
+  /** A new, empty one under `parent`; not started yet. */
+  static async create(name: ContenderName, parent: string): Promise<Contender> {
+    const ports = { client: await freePort(), peer: await freePort() };
+    return new Contender(commandOf(name), mkdtempSync(join(parent, `etcd-ts-bench-${name}-`)), ports);
+  }
+
+  get target(): string {
+    return `127.0.0.1:${this.#clientPort}`;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Spawns the server on its directory; returns before it is ready. */
+  start(): void {
+    this.#process = new ServerProcess({
+      command: this.#command,
+      dataDirectory: join(this.#directory, "data"),
+      logFile: join(this.#directory, "log"),
+      clientPort: this.#clientPort,
+      peerPort: this.#peerPort,
+      flags,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+    this.#process = undefined;
+  }
+
+  /** How the server died, with the end of its log; undefined while it runs. */
+  obituary(): string | undefined {
+    const end = this.#process?.end;
+    return end === undefined ? undefined : `the server ${end}\n${this.#process?.logTail() ?? ""}`;
+  }
+
+  /** Bytes of VmRSS and VmHWM, proc(5); 0 when the process is gone. */
+  memory(): { resident: number; peak: number } {
+    try {
+      const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+      return { resident: kibibytes(status, "VmRSS"), peak: kibibytes(status, "VmHWM") };
+    } catch {
+      return { resident: 0, peak: 0 };
+    }
+  }
+
+  /** Stops the server, removes its data and flushes the disk, so that the next one does not pay for this one. */
+  async dispose(): Promise<void> {
+    await this.#process?.stop("SIGTERM");
+    rmSync(this.#directory, { recursive: true, force: true });
+    execFileSync("sync");
+  }
+}
+
+function kibibytes(status: string, name: string): number {
+  const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status);
+  return match === null ? 0 : Number(match[1]) * 1024;
+}

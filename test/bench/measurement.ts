@@ -1,0 +1,84 @@
+/** One workload, one server, one round: the figures, and why they do not count if they do not. */
+import { type LoadReport, problemsOf } from "./load-report.ts";
+import type { Unit, WorkloadName } from "./workloads.ts";
+
+export interface Measurement {
+  workload: WorkloadName;
+  /** In the workload's unit. */
+  value: number;
+  unit: Unit;
+  p50Ms: number;
+  p99Ms: number;
+  p999Ms: number;
+  /** Microseconds of the server's CPU for each call in the window, all its threads. */
+  serverCpuMicros: number;
+  /** The load generator's own. */
+  loadCpuMicros: number;
+  residentBytes: number;
+  peakBytes: number;
+  /** Arrivals per second of an open loop; 0 of a closed one. */
+  rate: number;
+  /** Open loop: share of the calls that were sent a millisecond or more after their intended arrival. */
+  lateShare: number;
+  /** Not empty: the run is INVALID. */
+  problems: readonly string[];
+}
+
+export interface Memory {
+  resident: number;
+  peak: number;
+}
+
+export function measurementOf(
+  workload: { name: WorkloadName; unit: Unit },
+  report: LoadReport,
+  memory: Memory,
+  rate = 0,
+): Measurement {
+  const { latencyMicros: latency } = report;
+  const problems = problemsOf(report);
+  const intended = rate * report.seconds;
+  if (rate > 0 && report.measured < 0.9 * intended) {
+    problems.push(`${report.measured} calls in the window where about ${Math.round(intended)} were to arrive`);
+  }
+  return {
+    workload: workload.name,
+    value: workload.unit === "p99 ms" ? latency.p99 / 1000 : report.opsPerSecond,
+    unit: workload.unit,
+    p50Ms: latency.p50 / 1000,
+    p99Ms: latency.p99 / 1000,
+    p999Ms: latency.p999 / 1000,
+    serverCpuMicros: (report.serverCpuSeconds / report.measured) * 1e6,
+    loadCpuMicros: (report.loadCpuSeconds / report.measured) * 1e6,
+    residentBytes: memory.resident,
+    peakBytes: memory.peak,
+    rate,
+    lateShare: rate > 0 ? report.late / report.measured : 0,
+    problems,
+  };
+}
+
+/** A figure the runner took itself: no calls, no latency. */
+export function plainMeasurement(
+  workload: { name: WorkloadName; unit: Unit },
+  value: number,
+  memory: Memory,
+  problems: readonly string[] = [],
+): Measurement {
+  const none = Number.NaN;
+  return {
+    workload: workload.name,
+    value,
+    unit: workload.unit,
+    p50Ms: none,
+    p99Ms: none,
+    p999Ms: none,
+    serverCpuMicros: none,
+    loadCpuMicros: none,
+    residentBytes: memory.resident,
+    peakBytes: memory.peak,
+    rate: 0,
+    lateShare: 0,
+    problems,
+  };
+}

@@ -1,0 +1,98 @@
+#!/bin/sh
+# Builds the Go programs that tests run beside etcd-ts and keeps them in a cache outside the project.
+#
+#   sh test/peers/install.sh                     etcd and etcdctl
+#   sh test/peers/install.sh etcdutl benchmark   what is named
+#   sh test/peers/install.sh load                the program in test/peers/load
+#   sh test/peers/install.sh --all               all of these
+#   sh test/peers/install.sh --system h2load     a Debian package that carries the program (root only)
+#
+# The versions are those of test/peers/etcd/go.mod, which are the ones etcd itself was released with. Each program
+# has a stamp, the hash of the sources it came from, so a second call costs milliseconds. Prints one line per program
+# that it builds and nothing for one that is up to date. Programs land in ${ETCD_TS_CACHE:-~/.cache/etcd-ts}/peers/bin.
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+bin=${ETCD_TS_CACHE:-$HOME/.cache/etcd-ts}/peers/bin
+
+say() { printf 'peers: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1; }
+
+# The hash of all that a program in folder $1 is built from.
+sources_hash() {
+  (cd "$1" && find . -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) | LC_ALL=C sort | while read -r file; do
+    printf '%s\n' "$file"
+    cat "$file"
+  done | sha256)
+}
+
+# build NAME FOLDER PACKAGE: the program is moved into place whole, so that two builders at once do no harm.
+build() {
+  stamp=$bin/.$1.stamp
+  hash=$(sources_hash "$2")
+  if [ -x "$bin/$1" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ]; then return; fi
+  command -v go >/dev/null || fail "$1 needs Go $(sed -n 's/^go //p' "$2/go.mod") or newer to be built: https://go.dev/dl"
+  say "building $1 (the first time takes minutes)"
+  mkdir -p "$bin"
+  started=$(date +%s)
+  # As etcd's releases are built: no cgo, no paths. No VCS stamp, because the sources are not this repository's.
+  (cd "$2" && CGO_ENABLED=0 GOTOOLCHAIN=auto go build -trimpath -buildvcs=false -o "$bin/.$1.$$" "$3") ||
+    fail "$1 could not be built"
+  mv "$bin/.$1.$$" "$bin/$1"
+  printf '%s\n' "$hash" >"$stamp"
+  say "built $1 in $(($(date +%s) - started)) s"
+}
+
+# The Debian package that carries program $1.
+debian_package() {
+  case $1 in
+    h2load | nghttp | nghttpd) echo nghttp2-client ;;
+    openssl | curl) echo "$1" ;;
+    mkfs.ext4) echo e2fsprogs ;;
+    *) fail "no Debian package is known for $1" ;;
+  esac
+}
+
+install_system() {
+  for program in "$@"; do
+    if command -v "$program" >/dev/null; then continue; fi
+    package=$(debian_package "$program")
+    [ "$(id -u)" = 0 ] || fail "$program is missing: as root, apt-get install $package"
+    command -v apt-get >/dev/null || fail "$program is missing and there is no apt-get to bring $package"
+    say "installing $package"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -qq "$package" >/dev/null 2>&1 ||
+      { apt-get update -qq >/dev/null && apt-get install -y -qq "$package" >/dev/null; } ||
+      fail "$package could not be installed"
+  done
+}
+
+if [ "${1:-}" = --system ]; then
+  shift
+  install_system "${@:-h2load}"
+  exit
+fi
+
+if [ "${1:-}" = --all ]; then
+  set -- etcd etcdctl etcdutl benchmark
+  for module in "$here"/*/go.mod; do
+    name=$(basename "$(dirname "$module")")
+    [ "$name" = etcd ] || set -- "$@" "$name"
+  done
+fi
+
+[ $# -gt 0 ] || set -- etcd etcdctl
+for name in "$@"; do
+  case $name in
+    etcd) build etcd "$here/etcd" go.etcd.io/etcd/server/v3 ;;
+    etcdctl) build etcdctl "$here/etcd" go.etcd.io/etcd/etcdctl/v3 ;;
+    etcdutl) build etcdutl "$here/etcd" go.etcd.io/etcd/etcdutl/v3 ;;
+    benchmark) build benchmark "$here/etcd" go.etcd.io/etcd/v3/tools/benchmark ;;
+    *)
+      [ -f "$here/$name/go.mod" ] || fail "no peer is called $name"
+      build "$name" "$here/$name" .
+      ;;
+  esac
+done

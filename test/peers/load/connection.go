@@ -1,0 +1,288 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+)
+
+// connection is one HTTP/2 connection with a fixed number of streams in flight: what arrives is checked and the next
+// requests are encoded right behind it, so a chunk of answers costs one read and one write. Only the loop (loop.go) calls
+// it, from one thread. The streams themselves are in streams.go.
+type connection struct {
+	run     *run
+	work    *workload
+	source  requestSource
+	fd      int
+	headers *headerEncoder
+	answers *responseHeaders
+	luck    *random
+
+	in      []byte // its first `have` bytes are the beginning of a frame
+	have    int
+	out     []byte // encoded; its first `written` bytes are written
+	written int
+	blocked bool // the socket takes no more; the loop waits for room
+	streams streams
+	queue   arrivals // intended starts (run clock) that wait for a free stream
+	closed  error
+	tally   tally
+
+	sendWindow   int64 // what flow control lets us send on the connection
+	streamWindow int64 // SETTINGS_INITIAL_WINDOW_SIZE of the server
+	unreturned   int   // received DATA bytes not yet given back by WINDOW_UPDATE
+	greeted      bool  // the server's first SETTINGS came
+	partial      headerBlock
+}
+
+// headerBlock gathers HEADERS and its CONTINUATION frames.
+type headerBlock struct {
+	stream uint32
+	flags  byte
+	bytes  []byte
+}
+
+const (
+	readBufferBytes      = 256 << 10
+	connectionWindow     = 64 << 20
+	streamWindowOffered  = 4 << 20
+	defaultWindow        = 65535
+	connectTimeout       = 5 * time.Second
+	connectionWindowBack = connectionWindow / 4
+)
+
+var errFinished = errors.New("finished")
+
+// dial opens a connection in non-blocking mode and queues what a client says first.
+func dial(r *run, work *workload, target string, streams int) (*connection, error) {
+	fd, err := openSocket(target)
+	if err != nil {
+		return nil, err
+	}
+	r.dialled++
+	seed := r.seed + r.dialled
+	c := &connection{
+		run: r, work: work, fd: fd, luck: newRandom(seed), in: make([]byte, readBufferBytes),
+		headers: newHeaderEncoder(work.method, target, newRandom(seed)), answers: newResponseHeaders(),
+		streams: newStreams(streams), tally: newTally(), sendWindow: defaultWindow, streamWindow: defaultWindow,
+	}
+	c.source = work.requests(c.luck)
+	c.out = append(c.out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"...)
+	c.out = appendFrameHeader(c.out, 6, frameSettings, 0, 0)
+	c.out = binary.BigEndian.AppendUint32(append(c.out, 0, settingInitialWindow), streamWindowOffered)
+	c.out = appendWindowUpdate(c.out, 0, connectionWindow-defaultWindow)
+	return c, nil
+}
+
+func openSocket(target string) (int, error) {
+	address, err := net.ResolveTCPAddr("tcp4", target)
+	if err != nil {
+		return 0, err
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	peer := &syscall.SockaddrInet4{Port: address.Port}
+	copy(peer.Addr[:], address.IP.To4())
+	err = errors.Join(
+		syscall.Connect(fd, peer),
+		syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
+		syscall.SetNonblock(fd, true),
+	)
+	if err != nil {
+		_ = syscall.Close(fd) // the first error says it all
+	}
+	return fd, err
+}
+
+// usable says why no request can be sent on a connection that was just opened, or nil.
+func (c *connection) usable() error {
+	switch {
+	case c.closed != nil:
+		return c.closed
+	case !c.greeted:
+		return errors.New("the server sent no SETTINGS")
+	case c.streamWindow < int64(c.work.requestMax+messagePrefix):
+		return fmt.Errorf("the server's stream window of %d bytes is smaller than a request", c.streamWindow)
+	}
+	return nil
+}
+
+// readable takes what the socket has, once.
+func (c *connection) readable() {
+	n, err := syscall.Read(c.fd, c.in[c.have:])
+	switch {
+	case err == syscall.EAGAIN || err == syscall.EINTR:
+		return
+	case err != nil:
+		c.fail(err)
+		return
+	case n == 0:
+		c.fail(errors.New("EOF"))
+		return
+	}
+	n += c.have
+	used, err := c.chunk(c.in[:n])
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.have = copy(c.in, c.in[used:n])
+	c.flush()
+}
+
+// flush writes what gathered; what the socket does not take waits until it has room.
+func (c *connection) flush() {
+	for c.written < len(c.out) && c.closed == nil {
+		n, err := syscall.Write(c.fd, c.out[c.written:])
+		if n > 0 {
+			c.written += n
+		}
+		switch err {
+		case nil, syscall.EINTR:
+		case syscall.EAGAIN:
+			c.run.loop.awaitRoom(c, true)
+			return
+		default:
+			c.fail(err)
+			return
+		}
+	}
+	c.out, c.written = c.out[:0], 0
+	c.run.loop.awaitRoom(c, false)
+}
+
+// chunk handles the whole frames in `bytes` and returns how much that was.
+func (c *connection) chunk(bytes []byte) (used int, err error) {
+	now := c.run.now()
+	for len(bytes)-used >= frameHeaderBytes {
+		f := parseFrameHeader(bytes[used:])
+		if f.length > frameBytesMax {
+			return used, fmt.Errorf("a frame of %d bytes", f.length)
+		}
+		end := used + frameHeaderBytes + f.length
+		if end > len(bytes) {
+			break
+		}
+		if err := c.frame(f, bytes[used+frameHeaderBytes:end], now); err != nil {
+			return used, err
+		}
+		used = end
+	}
+	c.pump(now)
+	return used, nil
+}
+
+// start gives the connection `count` calls to begin with.
+func (c *connection) start(count int) {
+	now := c.run.now()
+	for range count {
+		c.queue.push(now)
+	}
+	c.pump(now)
+	c.flush()
+}
+
+// arrive adds one arrival of the open loop; the loop flushes.
+func (c *connection) arrive(intended, now int64) {
+	if c.closed != nil {
+		c.tally.errors["connection closed: "+c.closed.Error()]++
+		return
+	}
+	c.run.open++
+	c.queue.push(intended)
+	c.pump(now)
+	c.tally.queuedMax = max(c.tally.queuedMax, c.queue.length())
+}
+
+// pump encodes what waits, as far as streams and flow control allow.
+func (c *connection) pump(now int64) {
+	need := int64(c.work.requestMax + messagePrefix)
+	for c.queue.length() > 0 && c.streams.available() && c.sendWindow >= need {
+		start := c.queue.pop()
+		if !c.run.openLoop {
+			if !c.run.mayIssue(now) {
+				continue
+			}
+			c.run.open++
+		} else if now-start >= int64(time.Millisecond) && c.run.inWindow(start) {
+			c.tally.late++
+		}
+		c.send(start)
+	}
+}
+
+// send encodes HEADERS and one DATA frame that ends the stream.
+func (c *connection) send(start int64) {
+	call := c.streams.open(start)
+	at := len(c.out)
+	c.out = appendFrameHeader(c.out, 0, frameHeaders, flagEndHeaders, call.stream)
+	c.out = c.headers.block(c.out, c.luck)
+	putFrameLength(c.out, at)
+	at = len(c.out)
+	c.out = appendFrameHeader(c.out, 0, frameData, flagEndStream, call.stream)
+	c.out = append(c.out, 0, 0, 0, 0, 0)
+	c.out, call.want = c.source(c.out)
+	putFrameLength(c.out, at)
+	size := len(c.out) - at - frameHeaderBytes
+	binary.BigEndian.PutUint32(c.out[at+frameHeaderBytes+1:], uint32(size-messagePrefix))
+	c.sendWindow -= int64(size)
+}
+
+// finish counts an answered call and, in a closed loop, lets the next one take its place.
+func (c *connection) finish(call *call, now int64) {
+	if call.wrong == nil && !call.answered {
+		call.wrong = errors.New("grpc-status 0 without a message")
+	}
+	t := &c.tally
+	switch {
+	case call.wrong != nil:
+		t.errors[call.wrong.Error()]++
+	default:
+		t.sawRevision(call.revision)
+		at := now
+		if c.run.openLoop {
+			at = call.start
+		}
+		switch {
+		case at < c.run.warmEnd:
+			t.warmup++
+		case at >= c.run.end:
+			t.drained++
+		default:
+			t.measured++
+			t.latency.record(uint64(max(0, now-call.start)) / 1000)
+		}
+	}
+	t.lastDone = now
+	c.run.open--
+	c.streams.close(call)
+	if !c.run.openLoop {
+		c.queue.push(now)
+	}
+}
+
+// fail closes the connection. Calls without an answer count as errors; so does the loss of an idle connection, except at
+// the end of a run.
+func (c *connection) fail(err error) {
+	if c.closed != nil {
+		return
+	}
+	c.closed = err
+	lost := c.streams.inFlight()
+	if c.run.openLoop {
+		lost += c.queue.length()
+	}
+	c.run.open -= lost
+	switch {
+	case err != errFinished:
+		c.tally.errors["connection closed: "+err.Error()] += uint64(max(lost, 1))
+	case lost > 0:
+		c.tally.errors["no answer in time"] += uint64(lost)
+	}
+	_ = syscall.Close(c.fd) // nothing that was to be kept
+}

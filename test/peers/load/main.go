@@ -1,0 +1,123 @@
+// Command load drives an etcd server with unary gRPC calls and measures it: the load generator of `npm run bench`.
+//
+// It shares its machine with the server it measures, so it is as light as it can be: its own HTTP/2 framing, no allocation
+// per call, one read and one write for many calls. And it believes nothing: each answer must have grpc-status 0 and hold
+// what was asked for.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime/debug"
+)
+
+type report struct {
+	Mode           string            `json:"mode"`
+	Connections    int               `json:"connections"`
+	Streams        int               `json:"streams"`
+	Rate           float64           `json:"rate,omitempty"`
+	Seconds        float64           `json:"seconds"`
+	Acknowledged   uint64            `json:"acknowledged"` // warm-up, window and drain together
+	Warmup         uint64            `json:"warmup"`
+	Measured       uint64            `json:"measured"`
+	Drained        uint64            `json:"drained"`
+	OpsPerSecond   float64           `json:"opsPerSecond"`
+	Errors         uint64            `json:"errors"`
+	ErrorTexts     map[string]uint64 `json:"errorTexts"`
+	Latency        latencies         `json:"latencyMicros"`
+	RevisionBefore int64             `json:"revisionBefore"` // by a linearizable read before the first and after the last call
+	RevisionAfter  int64             `json:"revisionAfter"`
+	RevisionFirst  int64             `json:"revisionFirst"` // lowest and highest in the answers themselves
+	RevisionLast   int64             `json:"revisionLast"`
+	Writes         bool              `json:"writes"` // each acknowledged call should be one revision
+	KeysRepeated   uint64            `json:"keysRepeated"`
+	Late           uint64            `json:"late"`
+	QueuedMax      int               `json:"queuedMax"`
+	LoadCpu        float64           `json:"loadCpuSeconds"`
+	ServerCpu      float64           `json:"serverCpuSeconds"`
+	OthersCpu      float64           `json:"othersCpuSeconds"` // everything else on the machine
+	Stolen         float64           `json:"stolenSeconds"`
+}
+
+type latencies struct {
+	P50  uint64 `json:"p50"`
+	P90  uint64 `json:"p90"`
+	P99  uint64 `json:"p99"`
+	P999 uint64 `json:"p999"`
+	Max  uint64 `json:"max"`
+}
+
+func main() {
+	debug.SetGCPercent(-1) // next to nothing is allocated once the connections stand, and the loop's thread never yields
+	o, err := parseOptions(os.Args[1:])
+	if err == nil {
+		err = execute(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func execute(o options) error {
+	if o.mode == "probe" {
+		revision, err := waitReady(o)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(report{Mode: o.mode, RevisionBefore: revision, RevisionAfter: revision})
+	}
+	keys := o.space()
+	work, err := chooseWorkload(o, keys)
+	if err != nil {
+		return err
+	}
+	before, err := probeRevision(o)
+	if err != nil {
+		return err
+	}
+	var result outcome
+	if o.mode == "fill" {
+		result, err = counted(work, o, o.keys)
+	} else {
+		result, err = timed(work, o)
+	}
+	if err != nil {
+		return err
+	}
+	after, err := probeRevision(o)
+	if err != nil {
+		return fmt.Errorf("the revision afterwards: %w (errors of the run: %v)", err, result.tally.errors)
+	}
+	r := newReport(o, &result)
+	r.RevisionBefore, r.RevisionAfter, r.Writes, r.KeysRepeated = before, after, work.writes, keys.repeated()
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func chooseWorkload(o options, keys *keySpace) (*workload, error) {
+	switch o.mode {
+	case "fill", "put":
+		return putWorkload(keys, o.valueSize), nil
+	case "txn":
+		return txnWorkload(keys, o.valueSize), nil
+	case "range":
+		return rangeWorkload(o.keys, o.rangeKeys, o.serializable, o.valueSize), nil
+	}
+	return nil, fmt.Errorf("unknown mode %q; see load --help", o.mode)
+}
+
+func newReport(o options, result *outcome) report {
+	t := &result.tally
+	return report{
+		Mode: o.mode, Connections: o.connections, Streams: o.streams, Rate: o.rate, Seconds: result.seconds,
+		Acknowledged: t.acknowledged(), Warmup: t.warmup, Measured: t.measured, Drained: t.drained,
+		OpsPerSecond: float64(t.measured) / result.seconds, Errors: t.failed(), ErrorTexts: t.errors,
+		Latency: latencies{
+			t.latency.quantile(0.5), t.latency.quantile(0.9), t.latency.quantile(0.99), t.latency.quantile(0.999), t.latency.max,
+		},
+		RevisionFirst: t.revisionFirst, RevisionLast: t.revisionLast,
+		Late: t.late, QueuedMax: t.queuedMax, LoadCpu: result.spent.own, ServerCpu: result.spent.server,
+		OthersCpu: result.spent.others(), Stolen: result.spent.stolen,
+	}
+}

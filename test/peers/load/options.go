@@ -1,0 +1,93 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"time"
+)
+
+type options struct {
+	mode                 string
+	target               string
+	connections, streams int
+	warmup, duration     time.Duration
+	rate                 float64
+	keys                 uint64
+	keyOffset, keySpace  uint64
+	order                string
+	valueSize            int
+	rangeKeys            int
+	serializable         bool
+	serverPid            int
+	seed                 uint64
+}
+
+const usageText = `load MODE [flags]: drives an etcd with unary gRPC calls and checks every answer. Prints one line of JSON.
+
+  fill   puts the keys 0 to --keys minus 1, once each
+  put    puts new keys from the key space; no key twice
+  txn    creates new keys: if absent then put, else get
+  range  reads --range-keys neighbouring keys at random among the first --keys
+  probe  waits at most --duration for one linearizable read to be answered
+
+`
+
+func parseOptions(args []string) (o options, err error) {
+	f := flag.NewFlagSet("load", flag.ExitOnError)
+	f.StringVar(&o.target, "target", "127.0.0.1:2379", "host:port of the server; plain text")
+	f.IntVar(&o.connections, "connections", 10, "connections")
+	f.IntVar(&o.streams, "streams", 100, "calls in flight on each connection")
+	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "time before the measured window; counted apart")
+	f.DurationVar(&o.duration, "duration", 10*time.Second, "the measured window")
+	f.Float64Var(&o.rate, "rate", 0, "open loop: arrivals per second; 0 is a closed loop")
+	f.Uint64Var(&o.keys, "keys", 1_000_000, "keys that are (or, with fill, will be) loaded")
+	f.Uint64Var(&o.keyOffset, "key-offset", 0, "put, txn: first id of the key space (default: --keys)")
+	f.Uint64Var(&o.keySpace, "key-space", 1<<26, "put, txn: ids in the key space")
+	f.StringVar(&o.order, "order", "hashed", "order in which keys are taken from the key space: sequential or hashed")
+	f.IntVar(&o.valueSize, "value-size", 256, "bytes of a value, a multiple of 8")
+	f.IntVar(&o.rangeKeys, "range-keys", 1, "range: keys of one answer")
+	f.BoolVar(&o.serializable, "serializable", false, "range: serializable instead of linearizable")
+	f.IntVar(&o.serverPid, "server-pid", 0, "process whose CPU time is measured over the window")
+	f.Uint64Var(&o.seed, "seed", 1, "of values, timeouts, arrivals and random keys")
+	f.Usage = func() { fmt.Fprint(f.Output(), usageText); f.PrintDefaults() }
+	if len(args) == 0 || args[0][0] == '-' {
+		f.Usage()
+		return o, fmt.Errorf("no mode given")
+	}
+	o.mode = args[0]
+	if err := f.Parse(args[1:]); err != nil {
+		return o, err
+	}
+	if o.keyOffset == 0 {
+		o.keyOffset = o.keys
+	}
+	return o, o.validate(f.Args())
+}
+
+func (o *options) validate(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected %q", rest)
+	case o.connections < 1 || o.streams < 1:
+		return fmt.Errorf("--connections and --streams must be 1 or more")
+	case o.valueSize < 8 || o.valueSize%8 != 0 || o.valueSize > 8192:
+		return fmt.Errorf("--value-size must be a multiple of 8 from 8 to 8192")
+	case o.order != "sequential" && o.order != "hashed":
+		return fmt.Errorf("--order must be sequential or hashed")
+	case o.rangeKeys < 1 || uint64(o.rangeKeys) > o.keys:
+		return fmt.Errorf("--range-keys must be from 1 to --keys")
+	case o.keySpace < 200_000 || o.keyOffset+o.keySpace > keyIdMax:
+		return fmt.Errorf("--key-space must be 200000 or more and end below %d", uint64(keyIdMax))
+	case o.rate < 0 || o.duration <= 0 || o.warmup < 0 || o.keys < 1:
+		return fmt.Errorf("--rate, --warmup must not be negative, --duration and --keys be above 0")
+	}
+	return nil
+}
+
+// keySpace is where put and txn take their keys from; fill takes the loaded keys themselves.
+func (o *options) space() *keySpace {
+	if o.mode == "fill" {
+		return &keySpace{offset: 0, size: o.keys, hashed: o.order == "hashed"}
+	}
+	return &keySpace{offset: o.keyOffset, size: o.keySpace, hashed: o.order == "hashed"}
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// run is one timed piece of work on a set of connections. Times are nanoseconds since `base`.
+type run struct {
+	base     time.Time
+	loop     *loop
+	all      []*connection
+	seed     uint64
+	dialled  uint64
+	openLoop bool
+	warmEnd  int64 // the measured window is [warmEnd, end)
+	end      int64
+	budget   int64 // calls that a closed loop may still send
+	open     int   // calls without an answer; in an open loop also arrivals that were not sent
+}
+
+const (
+	unlimited    = int64(1) << 62
+	drainTimeout = 15 * time.Second
+	pollMax      = 100 * time.Millisecond
+)
+
+// outcome is what a run gave.
+type outcome struct {
+	tally   tally
+	seconds float64 // of the measured window
+	spent   usage   // CPU in the window
+}
+
+// connect opens the connections and waits until the server has greeted on all of them.
+func connect(work *workload, o options) (*run, error) {
+	l, err := newLoop()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{base: time.Now(), loop: l, seed: o.seed, openLoop: o.rate > 0, end: unlimited, budget: unlimited}
+	for range o.connections {
+		c, err := dial(r, work, o.target, o.streams)
+		if err != nil {
+			r.finish()
+			return nil, fmt.Errorf("connect to %s: %w", o.target, err)
+		}
+		r.all = append(r.all, c)
+		if err := l.add(c); err != nil {
+			r.finish()
+			return nil, err
+		}
+		c.flush()
+	}
+	for deadline := r.now() + int64(connectTimeout); r.now() < deadline && r.someUnusable() != nil; {
+		if err := l.poll(pollMax); err != nil {
+			r.finish()
+			return nil, err
+		}
+		if c := r.someUnusable(); c != nil && c.closed != nil {
+			break
+		}
+	}
+	if c := r.someUnusable(); c != nil {
+		err := c.usable()
+		r.finish()
+		return nil, fmt.Errorf("connect to %s: %w", o.target, err)
+	}
+	return r, nil
+}
+
+func (r *run) someUnusable() *connection {
+	for _, c := range r.all {
+		if c.usable() != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r *run) now() int64 { return int64(time.Since(r.base)) }
+
+func (r *run) inWindow(at int64) bool { return at >= r.warmEnd && at < r.end }
+
+// mayIssue says whether a closed loop sends one more call, and takes it from the budget.
+func (r *run) mayIssue(now int64) bool {
+	if now >= r.end || r.budget == 0 {
+		return false
+	}
+	r.budget--
+	return true
+}
+
+func (r *run) alive() bool {
+	for _, c := range r.all {
+		if c.closed == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// timed runs the workload for o.warmup plus o.duration, in a closed loop or at o.rate, then waits for the last answers.
+func timed(work *workload, o options) (outcome, error) {
+	r, err := connect(work, o)
+	if err != nil {
+		return outcome{}, err
+	}
+	begin := r.now()
+	r.warmEnd = begin + int64(o.warmup)
+	r.end = r.warmEnd + int64(o.duration)
+	next := func(int64) int64 { return unlimited }
+	if r.openLoop {
+		next = newPacer(r, o.rate, begin).due
+	} else {
+		for _, c := range r.all {
+			c.start(o.streams)
+		}
+	}
+	var samples []usage // at warmEnd and at end
+	for {
+		now := r.now()
+		for len(samples) < 2 && now >= []int64{r.warmEnd, r.end}[len(samples)] {
+			samples = append(samples, readUsage(o.serverPid))
+		}
+		wake := next(now)
+		if len(samples) < 2 {
+			wake = min(wake, []int64{r.warmEnd, r.end}[len(samples)])
+		} else if r.open == 0 || now > r.end+int64(drainTimeout) {
+			break
+		}
+		if err := r.loop.poll(min(pollMax, time.Duration(wake-now))); err != nil {
+			return outcome{}, err
+		}
+	}
+	return outcome{tally: r.finish(), seconds: o.duration.Seconds(), spent: samples[1].minus(samples[0])}, nil
+}
+
+// counted runs the workload in a closed loop until `calls` were answered.
+func counted(work *workload, o options, calls uint64) (outcome, error) {
+	o.rate = 0
+	r, err := connect(work, o)
+	if err != nil {
+		return outcome{}, err
+	}
+	r.budget = int64(calls)
+	begin, first := r.now(), readUsage(o.serverPid)
+	for _, c := range r.all {
+		c.start(o.streams)
+	}
+	const noticeEvery = int64(5 * time.Second)
+	notice := begin + noticeEvery
+	for r.alive() && (r.open > 0 || r.budget > 0) {
+		if err := r.loop.poll(pollMax); err != nil {
+			return outcome{}, err
+		}
+		if now := r.now(); now >= notice {
+			fmt.Fprintf(os.Stderr, "%d of %d\n", int64(calls)-r.budget, calls)
+			notice = now + noticeEvery
+		}
+	}
+	result := outcome{spent: readUsage(o.serverPid).minus(first), tally: r.finish()}
+	result.seconds = float64(result.tally.lastDone-begin) / 1e9
+	return result, nil
+}
+
+// finish closes all and adds up what was counted.
+func (r *run) finish() tally {
+	sum := newTally()
+	for _, c := range r.all {
+		c.fail(errFinished)
+		sum.merge(&c.tally)
+	}
+	r.loop.close()
+	return sum
+}
+
+// pacer deals the arrivals of a Poisson process, drawn from the seed and so fixed in advance, to the connections in turn.
+type pacer struct {
+	run  *run
+	gap  float64 // mean nanoseconds between arrivals
+	next float64
+	turn int
+	luck *random
+}
+
+func newPacer(r *run, rate float64, begin int64) *pacer {
+	return &pacer{run: r, gap: 1e9 / rate, next: float64(begin), luck: newRandom(r.seed)}
+}
+
+// due lets what is due by now arrive, and returns when the next one is.
+func (p *pacer) due(now int64) int64 {
+	first := p.turn
+	for ; int64(p.next) <= now && int64(p.next) < p.run.end; p.turn++ {
+		p.run.all[p.turn%len(p.run.all)].arrive(int64(p.next), now)
+		p.next += p.luck.exponential() * p.gap
+	}
+	for i := first; i < p.turn && i < first+len(p.run.all); i++ {
+		p.run.all[i%len(p.run.all)].flush()
+	}
+	if int64(p.next) >= p.run.end {
+		return unlimited
+	}
+	return int64(p.next)
+}
+
+// probeRevision asks for the revision with one linearizable read.
+func probeRevision(o options) (int64, error) {
+	o.connections, o.streams = 1, 1
+	result, err := counted(probeWorkload(), o, 1)
+	if err != nil {
+		return 0, err
+	}
+	for text := range result.tally.errors {
+		return 0, errors.New(text)
+	}
+	return result.tally.revisionLast, nil
+}
+
+// waitReady probes until the server answers, at most o.duration, and returns the revision.
+func waitReady(o options) (int64, error) {
+	for deadline := time.Now().Add(o.duration); ; time.Sleep(2 * time.Millisecond) {
+		revision, err := probeRevision(o)
+		if err == nil || time.Now().After(deadline) {
+			return revision, err
+		}
+	}
+}

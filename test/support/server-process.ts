@@ -1,0 +1,140 @@
+/**
+ * A member as a child process: ours or a real etcd, started with etcd's flags, awaited until it is healthy, stopped by
+ * its own pid. Owns the process and its log file; the data directory belongs to the caller.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { get } from "node:http";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Program and first arguments. */
+export type ServerCommand = readonly [string, ...string[]];
+
+export interface ServerOptions {
+  readonly command: ServerCommand;
+  readonly dataDirectory: string;
+  readonly logFile: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  /** The peer URL the cluster knows the member by; a member on a copied directory keeps the original's. */
+  readonly advertisedPeerPort?: number;
+  readonly flags?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const projectRoot = join(import.meta.dirname, "../..");
+
+/** Our server: the program named in ETCD_TS_SERVER, what was built, or the sources. Undefined when there is none. */
+export function ourServer(): ServerCommand | undefined {
+  const named = process.env["ETCD_TS_SERVER"];
+  if (named !== undefined) return [named];
+  const candidates = [join(projectRoot, "dist/node/main.js"), join(projectRoot, "node/main.ts")];
+  const program = candidates.find((path) => existsSync(path));
+  return program === undefined ? undefined : [process.execPath, program];
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class ServerProcess {
+  readonly address: string;
+  readonly #child: ChildProcess;
+  readonly #options: ServerOptions;
+  readonly #ended: Promise<void>;
+  #end: string | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.address = `127.0.0.1:${options.clientPort}`;
+    const log = openSync(options.logFile, "a");
+    const [program, ...first] = options.command;
+    this.#child = spawn(program, [...first, ...flagsOf(options)], {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...options.environment },
+    });
+    closeSync(log);
+    this.#ended = new Promise((resolve) => {
+      this.#child.once("error", (error) => {
+        this.#end = String(error);
+        resolve();
+      });
+      this.#child.once("exit", (code, signal) => {
+        this.#end = `exited with ${signal ?? `code ${String(code)}`}`;
+        resolve();
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Undefined while the process runs. */
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  /** Resolves when GET /health says so; rejects when the process ends first or the time is over. */
+  async ready(timeoutMs = 30_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!(await isHealthy(this.address))) {
+      if (this.#end !== undefined)
+        throw new Error(`the member ${this.#end} before it was ready\n${this.logTail()}`);
+      if (performance.now() > deadline)
+        throw new Error(`the member was not healthy in time\n${this.logTail()}`);
+      await sleep(20);
+    }
+  }
+
+  /** Sends the signal and waits for the end. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    if (this.#end === undefined) this.#child.kill(signal);
+    await this.#ended;
+  }
+
+  logTail(lines = 15): string {
+    return readFileSync(this.#options.logFile, "utf8")
+      .trimEnd()
+      .split("\n")
+      .slice(-lines)
+      .join("\n");
+  }
+}
+
+function flagsOf(options: ServerOptions): string[] {
+  const clientUrl = `http://127.0.0.1:${options.clientPort}`;
+  const advertisedPeerUrl = `http://127.0.0.1:${options.advertisedPeerPort ?? options.peerPort}`;
+  return [
+    "--name=m1",
+    `--data-dir=${options.dataDirectory}`,
+    `--listen-client-urls=${clientUrl}`,
+    `--advertise-client-urls=${clientUrl}`,
+    `--listen-peer-urls=http://127.0.0.1:${options.peerPort}`,
+    `--initial-advertise-peer-urls=${advertisedPeerUrl}`,
+    `--initial-cluster=m1=${advertisedPeerUrl}`,
+    ...(options.flags ?? []),
+  ];
+}
+
+function isHealthy(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(`http://${address}/health`, { timeout: 2000, agent: false }, (response) => {
+      response.resume();
+      response.once("close", () => resolve(response.statusCode === 200));
+    });
+    request.once("timeout", () => request.destroy());
+    request.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,110 @@
+/**
+ * Builds a LevelDB backend with a known history in tables, log and manifest, and judges what opening a damaged copy yields.
+ * The promise under test: damage is reported, or what is read is exactly the state of a commit that the backend names.
+ */
+import assert from "node:assert/strict";
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Backend } from "../../../node/backend/backend.ts";
+import { LevelBackend, type LevelBackendOptions } from "../../../node/backend/level-backend.ts";
+import { fromText, toText } from "../../../node/lib/bytes.ts";
+import { revision } from "../../../node/lib/units.ts";
+import { append, at, commit, scanAll, type SeenRecord } from "../../contract/backend.ts";
+
+/** State after each commit, by its consistentIndex. */
+type History = Map<number, { readonly records: readonly SeenRecord[]; readonly bucket: string }>;
+
+export type Verdict = "reported" | "intact" | "earlier commit";
+
+const bucketText = (backend: Backend): string =>
+  backend.entries("lease").map(({ key, value }) => `${toText(key)}=${toText(value)}`).join(" ");
+
+export class DamageLab {
+  readonly dir: string;
+  readonly history: History = new Map();
+  private readonly options: LevelBackendOptions;
+
+  constructor(dir: string, options: LevelBackendOptions, writeBufferBytes = 1 << 16) {
+    this.dir = dir;
+    this.options = { ...options, writeBufferBytes };
+  }
+
+  /** Writes `batches` batches, each with records, bucket changes or neither, reopening twice on the way. */
+  async build(batches: number, valueBytes: number): Promise<void> {
+    let backend = await LevelBackend.open(this.dir, this.options);
+    this.history.set(0, { records: [], bucket: "" });
+    const records: SeenRecord[] = [];
+    let rev = 1;
+    for (let index = 1; index <= batches; index++) {
+      for (let n = 0; n < index % 5; n++) {
+        const record = { main: ++rev, sub: 0, kind: (rev % 7 === 0 ? 1 : 0) as 0 | 1, text: `${rev}`.padEnd(valueBytes, "~") };
+        records.push(record);
+        append(backend, record.main, record.sub, record.text, record.kind);
+      }
+      if (index % 3 === 0) backend.put("lease", fromText(`lease ${index % 6}`), fromText(`granted at ${index}`));
+      if (index % 11 === 0) backend.delete("lease", fromText("lease 3"));
+      await commit(backend, at(index, rev));
+      this.history.set(index, { records: records.slice(), bucket: bucketText(backend) });
+      if (index % Math.ceil(batches / 3) === 0 && index < batches) {
+        await backend.close();
+        backend = await LevelBackend.open(this.dir, this.options);
+      }
+    }
+    await backend.close();
+  }
+
+  async files(ending: RegExp): Promise<string[]> {
+    return (await readdir(this.dir)).filter((name) => ending.test(name)).sort();
+  }
+
+  async sizeOf(file: string): Promise<number> {
+    return (await readFile(join(this.dir, file))).length;
+  }
+
+  /** Damages a copy and opens, scans and reads it; throws when it hands out anything but a committed state. */
+  async judge(damage: (dir: string) => Promise<void>): Promise<Verdict> {
+    const copy = `${this.dir}-copy`;
+    await rm(copy, { recursive: true, force: true });
+    await cp(this.dir, copy, { recursive: true });
+    await damage(copy);
+    let backend: LevelBackend | undefined;
+    try {
+      backend = await LevelBackend.open(copy, this.options);
+      const seen = await scanAll(backend);
+      return this.compare(backend, seen);
+    } catch (error) {
+      assert.ok(error instanceof Error && error.message.includes(copy), `names no place: ${String(error)}`);
+      return "reported";
+    } finally {
+      await backend?.close();
+    }
+  }
+
+  judgeFlip(file: string, offset: number, mask: number): Promise<Verdict> {
+    return this.judge(async (dir) => {
+      const path = join(dir, file);
+      const bytes = await readFile(path);
+      bytes[offset] = (bytes[offset] ?? 0) ^ mask;
+      await writeFile(path, bytes);
+    });
+  }
+
+  private compare(backend: LevelBackend, seen: readonly SeenRecord[]): Verdict {
+    const index = backend.committed.consistentIndex;
+    const expected = this.history.get(index);
+    assert.ok(expected !== undefined, `never committed: ${index}`);
+    assert.deepEqual(seen, expected.records);
+    assert.equal(bucketText(backend), expected.bucket);
+    let verdict: Verdict = index === this.history.size - 1 ? "intact" : "earlier commit";
+    for (const record of seen) {
+      try {
+        assert.equal(toText(backend.read(revision(record.main), record.sub)), record.text);
+      } catch (error) {
+        // Not silent: the caller was told.
+        assert.equal((error as Error).name, "CorruptionError");
+        verdict = "reported";
+      }
+    }
+    return verdict;
+  }
+}
