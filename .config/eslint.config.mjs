@@ -183,6 +183,7 @@ export default defineConfig(
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/no-misused-spread": "off",
       "@typescript-eslint/unbound-method": "off",
+      "@typescript-eslint/no-confusing-void-expression": "off",
     },
   },
   {

@@ -6,6 +6,7 @@ import { testFaults } from "./config/test-faults.ts";
 import { GrpcServer } from "./grpc/server.ts";
 import { ClientHttp } from "./http/client-http.ts";
 import { PeerHttp } from "./http/peer-http.ts";
+import { makeDirDurable } from "./lib/durable-dir.ts";
 import { SystemRandom, SystemTimers, systemClock } from "./lib/platform/clock.ts";
 import { SystemFs } from "./lib/platform/fs.ts";
 import { jsonLogger } from "./lib/platform/logger.ts";
@@ -55,7 +56,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const timers = new SystemTimers();
   const random = new SystemRandom();
   const backendDir = `${config.dataDir}/member/backend`;
-  await fs.makeDir(`${config.dataDir}/member`);
+  await makeDirDurable(fs, backendDir);
   const backend = await LevelBackend.open(backendDir, {
     fs,
     timers,

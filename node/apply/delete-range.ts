@@ -1,4 +1,5 @@
 /** The DeleteRange request (etcd server/etcdserver/txn/delete.go). */
+import { cloneBytes } from "../lib/bytes.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import type { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 
@@ -17,7 +18,7 @@ export function executeDeleteRange(store: KvStore, request: DeleteRangeRequestVi
       : undefined;
   const prevKvs: Uint8Array[] = [];
   const visit = request.prevKv
-    ? (bytes: Uint8Array, start: number, end: number): void => void prevKvs.push(bytes.slice(start, end))
+    ? (bytes: Uint8Array, start: number, end: number): void => void prevKvs.push(cloneBytes(bytes, start, end))
     : undefined;
   const deleted = store.deleteRange(key, rangeEnd, visit);
   return { deleted, prevKvs };

@@ -1,5 +1,6 @@
 /** The Put request (etcd server/etcdserver/txn/put.go). */
 import type { KvStore } from "../mvcc/kv-store.ts";
+import { cloneBytes } from "../lib/bytes.ts";
 import { assert } from "../lib/assert.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import { KeyValueView } from "../proto/key-value.ts";
@@ -31,7 +32,7 @@ export function executePut(store: KvStore, request: PutRequestView): Uint8Array 
     return undefined;
   }
   // A copy: the store may move its bytes when it takes the new ones.
-  const before = previous.buffer.slice(previousStart, previousEnd);
+  const before = cloneBytes(previous.buffer, previousStart, previousEnd);
   previous.decode(before, 0, before.length);
   const lease = request.ignoreLease ? previous.lease : request.lease;
   if (request.ignoreValue) {

@@ -3,7 +3,7 @@
  * order or revision filters, by way of a sorted list.
  */
 import type { KvStore } from "../mvcc/kv-store.ts";
-import { compareBytes } from "../lib/bytes.ts";
+import { cloneBytes, compareBytes } from "../lib/bytes.ts";
 import { appendRangeKv } from "../proto/kv-response.ts";
 import { KeyValueView, writeKeyValue } from "../proto/key-value.ts";
 import { type RangeRequestView, sortOrder, sortTarget } from "../proto/range-request.ts";
@@ -78,7 +78,7 @@ function writeSortedRange(
   const found: KeyValueView[] = [];
   const outcome = store.range(queryOf(request, fetch, fromIndex), (bytes, start, end) => {
     const keyValue = new KeyValueView();
-    keyValue.decode(bytes.slice(start, end), 0, end - start);
+    keyValue.decode(cloneBytes(bytes, start, end), 0, end - start);
     if (passesFilters(request, keyValue)) found.push(keyValue);
   });
   if (outcome.kind !== "ok") return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");

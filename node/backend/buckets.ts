@@ -5,17 +5,27 @@
  *   stored key: see layout.ts      stored value: | value ... | crc32c u32 BE over stored key and value |
  */
 import { assert } from "../lib/assert.ts";
-import { compareBytes } from "../lib/bytes.ts";
+import { cloneBytes, compareBytes } from "../lib/bytes.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import type { BucketName } from "./backend.ts";
 import { bucketKey } from "./layout.ts";
 
 /** Part of the format: never renumbered. */
 const bucketIds: Readonly<Record<BucketName, number>> = {
-  meta: 1, lease: 2, alarm: 3, cluster: 4, members: 5, members_removed: 6, auth: 7, authUsers: 8, authRoles: 9,
+  meta: 1,
+  lease: 2,
+  alarm: 3,
+  cluster: 4,
+  members: 5,
+  members_removed: 6,
+  auth: 7,
+  authUsers: 8,
+  authRoles: 9,
 };
 export const bucketNamesAll = Object.keys(bucketIds) as readonly BucketName[];
-const bucketNames: ReadonlyMap<number, BucketName> = new Map(bucketNamesAll.map((name) => [bucketIds[name], name]));
+const bucketNames: ReadonlyMap<number, BucketName> = new Map(
+  bucketNamesAll.map((name) => [bucketIds[name], name]),
+);
 
 export interface BucketEntry {
   readonly key: Uint8Array;
@@ -53,7 +63,11 @@ export class Buckets {
     const storedValue = new Uint8Array(value.length + 4);
     storedValue.set(value);
     new DataView(storedValue.buffer).setUint32(value.length, crc);
-    this.hold(name, { key: storedKey.subarray(2), value: storedValue.subarray(0, value.length), crc });
+    this.hold(name, {
+      key: storedKey.subarray(2),
+      value: storedValue.subarray(0, value.length),
+      crc,
+    });
     return { key: storedKey, value: storedValue };
   }
 
@@ -91,7 +105,7 @@ export class Buckets {
     const crc = crc32c(value, crc32c(storedKey));
     const view = new DataView(storedValue.buffer, storedValue.byteOffset, storedValue.byteLength);
     if (view.getUint32(valueBytes) !== crc) return "bad checksum";
-    this.hold(name, { key: storedKey.slice(2), value: value.slice(), crc });
+    this.hold(name, { key: storedKey.slice(2), value: cloneBytes(value), crc });
     return undefined;
   }
 

@@ -11,7 +11,13 @@ import type { Revision } from "../lib/units.ts";
 import type { AppliedPosition, Backend, BucketName, RecordKind, RecordVisitor } from "./backend.ts";
 import { type BucketEntry, Buckets } from "./buckets.ts";
 import { damaged } from "./damage.ts";
-import { formatMarkerKey, recordKeyBytes, revisionSpace, sealKey, writeRecordKey } from "./layout.ts";
+import {
+  formatMarkerKey,
+  recordKeyBytes,
+  revisionSpace,
+  sealKey,
+  writeRecordKey,
+} from "./layout.ts";
 import { formatMarker, type LoadedState, loadState } from "./level-load.ts";
 import { LevelStore, type WriteBatch } from "./level-store.ts";
 import { RecordEncoder, recordFault, recordSeed, storedKeyValue } from "./record.ts";
@@ -92,8 +98,14 @@ export class LevelBackend implements Backend {
     try {
       const loaded = await loadState(store);
       const backend = new LevelBackend(store, loaded, options);
-      options.logger.info("opened backend", { path: dir, batches: backend.sequence, ...backend.committed });
-      if (!backend.isSynced) options.logger.warn("backend does not sync: a power cut will lose data", { path: dir });
+      options.logger.info("opened backend", {
+        path: dir,
+        batches: backend.sequence,
+        ...backend.committed,
+      });
+      if (!backend.isSynced) {
+        options.logger.warn("backend does not sync: a power cut will lose data", { path: dir });
+      }
       return backend;
     } catch (error) {
       await store.close();
@@ -117,7 +129,14 @@ export class LevelBackend implements Backend {
     return this.flight !== undefined;
   }
 
-  append(main: Revision, sub: number, kind: RecordKind, keyValue: Uint8Array, start: number, end: number): void {
+  append(
+    main: Revision,
+    sub: number,
+    kind: RecordKind,
+    keyValue: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     this.order.record(main, sub);
     writeRecordKey(this.recordKey, main, sub);
     const value = this.encoder.encode(recordSeed(main, sub), kind, keyValue, start, end);
@@ -138,7 +157,10 @@ export class LevelBackend implements Backend {
 
   /** Also checks the whole revision space; the visitor sees a batch before its seal is checked, so an error voids it all. */
   async scan(visit: RecordVisitor): Promise<void> {
-    assert(this.state === "usable" && this.batch === undefined && !this.isCommitting, "backend: scan after writing");
+    assert(
+      this.state === "usable" && this.batch === undefined && !this.isCommitting,
+      "backend: scan after writing",
+    );
     const check = new ScanCheck(this.store.dir, visit);
     await this.store.readSlices(revisionSpace, (entries) => check.entries(entries));
     check.end(this.sequence);
@@ -193,7 +215,9 @@ export class LevelBackend implements Backend {
       batch.write({ sync: this.isSynced }).then(
         () => this.timers.endOfTurn(() => finish(null)),
         (cause: unknown) => {
-          const error = new Error(`backend ${this.store.dir}: a batch could not be written`, { cause });
+          const error = new Error(`backend ${this.store.dir}: a batch could not be written`, {
+            cause,
+          });
           this.timers.endOfTurn(() => finish(error));
         },
       );

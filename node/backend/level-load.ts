@@ -40,17 +40,24 @@ export async function loadState(store: LevelStore): Promise<LoadedState> {
   const buckets = new Buckets();
   for (const [key, value] of await store.all(bucketSpace)) {
     const fault = buckets.load(key, value);
-    if (fault !== undefined) throw damaged(store.dir, `bucket entry ${Buffer.from(key).toString("hex")}: ${fault}`);
+    if (fault !== undefined)
+      throw damaged(store.dir, `bucket entry ${Buffer.from(key).toString("hex")}: ${fault}`);
   }
   if (marker === undefined) {
     if (newest === undefined && buckets.count === 0) return { buckets, newest };
-    throw damaged(store.dir, "it holds data but no format marker: not a backend of etcd-ts, or its first batch was lost");
+    throw damaged(
+      store.dir,
+      "it holds data but no format marker: not a backend of etcd-ts, or its first batch was lost",
+    );
   }
   const sealed = newest?.seal;
   if (sealed === undefined) throw damaged(store.dir, "it has a format marker but no seal");
   if (buckets.count !== sealed.bucketEntries || buckets.sum !== sealed.bucketsSum) {
-    throw damaged(store.dir, `the buckets, ${buckets.count} entries, are not those of seal ${sealed.sequence}, ` +
-      `${sealed.bucketEntries} entries`);
+    throw damaged(
+      store.dir,
+      `the buckets, ${buckets.count} entries, are not those of seal ${sealed.sequence}, ` +
+        `${sealed.bucketEntries} entries`,
+    );
   }
   return { buckets, newest };
 }
@@ -64,7 +71,9 @@ function checkMarker(dir: string, marker: Uint8Array): void {
     toText(marker.subarray(0, markerName.length)) === markerName;
   if (!isSound) throw damaged(dir, "its format marker is damaged");
   if (version !== backendFormatVersion) {
-    throw new Error(`backend ${dir} has format version ${version}; this version of etcd-ts reads ${backendFormatVersion}`);
+    throw new Error(
+      `backend ${dir} has format version ${version}; this version of etcd-ts reads ${backendFormatVersion}`,
+    );
   }
 }
 
@@ -73,9 +82,11 @@ async function newestSeal(store: LevelStore): Promise<NewestSeal | undefined> {
   if (last === undefined) return undefined;
   const key = new RevisionKey();
   if (!key.parse(last[0])) throw damaged(store.dir, "its last key is unknown");
-  if (!key.isSeal) throw damaged(store.dir, `revision ${key.main}/${key.sub} lies after the last seal`);
+  if (!key.isSeal)
+    throw damaged(store.dir, `revision ${key.main}/${key.sub} lies after the last seal`);
   const decoded = decodeSeal(fromText(last[0]), last[1]);
   if (typeof decoded === "string") throw damaged(store.dir, `seal ${key.sequence}: ${decoded}`);
-  if (decoded.seal.sequence !== key.sequence) throw damaged(store.dir, `seal ${key.sequence} stands under another's key`);
+  if (decoded.seal.sequence !== key.sequence)
+    throw damaged(store.dir, `seal ${key.sequence} stands under another's key`);
   return { seal: decoded.seal, crc: decoded.crc, main: key.main, sub: key.sub };
 }

@@ -88,9 +88,16 @@ export class LevelStore {
   }
 
   /** The last entry of a range of ASCII keys. */
-  async last(range: { readonly gte: string; readonly lt: string }): Promise<[string, Uint8Array] | undefined> {
+  async last(range: {
+    readonly gte: string;
+    readonly lt: string;
+  }): Promise<[string, Uint8Array] | undefined> {
     const iterator = this.level.iterator<string, Uint8Array>({
-      ...range, reverse: true, limit: 1, keyEncoding: "utf8", valueEncoding: "view",
+      ...range,
+      reverse: true,
+      limit: 1,
+      keyEncoding: "utf8",
+      valueEncoding: "view",
     });
     try {
       return await iterator.next();
@@ -102,7 +109,10 @@ export class LevelStore {
   }
 
   /** All entries of a small range. */
-  async all(range: { readonly gte: Uint8Array; readonly lt: Uint8Array }): Promise<[Uint8Array, Uint8Array][]> {
+  async all(range: {
+    readonly gte: Uint8Array;
+    readonly lt: Uint8Array;
+  }): Promise<[Uint8Array, Uint8Array][]> {
     try {
       return await this.level.iterator(range).all();
     } catch (error) {
@@ -119,11 +129,17 @@ export class LevelStore {
     visit: (entries: readonly [string, Uint8Array][]) => void,
   ): Promise<void> {
     const iterator = this.level.iterator<string, Uint8Array>({
-      ...range, keyEncoding: "utf8", valueEncoding: "view", fillCache: false, highWaterMarkBytes: sliceBytesMax,
+      ...range,
+      keyEncoding: "utf8",
+      valueEncoding: "view",
+      fillCache: false,
+      highWaterMarkBytes: sliceBytesMax,
     });
     // Never rejects, so that nothing is left unhandled when `visit` throws while the next slice is on its way.
     const nextSlice = (): Promise<readonly [string, Uint8Array][] | Error> =>
-      iterator.nextv(sliceEntriesMax).catch((error: unknown) => damaged(this.dir, "LevelDB could not read on", error));
+      iterator
+        .nextv(sliceEntriesMax)
+        .catch((error: unknown) => damaged(this.dir, "LevelDB could not read on", error));
     try {
       let coming = nextSlice();
       for (;;) {
@@ -154,11 +170,20 @@ async function isUnused(dir: string, fs: Fs): Promise<boolean> {
 }
 
 /** Faulty tables by name, with what is wrong. */
-async function tableFaults(dir: string, fs: Fs, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+async function tableFaults(
+  dir: string,
+  fs: Fs,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   const faults = new Map<string, string>();
   for (const name of names) {
     if (!/\.(?:ldb|sst)$/.test(name)) continue;
-    const fault = tableFault(await fs.readFile(`${dir}/${name}`));
+    const bytes = await fs.readFile(`${dir}/${name}`).catch((error: unknown) => {
+      // Another process that has this backend open may delete it; opening will say so.
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw damaged(dir, `table ${name} cannot be read`, error);
+    });
+    const fault = bytes === undefined ? undefined : tableFault(bytes);
     if (fault !== undefined) faults.set(name, fault);
   }
   return faults;
@@ -166,9 +191,14 @@ async function tableFaults(dir: string, fs: Fs, names: readonly string[]): Promi
 
 function openError(dir: string, error: unknown): Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
+  const code = codeOf(cause);
   const text = cause instanceof Error ? cause.message : String(cause);
-  if (code === "LEVEL_LOCKED") return new Error(`backend ${dir} is in use by another process (${text})`, { cause });
+  if (code === "LEVEL_LOCKED")
+    return new Error(`backend ${dir} is in use by another process (${text})`, { cause });
   if (code === "LEVEL_CORRUPTION") return damaged(dir, `LevelDB found it damaged (${text})`, cause);
   return new Error(`backend ${dir} cannot be opened (${text})`, { cause });
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

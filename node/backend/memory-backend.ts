@@ -4,13 +4,21 @@
  * changes by whole batches only; a crash drops the rest.
  */
 import { assert } from "../lib/assert.ts";
+import { cloneBytes } from "../lib/bytes.ts";
 import type { Timers } from "../lib/ports.ts";
 import { type Revision, revision } from "../lib/units.ts";
 import type { AppliedPosition, Backend, BucketName, RecordKind, RecordVisitor } from "./backend.ts";
 import { type BucketEntry, Buckets, bucketNamesAll } from "./buckets.ts";
 import { damaged } from "./damage.ts";
 import type { MemoryBatch, MemoryDisk, MemoryRecord } from "./memory-disk.ts";
-import { RecordEncoder, recordFault, recordHeaderBytes, recordSeed, storedKeyValue, storedRecordKind } from "./record.ts";
+import {
+  RecordEncoder,
+  recordFault,
+  recordHeaderBytes,
+  recordSeed,
+  storedKeyValue,
+  storedRecordKind,
+} from "./record.ts";
 import { WriteOrder } from "./write-order.ts";
 
 const sliceRecords = 1000;
@@ -63,10 +71,17 @@ export class MemoryBackend implements Backend {
     return this.inFlight !== undefined;
   }
 
-  append(main: Revision, sub: number, kind: RecordKind, keyValue: Uint8Array, start: number, end: number): void {
+  append(
+    main: Revision,
+    sub: number,
+    kind: RecordKind,
+    keyValue: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     this.assertUsable();
     this.order.record(main, sub);
-    const value = this.encoder.encode(recordSeed(main, sub), kind, keyValue, start, end).slice();
+    const value = cloneBytes(this.encoder.encode(recordSeed(main, sub), kind, keyValue, start, end));
     this.batch.records.push({ main, sub, value });
     this.count(value.length);
   }
@@ -80,20 +95,31 @@ export class MemoryBackend implements Backend {
   }
 
   async scan(visit: RecordVisitor): Promise<void> {
-    assert(this.state === "usable" && this.pendingOps === 0 && !this.isCommitting, "backend: scan after writing");
+    assert(
+      this.state === "usable" && this.pendingOps === 0 && !this.isCommitting,
+      "backend: scan after writing",
+    );
     const records = this.disk.records;
     for (let at = 0; at < records.length; at++) {
-      if (at > 0 && at % sliceRecords === 0) await new Promise<void>((next) => this.timers.after(0, next));
+      if (at > 0 && at % sliceRecords === 0)
+        await new Promise<void>((next) => this.timers.after(0, next));
       const record = records[at] as MemoryRecord;
       const value = this.checked(record);
-      visit(revision(record.main), record.sub, storedRecordKind(value), value, recordHeaderBytes, value.length - 4);
+      visit(
+        revision(record.main),
+        record.sub,
+        storedRecordKind(value),
+        value,
+        recordHeaderBytes,
+        value.length - 4,
+      );
     }
   }
 
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void {
     this.assertUsable();
     const stored = this.buckets.put(bucket, key, value);
-    this.batch.bucketOps.push({ bucket, key: key.slice(), value: value.slice() });
+    this.batch.bucketOps.push({ bucket, key: cloneBytes(key), value: cloneBytes(value) });
     this.count(stored.key.length + stored.value.length);
   }
 
@@ -101,7 +127,7 @@ export class MemoryBackend implements Backend {
     this.assertUsable();
     const storedKey = this.buckets.delete(bucket, key);
     if (storedKey === undefined) return;
-    this.batch.bucketOps.push({ bucket, key: key.slice(), value: undefined });
+    this.batch.bucketOps.push({ bucket, key: cloneBytes(key), value: undefined });
     this.count(storedKey.length);
   }
 
@@ -153,7 +179,8 @@ export class MemoryBackend implements Backend {
 
   private checked(record: MemoryRecord): Uint8Array {
     const fault = recordFault(record.value, recordSeed(record.main, record.sub));
-    if (fault !== undefined) throw damaged(this.disk.name, `revision ${record.main}/${record.sub}: ${fault}`);
+    if (fault !== undefined)
+      throw damaged(this.disk.name, `revision ${record.main}/${record.sub}: ${fault}`);
     return record.value;
   }
 

@@ -16,7 +16,11 @@ export interface MemoryRecord {
 
 export interface MemoryBatch {
   readonly records: MemoryRecord[];
-  readonly bucketOps: { readonly bucket: BucketName; readonly key: Uint8Array; readonly value: Uint8Array | undefined }[];
+  readonly bucketOps: {
+    readonly bucket: BucketName;
+    readonly key: Uint8Array;
+    readonly value: Uint8Array | undefined;
+  }[];
   ops: number;
   bytes: number;
   /** Set when the batch is sealed. */

@@ -30,7 +30,13 @@ export class RecordEncoder {
   private scratch = new Uint8Array(scratchBytesMin);
 
   /** The result is valid until the next call. */
-  encode(seed: number, kind: RecordKind, keyValue: Uint8Array, start: number, end: number): Uint8Array {
+  encode(
+    seed: number,
+    kind: RecordKind,
+    keyValue: Uint8Array,
+    start: number,
+    end: number,
+  ): Uint8Array {
     const sumAt = recordHeaderBytes + end - start;
     const size = sumAt + 4;
     if (size > this.scratch.length) this.scratch = new Uint8Array(2 ** Math.ceil(Math.log2(size)));
@@ -51,7 +57,11 @@ export class RecordEncoder {
 export function storedRecordCrc(stored: Uint8Array): number {
   const at = stored.length - 4;
   return (
-    ((stored[at] ?? 0) | ((stored[at + 1] ?? 0) << 8) | ((stored[at + 2] ?? 0) << 16) | ((stored[at + 3] ?? 0) << 24)) >>> 0
+    ((stored[at] ?? 0) |
+      ((stored[at + 1] ?? 0) << 8) |
+      ((stored[at + 2] ?? 0) << 16) |
+      ((stored[at + 3] ?? 0) << 24)) >>>
+    0
   );
 }
 

@@ -4,12 +4,16 @@
  * moved record, and every batch that LevelDB dropped, except whole batches at the very end: those move `committed` back.
  */
 import { fromText } from "../lib/bytes.ts";
-import type { RecordVisitor } from "./backend.ts";
 import { revision } from "../lib/units.ts";
+import type { RecordVisitor } from "./backend.ts";
 import { damaged } from "./damage.ts";
 import { RevisionKey } from "./layout.ts";
 import {
-  recordFault, recordHeaderBytes, recordSeed, storedRecordCrc, storedRecordKind,
+  recordFault,
+  recordHeaderBytes,
+  recordSeed,
+  storedRecordCrc,
+  storedRecordKind,
 } from "./record.ts";
 import { RecordSums } from "./record-sums.ts";
 import { decodeSeal } from "./seal.ts";
@@ -47,10 +51,16 @@ export class ScanCheck {
   /** To be called after the last entry, with what was found at open. */
   end(sequence: number): void {
     if (this.sums.count > 0) {
-      throw damaged(this.dir, `${this.sums.count} records up to ${this.place()} lie after the last seal ${this.sequence}`);
+      throw damaged(
+        this.dir,
+        `${this.sums.count} records up to ${this.place()} lie after the last seal ${this.sequence}`,
+      );
     }
     if (this.sequence !== sequence) {
-      throw damaged(this.dir, `the scan ended with seal ${this.sequence}, but the newest is ${sequence}`);
+      throw damaged(
+        this.dir,
+        `the scan ended with seal ${this.sequence}, but the newest is ${sequence}`,
+      );
     }
   }
 
@@ -65,7 +75,14 @@ export class ScanCheck {
     this.sub = sub;
     this.sums.add(storedRecordCrc(value));
     this.records++;
-    this.visit(revision(main), sub, storedRecordKind(value), value, recordHeaderBytes, value.length - 4);
+    this.visit(
+      revision(main),
+      sub,
+      storedRecordKind(value),
+      value,
+      recordHeaderBytes,
+      value.length - 4,
+    );
   }
 
   private seal(storedKey: string, value: Uint8Array): void {
@@ -74,20 +91,36 @@ export class ScanCheck {
     if (typeof decoded === "string") throw damaged(this.dir, `seal ${sequence}: ${decoded}`);
     const seal = decoded.seal;
     if (seal.sequence !== this.sequence + 1) {
-      throw damaged(this.dir, `seal ${this.sequence + 1} is missing: a batch was lost before seal ${seal.sequence}`);
+      throw damaged(
+        this.dir,
+        `seal ${this.sequence + 1} is missing: a batch was lost before seal ${seal.sequence}`,
+      );
     }
-    if (seal.previous !== this.sealCrc) throw damaged(this.dir, `seal ${sequence} does not continue the one before it`);
+    if (seal.previous !== this.sealCrc)
+      throw damaged(this.dir, `seal ${sequence} does not continue the one before it`);
     if (main !== this.main || sub !== this.sub) {
-      throw damaged(this.dir, `seal ${sequence} ends at revision ${main}/${sub}, but the records end at ${this.place()}`);
+      throw damaged(
+        this.dir,
+        `seal ${sequence} ends at revision ${main}/${sub}, but the records end at ${this.place()}`,
+      );
     }
     if (seal.records !== this.sums.count) {
-      throw damaged(this.dir, `batch ${sequence} has ${this.sums.count} records up to ${this.place()} instead of ${seal.records}`);
+      throw damaged(
+        this.dir,
+        `batch ${sequence} has ${this.sums.count} records up to ${this.place()} instead of ${seal.records}`,
+      );
     }
     if (seal.recordsSum !== this.sums.sum()) {
-      throw damaged(this.dir, `batch ${sequence} up to ${this.place()} has other records than were sealed`);
+      throw damaged(
+        this.dir,
+        `batch ${sequence} up to ${this.place()} has other records than were sealed`,
+      );
     }
     if (seal.position.consistentIndex < this.consistentIndex) {
-      throw damaged(this.dir, `seal ${sequence} goes back to index ${seal.position.consistentIndex}`);
+      throw damaged(
+        this.dir,
+        `seal ${sequence} goes back to index ${seal.position.consistentIndex}`,
+      );
     }
     this.sequence = sequence;
     this.sealCrc = decoded.crc;

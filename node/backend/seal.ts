@@ -32,7 +32,11 @@ export interface Seal {
   readonly previous: number;
 }
 
-export const zeroPosition: AppliedPosition = { consistentIndex: logIndex(0), term: term(0), revision: revision(0) };
+export const zeroPosition: AppliedPosition = {
+  consistentIndex: logIndex(0),
+  term: term(0),
+  revision: revision(0),
+};
 
 function writeUint64(view: DataView, at: number, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0, "seal field out of range", value);
@@ -46,7 +50,10 @@ function readUint64(view: DataView, at: number): number {
   return Number.isSafeInteger(value) ? value : Number.NaN;
 }
 
-export function encodeSeal(key: Uint8Array, seal: Seal): { readonly bytes: Uint8Array; readonly crc: number } {
+export function encodeSeal(
+  key: Uint8Array,
+  seal: Seal,
+): { readonly bytes: Uint8Array; readonly crc: number } {
   const bytes = new Uint8Array(sealBytes);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, backendFormatVersion);
@@ -65,19 +72,26 @@ export function encodeSeal(key: Uint8Array, seal: Seal): { readonly bytes: Uint8
 }
 
 /** The seal under `key` and its sum, or what is wrong with it. */
-export function decodeSeal(key: Uint8Array, bytes: Uint8Array): { readonly seal: Seal; readonly crc: number } | string {
+export function decodeSeal(
+  key: Uint8Array,
+  bytes: Uint8Array,
+): { readonly seal: Seal; readonly crc: number } | string {
   if (bytes.length !== sealBytes) return `it has ${bytes.length} bytes instead of ${sealBytes}`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const crc = crc32c(bytes.subarray(0, sealBytes - 4), crc32c(key));
   if (view.getUint32(sealBytes - 4) !== crc) return "it has a bad checksum";
   if (view.getUint8(0) !== backendFormatVersion) return `it has format version ${view.getUint8(0)}`;
-  const [sequence, index, atTerm, atRevision] = [1, 9, 17, 25].map((at) => readUint64(view, at)) as [
-    number, number, number, number,
-  ];
+  const [sequence, index, atTerm, atRevision] = [1, 9, 17, 25].map((at) =>
+    readUint64(view, at),
+  ) as [number, number, number, number];
   if (Number.isNaN(sequence + index + atTerm + atRevision)) return "it holds a number above 2^53";
   const seal: Seal = {
     sequence,
-    position: { consistentIndex: logIndex(index), term: term(atTerm), revision: revision(atRevision) },
+    position: {
+      consistentIndex: logIndex(index),
+      term: term(atTerm),
+      revision: revision(atRevision),
+    },
     records: view.getUint32(33),
     recordsSum: view.getUint32(37),
     bucketEntries: view.getUint32(41),

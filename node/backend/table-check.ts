@@ -50,18 +50,21 @@ class Table {
   check(): void {
     const { bytes } = this;
     const footer = bytes.length - footerBytes;
-    if (footer < 0 || magic.some((byte, n) => bytes[footer + 40 + n] !== byte)) throw new TableFault("no table footer");
+    if (footer < 0 || magic.some((byte, n) => bytes[footer + 40 + n] !== byte))
+      throw new TableFault("no table footer");
     this.at = footer;
     const metaindex = this.handle();
     const index = this.handle();
-    if (bytes.subarray(this.at, footer + 40).some((byte) => byte !== 0)) throw new TableFault("damaged footer");
+    if (bytes.subarray(this.at, footer + 40).some((byte) => byte !== 0))
+      throw new TableFault("damaged footer");
 
     this.block(index);
     this.block(metaindex);
     let next = 0;
     for (const part of [this.handlesIn(index), this.handlesIn(metaindex), [metaindex], [index]]) {
       for (const handle of part) {
-        if (handle.offset !== next) throw new TableFault(`a block at ${handle.offset} instead of ${next}`);
+        if (handle.offset !== next)
+          throw new TableFault(`a block at ${handle.offset} instead of ${next}`);
         this.block(handle);
         next += handle.size + trailerBytes;
       }
@@ -71,10 +74,12 @@ class Table {
 
   private block({ offset, size }: Handle): void {
     const end = offset + size;
-    if (end + trailerBytes > this.bytes.length - footerBytes) throw new TableFault(`a block beyond the end, at ${offset}`);
+    if (end + trailerBytes > this.bytes.length - footerBytes)
+      throw new TableFault(`a block beyond the end, at ${offset}`);
     const crc = crc32c(this.bytes.subarray(offset, end + 1));
     const masked = (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-    if (this.view.getUint32(end + 1, true) !== masked) throw new TableFault(`bad checksum of the block at ${offset}`);
+    if (this.view.getUint32(end + 1, true) !== masked)
+      throw new TableFault(`bad checksum of the block at ${offset}`);
     if (this.bytes[end] !== 0) throw new TableFault(`the block at ${offset} is compressed`);
   }
 

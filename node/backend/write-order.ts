@@ -28,8 +28,16 @@ export class WriteOrder {
   }
 
   record(main: number, sub: number): void {
-    assert(main > this.main || (main === this.main && sub > this.sub), "backend: revisions must grow", main);
-    assert(Number.isSafeInteger(main) && sub >= 0 && sub <= subMax, "backend: revision out of range", main);
+    assert(
+      main > this.main || (main === this.main && sub > this.sub),
+      "backend: revisions must grow",
+      main,
+    );
+    assert(
+      Number.isSafeInteger(main) && sub >= 0 && sub <= subMax,
+      "backend: revision out of range",
+      main,
+    );
     this.main = main;
     this.sub = sub;
   }
@@ -37,10 +45,18 @@ export class WriteOrder {
   /** Returns what `landed` takes when this batch is durable. */
   seal(position: AppliedPosition): RecordPlace {
     const before = this.sealedPosition;
-    assert(position.consistentIndex >= before.consistentIndex, "backend: index goes back", position.consistentIndex);
+    assert(
+      position.consistentIndex >= before.consistentIndex,
+      "backend: index goes back",
+      position.consistentIndex,
+    );
     assert(position.term >= before.term, "backend: term goes back", position.term);
     assert(position.revision >= before.revision, "backend: revision goes back", position.revision);
-    assert(position.revision >= this.main, "backend: records above the sealed revision", position.revision);
+    assert(
+      position.revision >= this.main,
+      "backend: records above the sealed revision",
+      position.revision,
+    );
     this.sealedPosition = position;
     return { main: this.main, sub: this.sub };
   }
@@ -51,6 +67,10 @@ export class WriteOrder {
 
   assertCommitted(main: number, sub: number): void {
     const last = this.committed;
-    assert(main < last.main || (main === last.main && sub <= last.sub), "backend: read of an uncommitted record", main);
+    assert(
+      main < last.main || (main === last.main && sub <= last.sub),
+      "backend: read of an uncommitted record",
+      main,
+    );
   }
 }

@@ -1,5 +1,4 @@
 /** From the generated messages of the KV service to the client's plain objects. */
-import { emptyBytes } from "../lib/bytes.ts";
 import type { etcdserverpb, mvccpb } from "../proto/generated/messages.js";
 import { longToBigint, longToNumber } from "../proto/long.ts";
 import type {
@@ -25,8 +24,9 @@ export function header(
 
 export function keyValue(message: mvccpb.KeyValue.$Properties): KeyValue {
   return {
-    key: message.key ?? emptyBytes,
-    value: message.value ?? emptyBytes,
+    // Copies: a view would keep the whole answer in memory.
+    key: new Uint8Array(message.key ?? []),
+    value: new Uint8Array(message.value ?? []),
     createRevision: longToNumber(message.createRevision),
     modRevision: longToNumber(message.modRevision),
     version: longToNumber(message.version),

@@ -27,6 +27,8 @@ export interface PendingReply {
   bytes: Uint8Array;
   at: number;
   end: number;
+  /** False: the last DATA frame ends the stream. */
+  readonly hasTrailers: boolean;
 }
 
 export class Call implements UnaryCall {

@@ -34,11 +34,11 @@ export class RequestHead implements FieldSink {
   timeoutMs = -1;
   /** -1 without. */
   contentLength = -1;
+  method = "";
 
   private seen = 0;
   private listBytes = 0;
   private hasRegular = false;
-  private method = "";
   private path: HeaderField | null = null;
   private authority: string | undefined = undefined;
   private contentType: string | undefined = undefined;

@@ -6,7 +6,7 @@
 import { frameFlag, frameHeaderBytes, frameType, writeFrameHeader } from "./frame.ts";
 import { statusTextBytesMax } from "./limits.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
-import { encodeStatusText } from "./status.ts";
+import { encodeStatusText, type Refusal } from "./status.ts";
 
 const ascii = (text: string): number[] => [...Buffer.from(text, "latin1")];
 const contentType = [16, ...ascii("application/grpc")];
@@ -78,7 +78,17 @@ export class ResponseEncoder {
   }
 
   /** A whole answer without body. */
-  writeTrailersOnly(out: OutputBuffer, streamId: number, httpStatus: number, code: number, text: string): void {
+  writeTrailersOnly(out: OutputBuffer, streamId: number, refusal: Refusal): void {
+    this.writeRefusal(out, streamId, refusal, frameFlag.endHeaders | frameFlag.endStream);
+  }
+
+  /** The same when a body follows. */
+  writeRefusalHeaders(out: OutputBuffer, streamId: number, refusal: Refusal): void {
+    this.writeRefusal(out, streamId, refusal, frameFlag.endHeaders);
+  }
+
+  private writeRefusal(out: OutputBuffer, streamId: number, refusal: Refusal, flags: number): void {
+    const { httpStatus, code, text } = refusal;
     const message = encodeStatusText(text, statusTextBytesMax);
     const codeDigits = ascii(String(code));
     const block = [
@@ -87,7 +97,7 @@ export class ResponseEncoder {
       ...[0x00, ...grpcStatusName, codeDigits.length, ...codeDigits],
       ...[0x00, ...grpcMessageName, ...stringLength(message.length)],
     ];
-    this.writeBlock(out, streamId, Buffer.concat([Uint8Array.from(block), message]), frameFlag.endHeaders | frameFlag.endStream);
+    this.writeBlock(out, streamId, Buffer.concat([Uint8Array.from(block), message]), flags);
   }
 
   private writeBlock(out: OutputBuffer, streamId: number, block: Uint8Array, flags: number): void {

@@ -4,7 +4,17 @@
  */
 import type { Call, PendingReply } from "./call.ts";
 import { ConnectionError } from "./connection-error.ts";
-import { errorCode, frameBytesMaxDefault, frameHeaderBytes, frameType, initialWindowBytes, uint31Max, writeFrameHeader, writeUint32 } from "./frame.ts";
+import {
+  errorCode,
+  frameBytesMaxDefault,
+  frameFlag,
+  frameHeaderBytes,
+  frameType,
+  initialWindowBytes,
+  uint31Max,
+  writeFrameHeader,
+  writeUint32,
+} from "./frame.ts";
 import { flushBytes } from "./limits.ts";
 import { messagePrefixBytes } from "./message-assembler.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
@@ -48,14 +58,22 @@ export class SendFlow {
       this.replyEnded(call);
       return;
     }
-    const pending: PendingReply = { prefixLeft: messagePrefixBytes, messageLength, bytes, at: start, end };
+    this.send(call, { prefixLeft: messagePrefixBytes, messageLength, bytes, at: start, end, hasTrailers: true });
+  }
+
+  /** A body that is no gRPC message, behind headers that the caller wrote; its last DATA frame ends the stream. */
+  plainBody(call: Call, bytes: Uint8Array): void {
+    this.send(call, { prefixLeft: 0, messageLength: 0, bytes, at: 0, end: bytes.length, hasTrailers: false });
+  }
+
+  private send(call: Call, pending: PendingReply): void {
     call.pending = pending;
-    this.queuedBytes += length;
+    this.queuedBytes += pending.prefixLeft + pending.end - pending.at;
     this.enqueue(call);
     this.pump();
     // The message is the caller's again when we return.
     if (call.pending !== null) {
-      pending.bytes = Uint8Array.prototype.slice.call(bytes, pending.at, end);
+      pending.bytes = Uint8Array.prototype.slice.call(pending.bytes, pending.at, pending.end);
       pending.end -= pending.at;
       pending.at = 0;
     }
@@ -72,24 +90,25 @@ export class SendFlow {
       const length = Math.min(left, this.window, call.sendWindow, this.peerFrameBytesMax);
       // Without a window of its own it comes back when that opens.
       if (length <= 0) continue;
-      this.writeFrame(call, pending, length);
+      const isLast = length === left;
+      this.writeFrame(call, pending, length, isLast && !pending.hasTrailers ? frameFlag.endStream : 0);
       hasWritten = true;
-      if (length < left) {
+      if (!isLast) {
         this.enqueue(call);
       } else {
         call.pending = null;
-        this.encoder.writeTrailers(this.out, call.id);
+        if (pending.hasTrailers) this.encoder.writeTrailers(this.out, call.id);
         this.replyEnded(call);
       }
     }
     return hasWritten;
   }
 
-  private writeFrame(call: Call, pending: PendingReply, length: number): void {
+  private writeFrame(call: Call, pending: PendingReply, length: number, flags: number): void {
     const { out } = this;
     const start = out.reserve(frameHeaderBytes + length);
     const { bytes } = out;
-    let at = writeFrameHeader(bytes, start, length, frameType.data, 0, call.id);
+    let at = writeFrameHeader(bytes, start, length, frameType.data, flags, call.id);
     const frameEnd = at + length;
     while (pending.prefixLeft > 0 && at < frameEnd) {
       // The last four bytes of the prefix are the length, the one before them is the compressed flag.

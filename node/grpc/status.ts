@@ -12,7 +12,7 @@ export const statusCode = {
   unavailable: 14,
 } as const;
 
-/** What a call refused before any handler saw it is answered with, in grpc-go's words. */
+/** What a call is answered with instead of a message; refused before any handler saw it, in grpc-go's words. */
 export interface Refusal {
   readonly httpStatus: number;
   readonly code: number;

@@ -16,3 +16,13 @@ const textEncoder = new TextEncoder();
 
 export const toText = (bytes: Uint8Array): string => textDecoder.decode(bytes);
 export const fromText = (text: string): Uint8Array => textEncoder.encode(text);
+
+/**
+ * A copy of bytes[start, end). Never `bytes.slice()`: on a Buffer, which is a Uint8Array too, it is a view, and the copy changes
+ * with the original.
+ */
+export function cloneBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
+}

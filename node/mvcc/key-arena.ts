@@ -10,6 +10,7 @@
  * record is longer than a slab gets a slab of its own.
  */
 import { assert } from "../lib/assert.ts";
+import { cloneBytes } from "../lib/bytes.ts";
 import type { KeyProbe } from "./key-probe.ts";
 import { compareWords, firstDifference, headOf, wordsOf } from "./key-probe.ts";
 
@@ -90,10 +91,16 @@ export class KeyArena {
     return (place & unitMask) * 8 + headerBytes;
   }
 
+  /** Makes the probe hold a stored key. */
+  loadProbe(place: number, probe: KeyProbe): void {
+    const at = (place & unitMask) * 2 + keyWord;
+    probe.loadWords(this.words[place >>> slabBits] as Int32Array, at, this.keyLength(place));
+  }
+
   /** A copy of the key. */
   key(place: number): Uint8Array {
     const start = this.keyStart(place);
-    return this.slab(place).slice(start, start + this.keyLength(place));
+    return cloneBytes(this.slab(place), start, start + this.keyLength(place));
   }
 
   equals(probe: KeyProbe, place: number): boolean {

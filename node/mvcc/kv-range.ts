@@ -31,6 +31,9 @@ export type RangeOutcome =
 /** Room for the fields beside the key: its tag and length, and three numbers. */
 const keyFieldsBytesMax = 64;
 
+/** Keys that a range looks at together. */
+const batchKeys = 64;
+
 /** rangeEnd that stands for "every key at or after key". */
 export const isOpenEnd = (rangeEnd: Uint8Array): boolean => rangeEnd.length === 1 && rangeEnd[0] === 0;
 
@@ -84,6 +87,13 @@ export class KeyWalk {
     return index.place(this.leaf, this.index++);
   }
 
+  /** The same for up to `length` keys at once; returns how many, 0 at the end. */
+  fill(places: Int32Array, length: number): number {
+    let count = 0;
+    for (let place = length > 0 ? this.next() : 0; place !== 0; place = count < length ? this.next() : 0) places[count++] = place;
+    return count;
+  }
+
   private stopOf(leaf: number): number {
     return leaf === this.endLeaf ? this.endIndex : this.records.index.count(leaf);
   }
@@ -94,6 +104,10 @@ export class RangeReader {
   private readonly walk: KeyWalk;
   /** Takes a KeyValue without value when keys only were asked for. */
   private keyBuffer: Uint8Array = new Uint8Array(512);
+  private readonly places = new Int32Array(batchKeys);
+  private readonly ordinals = new Float64Array(batchKeys);
+  /** What `warm` read; public so that the reads are not taken for dead code. */
+  warmed = 0;
   private readonly reader = new Reader(emptyBytes);
   private readonly fields = newKeyValueFields();
 
@@ -106,33 +120,82 @@ export class RangeReader {
   read(query: RangeQuery, atMain: number, isNewest: boolean, visit: KeyValueVisitor): number {
     const { key, rangeEnd } = query;
     const keysOnly = query.keysOnly === true;
+    const lastOrdinal = isNewest ? Infinity : this.records.log.ordinalAt(atMain);
     if (rangeEnd === undefined || rangeEnd.length === 0) {
       const place = this.records.find(key, 0, key.length);
       if (place === 0) return 0;
-      const ordinal = this.liveRecord(place, atMain, isNewest);
+      const ordinal = this.liveRecord(place, lastOrdinal);
       if (ordinal === 0) return 0;
       if (!query.countOnly) this.visitRecord(ordinal, keysOnly, visit);
       return 1;
     }
     if (isEmptyRange(key, rangeEnd)) return 0;
-    const visitsMax = query.countOnly ? 0 : query.limit > 0 ? query.limit : Infinity;
-    const { walk } = this;
+    if (query.countOnly) return isNewest ? this.countNewest(key, rangeEnd) : this.countAt(key, rangeEnd, lastOrdinal);
+    const visitsMax = query.limit > 0 ? query.limit : Infinity;
+    this.walk.start(key, rangeEnd);
     let count = 0;
-    walk.start(key, rangeEnd);
-    for (let place = walk.next(); place !== 0; place = walk.next()) {
-      const ordinal = this.liveRecord(place, atMain, isNewest);
-      if (ordinal === 0) continue;
-      if (count < visitsMax) this.visitRecord(ordinal, keysOnly, visit);
-      count += 1;
+    while (count < visitsMax) {
+      const walked = this.walk.fill(this.places, Math.min(batchKeys, visitsMax - count));
+      if (walked === 0) return count;
+      const found = this.findRecords(walked, lastOrdinal);
+      if (!keysOnly) this.warm(found);
+      for (let at = 0; at < found; at++) this.visitRecord(this.ordinals[at] as number, keysOnly, visit);
+      count += found;
     }
-    return count;
+    return isNewest ? this.countNewest(key, rangeEnd) : count + this.countRest(lastOrdinal);
+  }
+
+  /** Keys of the range that exist now: no walk, whatever the size of the range. */
+  private countNewest(key: Uint8Array, rangeEnd: Uint8Array): number {
+    const { index, probe } = this.records;
+    let before = index.lives;
+    if (!isOpenEnd(rangeEnd)) {
+      probe.load(rangeEnd, 0, rangeEnd.length);
+      before = index.rank(probe);
+    }
+    probe.load(key, 0, key.length);
+    return before - index.rank(probe);
+  }
+
+  private countAt(key: Uint8Array, rangeEnd: Uint8Array, lastOrdinal: number): number {
+    this.walk.start(key, rangeEnd);
+    return this.countRest(lastOrdinal);
+  }
+
+  private countRest(lastOrdinal: number): number {
+    let count = 0;
+    for (;;) {
+      const walked = this.walk.fill(this.places, batchKeys);
+      if (walked === 0) return count;
+      count += this.findRecords(walked, lastOrdinal);
+    }
+  }
+
+  /** Ordinals of the puts in force among the first `walked` places, in order; returns how many. Infinity: the newest records. */
+  private findRecords(walked: number, lastOrdinal: number): number {
+    let found = 0;
+    for (let at = 0; at < walked; at++) {
+      const ordinal = this.liveRecord(this.places[at] as number, lastOrdinal);
+      this.ordinals[found] = ordinal;
+      if (ordinal !== 0) found += 1;
+    }
+    return found;
   }
 
   /** Ordinal of the key's put that is in force; 0 when the key does not exist. */
-  private liveRecord(place: number, atMain: number, isNewest: boolean): number {
+  private liveRecord(place: number, lastOrdinal: number): number {
     const { arena, log } = this.records;
-    if (!isNewest) return log.liveAt(arena.head(place), atMain);
-    return arena.version(place) === 0 ? 0 : arena.head(place);
+    const head = arena.head(place);
+    if (head > lastOrdinal) return log.liveAt(head, lastOrdinal);
+    return arena.version(place) === 0 ? 0 : head;
+  }
+
+  /** Reads of places all over the memory overlap when they do not wait for each other: look at all records before the first copy. */
+  private warm(found: number): void {
+    const { cache, log } = this.records;
+    let sum = 0;
+    for (let at = 0; at < found; at++) sum += cache.warm(log.cachePosition(this.ordinals[at] as number));
+    this.warmed = sum;
   }
 
   private visitRecord(ordinal: number, keysOnly: boolean, visit: KeyValueVisitor): void {

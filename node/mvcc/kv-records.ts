@@ -29,8 +29,6 @@ export class KvRecords {
   readonly cache: ValueCache;
   readonly backend: Backend;
   readonly probe: KeyProbe;
-  /** Keys whose newest record is a put. */
-  liveKeys = 0;
   /** Bytes of all records as etcd would store them: revision key and KeyValue. What quota and dashboards mean by size. */
   logicalBytes = 0;
   /** The record that `load` found: `bytes[start, end)`, valid until the next call of any method. */
@@ -56,19 +54,21 @@ export class KvRecords {
     return this.hash.find(this.probe);
   }
 
-  /** Place of a key, added with a zero state when it is new. */
-  findOrAdd(bytes: Uint8Array, start: number, end: number): number {
-    const { probe } = this;
-    probe.load(bytes, start, end);
-    const found = this.hash.find(probe);
-    if (found !== 0) return found;
-    const place = this.arena.add(probe);
-    this.hash.insert(probe.hash, place);
-    this.index.insert(probe, place);
-    return place;
+  /** Place of a key that exists from now on: found, or added with a zero state. The caller sets its state. */
+  bringToLife(bytes: Uint8Array, start: number, end: number): number {
+    const found = this.find(bytes, start, end);
+    if (found === 0) return this.add(1);
+    if (this.arena.version(found) === 0) this.index.changeLives(this.probe, 1);
+    return found;
   }
 
-  /** Writes a put of the key at `place` as record (main, sub). */
+  /** Place of a key, added with a zero state when no record had it. */
+  findOrAddDead(bytes: Uint8Array, start: number, end: number): number {
+    const found = this.find(bytes, start, end);
+    return found === 0 ? this.add(0) : found;
+  }
+
+  /** Writes a put of the key at `place`, which was brought to life, as record (main, sub). */
   put(place: number, main: number, sub: number, value: Uint8Array, valueStart: number, valueEnd: number, lease: bigint): void {
     const { arena, cache, log } = this;
     const oldVersion = arena.version(place);
@@ -87,13 +87,12 @@ export class KvRecords {
     const ordinal = log.append(main, sub, false, place, arena.head(place));
     log.setRecord(ordinal, position, size);
     arena.setLive(place, createRevision, version, ordinal);
-    if (oldVersion === 0) this.liveKeys += 1;
     this.logicalBytes += revisionKeyBytes + size;
     this.hold(position);
     this.backend.append(main as Revision, sub, recordKind.put, slab, offset, at);
   }
 
-  /** Writes a tombstone of the live key at `place` as record (main, sub). */
+  /** Writes a tombstone of the live key at `place`, which the probe holds, as record (main, sub). */
   delete(place: number, main: number, sub: number): void {
     const { arena, cache, log } = this;
     const keyStart = arena.keyStart(place);
@@ -105,7 +104,7 @@ export class KvRecords {
     const ordinal = log.append(main, sub, true, place, arena.head(place));
     log.setRecord(ordinal, position, size);
     arena.setDead(place, ordinal);
-    this.liveKeys -= 1;
+    this.index.changeLives(this.probe, -1);
     this.logicalBytes += tombstoneKeyBytes + size;
     this.hold(position);
     this.backend.append(main as Revision, sub, recordKind.tombstone, slab, offset, end);
@@ -152,6 +151,15 @@ export class KvRecords {
   /** Memory held, in bytes, without the value cache. */
   get indexBytes(): number {
     return this.arena.residentBytes + this.hash.residentBytes + this.index.residentBytes + this.log.residentBytes;
+  }
+
+  /** Adds the probe's key, which `find` did not find. `lives` is 1 when it exists from now on. */
+  private add(lives: 0 | 1): number {
+    const { probe } = this;
+    const place = this.arena.add(probe);
+    this.hash.insert(probe.hash, place);
+    this.index.insert(probe, place, lives);
+    return place;
   }
 
   private hold(position: number): void {

@@ -28,15 +28,17 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
     reader.reset(bytes, start, end);
     readKeyValue(reader, fields);
     if (fields.keyEnd === fields.keyStart) corrupt("has no key");
-    const place = records.findOrAdd(bytes, fields.keyStart, fields.keyEnd);
+    const isTombstone = kind === recordKind.tombstone;
+    const place = isTombstone
+      ? records.findOrAddDead(bytes, fields.keyStart, fields.keyEnd)
+      : records.bringToLife(bytes, fields.keyStart, fields.keyEnd);
     const previous = arena.head(place);
     const version = arena.version(place);
-    const isTombstone = kind === recordKind.tombstone;
     records.logicalBytes += (isTombstone ? tombstoneKeyBytes : revisionKeyBytes) + end - start;
     const ordinal = log.append(main, sub, isTombstone, place, previous);
     if (isTombstone) {
       if (previous !== 0 && version === 0) corrupt("deletes a key that is deleted already");
-      if (version !== 0) records.liveKeys -= 1;
+      if (version !== 0) records.index.changeLives(records.probe, -1);
       arena.setDead(place, ordinal);
       return;
     }
@@ -47,8 +49,9 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
       const createRevision = version === 0 ? main : arena.createRevision(place);
       if (fields.createRevision !== createRevision) corrupt(`says create_revision ${fields.createRevision}, not ${createRevision}`);
     } else if (!(fields.version >= 1 && fields.createRevision <= main)) corrupt(`says version ${fields.version}`);
-    if (version === 0) records.liveKeys += 1;
     arena.setLive(place, fields.createRevision, fields.version, ordinal);
     records.keep(ordinal, bytes, start, end);
   });
+  const { revision } = records.backend.committed;
+  if (lastMain > revision) throw new CorruptionError(`backend record at revision ${lastMain} is after its seal at ${revision}${whatToDo}`);
 }

@@ -86,7 +86,7 @@ export class KvStore {
 
   /** Keys that exist at the current revision. */
   get keyCount(): number {
-    return this.records.liveKeys;
+    return this.records.index.lives;
   }
 
   /** Bytes of all records as etcd would store them; grows with every write, until compaction. */
@@ -117,7 +117,7 @@ export class KvStore {
   ): void {
     assert(this.isWriting, "put outside a transaction");
     assert(keyEnd > keyStart, "put of an empty key");
-    const place = this.records.findOrAdd(keyBytes, keyStart, keyEnd);
+    const place = this.records.bringToLife(keyBytes, keyStart, keyEnd);
     this.records.put(place, this.current + 1, this.nextSub, valueBytes, valueStart, valueEnd, lease);
     this.nextSub += 1;
   }
@@ -136,7 +136,10 @@ export class KvStore {
       const walk = this.deleteWalk;
       walk.start(key, rangeEnd);
       // Tombstones leave the tree as it is, so the walk goes on safely.
-      for (let place = walk.next(); place !== 0; place = walk.next()) this.deleteKey(place, visit);
+      for (let place = walk.next(); place !== 0; place = walk.next()) {
+        this.records.arena.loadProbe(place, this.records.probe);
+        this.deleteKey(place, visit);
+      }
     }
     return this.nextSub - before;
   }
@@ -196,6 +199,7 @@ export class KvStore {
     this.records.releaseBatch();
   }
 
+  /** The probe holds the key at `place`. */
   private deleteKey(place: number, visit: KeyValueVisitor | undefined): void {
     const { records } = this;
     if (records.arena.version(place) === 0) return;

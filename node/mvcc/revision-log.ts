@@ -94,13 +94,25 @@ export class RevisionLog {
     (this.words[chunk] as Int32Array)[entry * 8 + 7] = length;
   }
 
+  /** Ordinal of the newest entry at or before main revision `atMain`; 0 when all are newer. */
+  ordinalAt(atMain: number): number {
+    let low = 0;
+    let high = this.last;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.main(middle) <= atMain) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
   /**
-   * The newest record of a key at or before main revision `atMain`, from the key's newest record on; 0 when the key did
-   * not exist then.
+   * The newest record of a key that is not behind `lastOrdinal`, from the key's newest record `head` on; 0 when the key did not
+   * exist then.
    */
-  liveAt(head: number, atMain: number): number {
+  liveAt(head: number, lastOrdinal: number): number {
     let ordinal = head;
-    while (ordinal !== 0 && this.main(ordinal) > atMain) ordinal = this.previous(ordinal);
+    while (ordinal > lastOrdinal) ordinal = this.previous(ordinal);
     return ordinal === 0 || this.isTombstone(ordinal) ? 0 : ordinal;
   }
 

@@ -1,5 +1,5 @@
 /** The entries that change what the cluster knows of its members: raftpb.ConfChange and two requests of membershippb. */
-import { fromText, toText } from "../lib/bytes.ts";
+import { cloneBytes, fromText, toText } from "../lib/bytes.ts";
 import { Reader, wireType, Writer } from "./wire.ts";
 
 /** raftpb.ConfChangeType. */
@@ -39,7 +39,7 @@ export function decodeConfChange(bytes: Uint8Array): ConfChange {
     if (tag === 0x08) id = reader.varint64();
     else if (tag === 0x10) type = reader.varint();
     else if (tag === 0x18) nodeId = reader.varint64();
-    else if (tag === 0x22) context = reader.view().slice();
+    else if (tag === 0x22) context = cloneBytes(reader.view());
     else reader.skip(tag);
   }
   return { id, type, nodeId, context };

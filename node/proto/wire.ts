@@ -3,6 +3,8 @@
  * Cold messages use the generated codecs beside this file (`generated/`).
  */
 
+import { cloneBytes } from "../lib/bytes.ts";
+
 /** Malformed protobuf bytes. The caller turns it into a refused request, or into corruption when the bytes came from disk. */
 export class WireError extends Error {
   override readonly name = "WireError";
@@ -150,7 +152,7 @@ export class Writer {
 
   /** A copy of what was written. */
   finish(): Uint8Array {
-    return this.buffer.slice(0, this.position);
+    return cloneBytes(this.buffer, 0, this.position);
   }
 }
 
@@ -185,7 +187,7 @@ export class Reader {
   /** The next field's tag (see `tagOf`). */
   tag(): number {
     const tag = this.varint();
-    if (tag < 8) throw new WireError("proto: illegal tag 0");
+    if (tag < 8 || tag > 0xffffffff) throw new WireError("proto: illegal field number");
     return tag;
   }
 
@@ -204,6 +206,7 @@ export class Reader {
     for (let count = 1; count < 10; count++) {
       if (at >= this.end) throw new WireError("unexpected EOF");
       byte = buffer[at++] as number;
+      if (count === 9 && byte > 1) break;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
         this.position = at;
@@ -220,6 +223,7 @@ export class Reader {
     for (let shift = 0n; shift < 70n; shift += 7n) {
       if (this.position >= this.end) throw new WireError("unexpected EOF");
       const byte = this.buffer[this.position++] as number;
+      if (shift === 63n && byte > 1) break;
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt.asUintN(64, value);
     }

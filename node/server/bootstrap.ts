@@ -4,6 +4,7 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
+import { makeDirDurable, parentDir } from "../lib/durable-dir.ts";
 import { fromText } from "../lib/bytes.ts";
 import { type ClusterId, type LogIndex, logIndex, type MemberId, type Term, term } from "../lib/units.ts";
 import type { Fs } from "../lib/ports.ts";
@@ -81,6 +82,7 @@ async function createLog(options: BootstrapOptions, newMember: NewMember): Promi
   const entries: Entry[] = [
     { term: term(1), index: logIndex(1), type: entryType.confChange, data: encodeConfChange(change) },
   ];
+  await makeDirDurable(options.fs, parentDir(options.paths.wal));
   const wal = await Wal.create(options.paths.wal, { nodeId: id, clusterId }, options.walOptions);
   const hardState: HardState = { term: term(1), vote: 0n as MemberId, commit: logIndex(1) };
   await new Promise<void>((resolve, reject) => {

@@ -64,7 +64,9 @@ export function parseRecord(buffer: Buffer, offset: number, into: RecordView): P
   if (next > buffer.length) return "short";
   into.offset = offset;
   into.next = next;
-  return parseHeader(buffer, offset + frameBytes, offset + frameBytes + length, into) ? "record" : "badRecord";
+  return parseHeader(buffer, offset + frameBytes, offset + frameBytes + length, into)
+    ? "record"
+    : "badRecord";
 }
 
 /** Reads the header at `start`; true when it is well-formed and its data ends at `end`. `end` may lie behind the buffer. */
@@ -117,4 +119,5 @@ export function firstNonZero(buffer: Buffer, start: number, end: number): number
   return -1;
 }
 
-export const isZero = (buffer: Buffer, start: number, end: number): boolean => firstNonZero(buffer, start, end) < 0;
+export const isZero = (buffer: Buffer, start: number, end: number): boolean =>
+  firstNonZero(buffer, start, end) < 0;

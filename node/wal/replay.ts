@@ -73,7 +73,9 @@ export class Replay {
       if (at < entries.length) entries.length = at;
       const before = at === 0 ? undefined : entries[at - 1];
       if (before !== undefined && before.term > entry.term) {
-        throw new RecordError(`entry ${entry.index} of term ${entry.term} follows one of term ${before.term}`);
+        throw new RecordError(
+          `entry ${entry.index} of term ${entry.term} follows one of term ${before.term}`,
+        );
       }
       entries.push(entry);
     }
@@ -102,7 +104,8 @@ export class Replay {
   /** The checks that need the whole log. `dir` is named in the error. */
   finish(dir: string): WalMetadata {
     const { from, hardState } = this;
-    if (this.metadataBytes === undefined) throw new CorruptionError(`wal: ${dir} has no metadata record`);
+    if (this.metadataBytes === undefined)
+      throw new CorruptionError(`wal: ${dir} has no metadata record`);
     if (!this.isSnapshotFound) {
       throw new CorruptionError(
         `wal: ${dir} has no record of the snapshot at index ${from.index}, term ${from.term}`,

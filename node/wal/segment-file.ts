@@ -3,7 +3,7 @@
  * durable write into it changes no file metadata, and mending the last one after a power cut.
  */
 import type { Fs, Logger } from "../lib/ports.ts";
-import { parentOf } from "./segment-name.ts";
+import { parentDir } from "../lib/durable-dir.ts";
 import type { Tail } from "./segment-reader.ts";
 
 /** Zeros are written in slices of this size, each made durable before the next, so that log writes get in between. */
@@ -66,7 +66,11 @@ export async function mendTail(
     fileBytes = end;
     dataEnd = end;
   } else if (dataEnd > end) {
-    logger.warn("zeroing the rest of a write that a crash interrupted", { path, offset: end, "data-end": dataEnd });
+    logger.warn("zeroing the rest of a write that a crash interrupted", {
+      path,
+      offset: end,
+      "data-end": dataEnd,
+    });
   }
   await zeroRange(fs, path, end, Math.max(end, dataEnd));
   await zeroRange(fs, path, fileBytes, Math.max(fileBytes, segmentBytes));
@@ -110,5 +114,5 @@ async function copyFile(fs: Fs, from: string, to: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await fs.syncDir(parentOf(to));
+  await fs.syncDir(parentDir(to));
 }

@@ -46,7 +46,8 @@ export async function listSegments(fs: Fs, dir: string): Promise<Segment[]> {
 export function selectSegment(dir: string, segments: readonly Segment[], index: LogIndex): number {
   const at = segments.findLastIndex((segment) => segment.firstIndex <= index);
   if (at < 0) {
-    const found = segments.length === 0 ? "has no log files" : `begins at index ${segments[0]?.firstIndex}`;
+    const found =
+      segments.length === 0 ? "has no log files" : `begins at index ${segments[0]?.firstIndex}`;
     throw new CorruptionError(`wal: ${dir} ${found}, but index ${index} is needed`);
   }
   checkSequence(dir, segments.slice(at));
@@ -57,7 +58,9 @@ export function checkSequence(dir: string, segments: readonly Segment[]): void {
   segments.forEach((segment, at) => {
     const before = segments[at - 1];
     if (before !== undefined && segment.sequence !== before.sequence + 1) {
-      throw new CorruptionError(`wal: ${dir}: a file is missing between ${before.name} and ${segment.name}`);
+      throw new CorruptionError(
+        `wal: ${dir}: a file is missing between ${before.name} and ${segment.name}`,
+      );
     }
   });
 }

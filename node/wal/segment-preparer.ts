@@ -34,7 +34,10 @@ export class SegmentPreparer {
     const path = `${this.dir}/${this.count++ % 2}.tmp`;
     this.prepared = this.prepare(path);
     this.prepared.catch((error: unknown) => {
-      this.options.logger.warn("could not prepare the next log segment", { path, error: String(error) });
+      this.options.logger.warn("could not prepare the next log segment", {
+        path,
+        error: String(error),
+      });
     });
   }
 

@@ -81,7 +81,14 @@ function readSegment(segment: SegmentBytes, chain: Chain, visit: RecordVisitor):
   const damage = damageAt(buffer, offset, stop);
   if (damage !== undefined) corrupt(path, offset, damage);
   const dataEnd = endOfData(buffer);
-  return { path, crc: chain.crc, end: offset, dataEnd, fileBytes: buffer.length, isTorn: stop !== "end" };
+  return {
+    path,
+    crc: chain.crc,
+    end: offset,
+    dataEnd,
+    fileBytes: buffer.length,
+    isTorn: stop !== "end",
+  };
 }
 
 /** Moves the chain over the record; false when its sum does not fit. */

@@ -12,8 +12,11 @@
  * 2. this log ends every write with a hard state record, and begins a write only when the one before is durable. A hard
  *    state record behind the gap that has still more data behind it therefore proves that the gap was once acknowledged.
  *
- * What stays undetected: damage inside the very last write that looks like a missing sector. The server's check of
- * the last index against the backend's consistentIndex is the net below that.
+ * What stays undetected: damage to the last write that leaves a whole sector of zeros, in a file not followed by another
+ * (a sector that holds the end of the last write but one belongs to that), a flipped bit in a record of the last write
+ * whose value has a sector of zeros of its own, and a file that was cut short. The server's check of the last index against
+ * the backend's consistentIndex is the net below that. A log that an etcd wrote may hold a hard state record inside a
+ * write: when such a log was torn, this rule can stop the member where etcd would have mended it.
  */
 import { crc32c } from "../lib/crc32c.ts";
 import {
@@ -49,7 +52,8 @@ export function endOfData(buffer: Buffer): number {
   return end;
 }
 
-const sectorEnd = (position: number): number => (Math.floor(position / sectorBytes) + 1) * sectorBytes;
+const sectorEnd = (position: number): number =>
+  (Math.floor(position / sectorBytes) + 1) * sectorBytes;
 
 /** Undefined when the bytes from `offset` on can be the rest of an interrupted write; else what speaks against it. */
 export function damageAt(buffer: Buffer, offset: number, stop: Stop): string | undefined {
@@ -58,9 +62,10 @@ export function damageAt(buffer: Buffer, offset: number, stop: Stop): string | u
   if (stop === "end") {
     searchFrom = sectorEnd(offset);
     const at = firstNonZero(buffer, offset, Math.min(searchFrom, buffer.length));
-    if (at >= 0) return `the frame field is zero, but data follows at offset ${at} of the same sector`;
+    if (at >= 0)
+      return `the frame field is zero, but data follows at offset ${at} of the same sector`;
   } else {
-    if (buffer.length - offset < frameBytes) return "the file ends inside a frame field";
+    if (buffer.length - offset < frameBytes) return undefined;
     const damage = recordDamage(buffer, offset, stop);
     if (damage !== undefined) return damage;
     searchFrom = offset + frameBytes + paddedLength(frameLength(buffer, offset));
@@ -76,9 +81,9 @@ function recordDamage(buffer: Buffer, offset: number, stop: Stop): string | unde
   const lost = firstLostSector(buffer, offset, Math.min(end, buffer.length));
   const isHeaderGood = parseHeader(buffer, start, end, new RecordView());
   const isHeaderLost = lost >= 0 && lost < start + headerBytesMax;
-  if (!isHeaderGood && !isHeaderLost) {
-    return buffer.length - start < headerBytesMax ? undefined : "frame field and record header disagree";
-  }
+  const isHeaderCut = stop === "short" && buffer.length - start < headerBytesMax;
+  if (!isHeaderGood && !isHeaderLost && !isHeaderCut)
+    return "frame field and record header disagree";
   if (stop === "short" || lost >= 0) return undefined;
   return "the checksum does not fit";
 }
@@ -119,5 +124,7 @@ const successor = new RecordView();
 /** A record follows `record` whose sum continues its sum. */
 function isContinued(buffer: Buffer, record: RecordView): boolean {
   if (parseRecord(buffer, record.next, successor) !== "record" || !successor.hasData) return false;
-  return crc32c(buffer.subarray(successor.dataStart, successor.dataEnd), record.crc) === successor.crc;
+  return (
+    crc32c(buffer.subarray(successor.dataStart, successor.dataEnd), record.crc) === successor.crc
+  );
 }

@@ -16,7 +16,14 @@ import { RecordEncoder } from "./record-encoder.ts";
 import { emptyHardState, isEmptyHardState, Replay, SnapshotScan } from "./replay.ts";
 import { createZeroed, mendTail, truncateDurably } from "./segment-file.ts";
 import { SegmentList } from "./segment-list.ts";
-import { checkSequence, listSegments, parentOf, type Segment, segmentOf, selectSegment } from "./segment-name.ts";
+import {
+  checkSequence,
+  listSegments,
+  parentOf,
+  type Segment,
+  segmentOf,
+  selectSegment,
+} from "./segment-name.ts";
 import { SegmentPreparer } from "./segment-preparer.ts";
 import { readSegments } from "./segment-reader.ts";
 import { encodeMetadata, type WalMetadata, type WalSnapshot } from "./walpb.ts";
@@ -35,7 +42,10 @@ export interface WalOptions {
 
 export interface WalContent {
   readonly metadata: WalMetadata;
-  /** The last one written; all zero when there is none. Its commit may lag. */
+  /**
+   * The last one written; all zero when there is none. Its commit may lag. Its term is below the last entry's when a crash
+   * kept the entries of a write and lost the state behind them; neither was acknowledged then (the same in etcd).
+   */
   readonly hardState: HardState;
   /** Entries behind the snapshot; those above `hardState.commit` may still be overwritten. */
   readonly entries: Entry[];
@@ -128,7 +138,12 @@ export class Wal {
     await fs.syncDir(temporary);
     await fs.rename(temporary, dir);
     await fs.syncDir(parentOf(dir));
-    const at = { segments: [segment], metadataBytes, hardState: emptyHardState, lastIndex: 0 as LogIndex };
+    const at = {
+      segments: [segment],
+      metadataBytes,
+      hardState: emptyHardState,
+      lastIndex: 0 as LogIndex,
+    };
     return new Wal(dir, { ...at, file, offset: encoder.length, crc: encoder.crc }, options);
   }
 
@@ -159,7 +174,15 @@ export class Wal {
     const { hardState, entries, lastIndex } = replay;
     const metadataBytes = replay.metadataBytes as Uint8Array;
     const file = await fs.openDurable(tail.path);
-    const at = { segments, metadataBytes, hardState, lastIndex, file, offset: tail.end, crc: tail.crc };
+    const at = {
+      segments,
+      metadataBytes,
+      hardState,
+      lastIndex,
+      file,
+      offset: tail.end,
+      crc: tail.crc,
+    };
     return { wal: new Wal(dir, at, options), content: { metadata, hardState, entries } };
   }
 

@@ -34,7 +34,11 @@ export class Contender {
   readonly #peerPort: number;
   #process: ServerProcess | undefined;
 
-  private constructor(command: ServerCommand, directory: string, ports: { client: number; peer: number }) {
+  private constructor(
+    command: ServerCommand,
+    directory: string,
+    ports: { client: number; peer: number },
+  ) {
     this.#command = command;
     this.#directory = directory;
     this.#clientPort = ports.client;
@@ -44,7 +48,11 @@ export class Contender {
   /** A new, empty one under `parent`; not started yet. */
   static async create(name: ContenderName, parent: string): Promise<Contender> {
     const ports = { client: await freePort(), peer: await freePort() };
-    return new Contender(commandOf(name), mkdtempSync(join(parent, `etcd-ts-bench-${name}-`)), ports);
+    return new Contender(
+      commandOf(name),
+      mkdtempSync(join(parent, `etcd-ts-bench-${name}-`)),
+      ports,
+    );
   }
 
   get target(): string {

@@ -4,7 +4,10 @@ import { goPeer } from "../support/peers.ts";
 import { type LoadReport, parseLoadReport } from "./load-report.ts";
 
 /** One run of it. Rejects when it fails, with the last lines it wrote. */
-export async function runLoad(args: readonly string[], onProgress: (line: string) => void): Promise<LoadReport> {
+export async function runLoad(
+  args: readonly string[],
+  onProgress: (line: string) => void,
+): Promise<LoadReport> {
   const child = spawn(goPeer("load"), [...args], { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let err = "";
@@ -17,6 +20,7 @@ export async function runLoad(args: readonly string[], onProgress: (line: string
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (code !== 0) throw new Error(`load ${args[0] ?? ""}: ${err.trimEnd().split("\n").slice(-3).join("; ")}`);
+  if (code !== 0)
+    throw new Error(`load ${args[0] ?? ""}: ${err.trimEnd().split("\n").slice(-3).join("; ")}`);
   return parseLoadReport(out);
 }

@@ -30,7 +30,10 @@ export function memoryFilesystem(directory: string): string | undefined {
 
 function commit(): string {
   try {
-    const dirty = execFileSync("git", ["status", "--porcelain"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const dirty = execFileSync("git", ["status", "--porcelain"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     return firstLine("git", "rev-parse", "--short", "HEAD") + (dirty === "" ? "" : " with changes");
   } catch {
     return "none";
@@ -38,6 +41,9 @@ function commit(): string {
 }
 
 function firstLine(program: string, ...args: readonly string[]): string {
-  const text = execFileSync(program, [...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const text = execFileSync(program, [...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   return text.split("\n")[0] ?? "";
 }

@@ -19,7 +19,9 @@ type Results = Record<"etcd" | "ours", Measurement[]>;
 const started = performance.now();
 
 function progress(text: string): void {
-  process.stderr.write(`[${((performance.now() - started) / 1000).toFixed(1).padStart(7)} s] ${text}\n`);
+  process.stderr.write(
+    `[${((performance.now() - started) / 1000).toFixed(1).padStart(7)} s] ${text}\n`,
+  );
 }
 
 async function runRounds(options: BenchOptions, workloads: readonly Workload[]): Promise<Results> {
@@ -39,7 +41,8 @@ async function runRounds(options: BenchOptions, workloads: readonly Workload[]):
 /** Half of what etcd reached in the first round: the same rate for both servers and in all rounds. */
 function openLoopRate(workload: Workload, ofEtcd: readonly Measurement[]): number {
   const maximum = ofEtcd.find((m) => m.workload === workload.halfRateOf)?.value ?? Number.NaN;
-  if (!(maximum > 0)) throw new Error(`no rate for ${workload.name}: etcd's ${workload.halfRateOf ?? ""} gave none`);
+  if (!(maximum > 0))
+    throw new Error(`no rate for ${workload.name}: etcd's ${workload.halfRateOf ?? ""} gave none`);
   return Math.round(maximum / 2);
 }
 
@@ -52,8 +55,12 @@ function notes(options: BenchOptions, results: Results): string[] {
       "and stay, so the faster server carries more keys into the workloads that come later.",
     "Every answer is checked, and after each run the revision equals the acknowledged writes. CPU is the server's, all " +
       "threads; the load generator shares the machine. grpc-timeout differs per call; fsync is on; plain text.",
-    ...(rate === undefined ? [] : [`put-open-loop: Poisson arrivals, ${rate.toLocaleString("en-US")} per second for both.`]),
-    ...(options.ours === "etcd" ? ["Self-test: the column etcd-ts is etcd too; each ratio should be near 1."] : []),
+    ...(rate === undefined
+      ? []
+      : [`put-open-loop: Poisson arrivals, ${rate.toLocaleString("en-US")} per second for both.`]),
+    ...(options.ours === "etcd"
+      ? ["Self-test: the column etcd-ts is etcd too; each ratio should be near 1."]
+      : []),
     ...(options.short ? ["Short form: it checks that all works. Its figures claim nothing."] : []),
   ];
 }
@@ -61,26 +68,54 @@ function notes(options: BenchOptions, results: Results): string[] {
 function loadGeneratorLine(rows: readonly Row[]): string {
   const shares = rows
     .filter((row) => !Number.isNaN(row.etcd.loadCpuMicros))
-    .map((row) => `${row.name} ${row.etcd.loadCpuMicros.toFixed(1)} / ${row.ours.loadCpuMicros.toFixed(1)}`);
+    .map(
+      (row) =>
+        `${row.name} ${row.etcd.loadCpuMicros.toFixed(1)} / ${row.ours.loadCpuMicros.toFixed(1)}`,
+    );
   return `Load generator's own CPU, µs/op: ${shares.join(", ")}`;
 }
 
+/** Above this share of the machine, what else ran is named below the table. */
+const disturbedShare = 0.1;
+
+function disturbedLine(rows: readonly Row[]): string[] {
+  const percent = (share: number) => (share * 100).toFixed(0);
+  const disturbed = rows
+    .filter((row) => Math.max(row.etcd.othersShare, row.ours.othersShare) > disturbedShare)
+    .map(
+      (row) => `${row.name} ${percent(row.etcd.othersShare)} / ${percent(row.ours.othersShare)}`,
+    );
+  if (disturbed.length === 0) return [];
+  return [
+    `DISTURBED, other processes had this much of the machine (%, worst round): ${disturbed.join(", ")}`,
+  ];
+}
+
 function report(options: BenchOptions, workloads: readonly Workload[], results: Results): boolean {
-  const rows = workloads.map((workload) => summarise(workload, results.etcd, results.ours, !options.short));
+  const rows = workloads.map((workload) =>
+    summarise(workload, results.etcd, results.ours, !options.short),
+  );
   const problems = rows.flatMap((row) => row.problems);
   const below = [
     machineLine(),
     ...notes(options, results),
     loadGeneratorLine(rows),
+    ...disturbedLine(rows),
     ...problems.map((problem) => `INVALID: ${problem}`),
   ];
   const rounds = roundLines(rows);
-  process.stdout.write(`\n${[terminalTable(rows), "", ...below, "", "Rounds:", ...rounds].join("\n")}\n`);
+  process.stdout.write(
+    `\n${[terminalTable(rows), "", ...below, "", "Rounds:", ...rounds].join("\n")}\n`,
+  );
   if (options.markdown !== undefined) {
     const list = (lines: readonly string[]) => lines.map((line) => `- ${line}`).join("\n");
-    writeFileSync(options.markdown, `${[markdownTable(rows), list(below), list(rounds)].join("\n\n")}\n`);
+    writeFileSync(
+      options.markdown,
+      `${[markdownTable(rows), list(below), list(rounds)].join("\n\n")}\n`,
+    );
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   return problems.length === 0;
 }
 
@@ -92,7 +127,8 @@ async function main(): Promise<number> {
   }
   for (const name of ["etcd", options.ours] as const) commandOf(name);
   const inMemory = memoryFilesystem(options.dir);
-  if (inMemory !== undefined) progress(`${options.dir} is ${inMemory}: an fsync costs nothing there, choose another --dir`);
+  if (inMemory !== undefined)
+    progress(`${options.dir} is ${inMemory}: an fsync costs nothing there, choose another --dir`);
   const workloads = chooseWorkloads(options.only);
   return report(options, workloads, await runRounds(options, workloads)) ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 /** One workload, one server, one round: the figures, and why they do not count if they do not. */
+import { availableParallelism } from "node:os";
 import { type LoadReport, problemsOf } from "./load-report.ts";
 import type { Unit, WorkloadName } from "./workloads.ts";
 
@@ -20,6 +21,8 @@ export interface Measurement {
   rate: number;
   /** Open loop: share of the calls that were sent a millisecond or more after their intended arrival. */
   lateShare: number;
+  /** Share of the machine that neither the server nor the load generator had: what else ran, and stolen time. */
+  othersShare: number;
   /** Not empty: the run is INVALID. */
   problems: readonly string[];
 }
@@ -36,11 +39,6 @@ export function measurementOf(
   rate = 0,
 ): Measurement {
   const { latencyMicros: latency } = report;
-  const problems = problemsOf(report);
-  const intended = rate * report.seconds;
-  if (rate > 0 && report.measured < 0.9 * intended) {
-    problems.push(`${report.measured} calls in the window where about ${Math.round(intended)} were to arrive`);
-  }
   return {
     workload: workload.name,
     value: workload.unit === "p99 ms" ? latency.p99 / 1000 : report.opsPerSecond,
@@ -54,7 +52,9 @@ export function measurementOf(
     peakBytes: memory.peak,
     rate,
     lateShare: rate > 0 ? report.late / report.measured : 0,
-    problems,
+    othersShare:
+      (report.othersCpuSeconds + report.stolenSeconds) / (report.seconds * availableParallelism()),
+    problems: problemsOf(report),
   };
 }
 
@@ -79,6 +79,7 @@ export function plainMeasurement(
     peakBytes: memory.peak,
     rate: 0,
     lateShare: 0,
+    othersShare: Number.NaN,
     problems,
   };
 }

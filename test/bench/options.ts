@@ -3,7 +3,7 @@
  */
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
-import { isWorkloadName, workloads, type WorkloadName } from "./workloads.ts";
+import { isWorkloadName, type WorkloadName, workloads } from "./workloads.ts";
 
 export interface BenchOptions {
   /** Checks only: few keys, short windows, no verdict on any gate. */
@@ -32,7 +32,10 @@ const flags = {
   seconds: { type: "string", help: "the measured window of a workload (60; short: 0.5)" },
   warmup: { type: "string", help: "seconds before each window (5; short: 0.2)" },
   preload: { type: "string", help: "keys loaded before the first workload (1000000; short: 3000)" },
-  dir: { type: "string", help: "where data directories are made (the system's folder for temporary files)" },
+  dir: {
+    type: "string",
+    help: "where data directories are made (the system's folder for temporary files)",
+  },
   markdown: { type: "string", help: "write the table to this file too, as Markdown" },
   json: { type: "string", help: "write every single measurement to this file" },
   ours: { type: "string", help: "etcd-ts, or etcd to measure etcd against itself (etcd-ts)" },
@@ -66,7 +69,11 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   if (given.help === true) return "help";
   const short = given.short === true;
   const problems: string[] = [];
-  const number = (name: "rounds" | "seconds" | "warmup" | "preload", fallback: number, least: number): number => {
+  const number = (
+    name: "rounds" | "seconds" | "warmup" | "preload",
+    fallback: number,
+    least: number,
+  ): number => {
     const text = given[name];
     const value = text === undefined ? fallback : Number(text);
     if (!(value >= least)) problems.push(`--${name} must be a number, ${least} or more`);
@@ -95,7 +102,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: flags, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options: flags, strict: true, allowPositionals: false })
+      .values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

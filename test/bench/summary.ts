@@ -14,6 +14,8 @@ export interface Side {
   loadCpuMicros: number;
   residentBytes: number;
   peakBytes: number;
+  /** The most of any round. */
+  othersShare: number;
 }
 
 export interface Row {
@@ -72,5 +74,9 @@ function sideOf(measurements: readonly Measurement[]): Side {
     loadCpuMicros: of((m) => m.loadCpuMicros),
     residentBytes: of((m) => m.residentBytes),
     peakBytes: of((m) => m.peakBytes),
+    othersShare: Math.max(
+      0,
+      ...measurements.map((m) => (Number.isNaN(m.othersShare) ? 0 : m.othersShare)),
+    ),
   };
 }

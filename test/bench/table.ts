@@ -22,14 +22,22 @@ const verdictText = { pass: "pass", miss: "MISS", invalid: "INVALID", none: "" }
 /** Columns from the third on are figures and stand to the right; pairs read etcd / etcd-ts. */
 export function terminalTable(rows: readonly Row[]): string {
   const lines = [headings, ...rows.map(cells)];
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const widths = headings.map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
   const render = (line: readonly string[]): string =>
     line
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, column) =>
+        column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
       .join("  ")
       .trimEnd();
   const [first = headings, ...rest] = lines;
-  return [render(first), widths.map((width) => "-".repeat(width)).join("  "), ...rest.map(render)].join("\n");
+  return [
+    render(first),
+    widths.map((width) => "-".repeat(width)).join("  "),
+    ...rest.map(render),
+  ].join("\n");
 }
 
 export function markdownTable(rows: readonly Row[]): string {
@@ -60,7 +68,9 @@ function cells(row: Row): string[] {
     pair((side) => milliseconds(side.p99Ms)),
     pair((side) => milliseconds(side.p999Ms)),
     pair((side) => orDash(side.cpuMicros, (value) => value.toFixed(value < 100 ? 1 : 0))),
-    pair((side) => (side.residentBytes > 0 ? Math.round(side.residentBytes / 2 ** 20).toString() : "–")),
+    pair((side) =>
+      side.residentBytes > 0 ? Math.round(side.residentBytes / 2 ** 20).toString() : "–",
+    ),
   ];
 }
 

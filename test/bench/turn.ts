@@ -38,7 +38,11 @@ export async function runTurn(plan: TurnPlan): Promise<Measurement[]> {
     const reason = server.obituary() ?? (error instanceof Error ? error.message : String(error));
     plan.progress(`INVALID: ${reason}`);
     for (const workload of plan.workloads.slice(done.length)) {
-      done.push(plainMeasurement(workload, Number.NaN, { resident: 0, peak: 0 }, [reason.split("\n")[0] ?? ""]));
+      done.push(
+        plainMeasurement(workload, Number.NaN, { resident: 0, peak: 0 }, [
+          reason.split("\n")[0] ?? "",
+        ]),
+      );
     }
   } finally {
     await server.dispose();
@@ -62,9 +66,15 @@ async function measure(plan: TurnPlan, server: Contender, step: Step): Promise<M
   return measurementOf(workload, report, server.memory(), rate);
 }
 
-function loadArguments(options: BenchOptions, server: Contender, step: Step, rate: number): string[] {
+function loadArguments(
+  options: BenchOptions,
+  server: Contender,
+  step: Step,
+  rate: number,
+): string[] {
   const { load } = step.workload;
-  if (load === undefined) throw new Error(`${step.workload.name} has nothing for the load generator`);
+  if (load === undefined)
+    throw new Error(`${step.workload.name} has nothing for the load generator`);
   const flags = [
     `--target=${server.target}`,
     `--server-pid=${server.pid}`,
@@ -81,11 +91,18 @@ function loadArguments(options: BenchOptions, server: Contender, step: Step, rat
 }
 
 async function fill(plan: TurnPlan, server: Contender, workload: Workload): Promise<Measurement> {
-  const flags = [`--target=${server.target}`, `--server-pid=${server.pid}`, `--keys=${plan.options.preload}`];
+  const flags = [
+    `--target=${server.target}`,
+    `--server-pid=${server.pid}`,
+    `--keys=${plan.options.preload}`,
+  ];
   const report = await runLoad(["fill", ...flags], (line) => plan.progress(`fill: ${line}`));
   const measurement = measurementOf(workload, report, server.memory());
   if (report.acknowledged === plan.options.preload) return measurement;
-  return { ...measurement, problems: [...measurement.problems, `only ${report.acknowledged} keys were loaded`] };
+  return {
+    ...measurement,
+    problems: [...measurement.problems, `only ${report.acknowledged} keys were loaded`],
+  };
 }
 
 function memory(server: Contender, workload: Workload): Measurement {
@@ -101,7 +118,8 @@ async function restart(server: Contender, workload: Workload): Promise<Measureme
   server.start();
   const after = await probe(server);
   const seconds = (performance.now() - started) / 1000;
-  const problems = before === after ? [] : [`revision ${before} before the restart, ${after} after it`];
+  const problems =
+    before === after ? [] : [`revision ${before} before the restart, ${after} after it`];
   return plainMeasurement(workload, seconds, server.memory(), problems);
 }
 
@@ -117,11 +135,15 @@ async function probe(server: Contender): Promise<number> {
 function describe(m: Measurement): string {
   const figures = [`${m.value.toFixed(m.value < 100 ? 2 : 0)} ${m.unit}`];
   if (!Number.isNaN(m.p50Ms)) {
-    figures.push(`p50 ${m.p50Ms.toFixed(2)} p99 ${m.p99Ms.toFixed(2)} p99.9 ${m.p999Ms.toFixed(2)} ms`);
+    figures.push(
+      `p50 ${m.p50Ms.toFixed(2)} p99 ${m.p99Ms.toFixed(2)} p99.9 ${m.p999Ms.toFixed(2)} ms`,
+    );
+    figures.push(`others ${(m.othersShare * 100).toFixed(0)} %`);
     figures.push(`CPU ${m.serverCpuMicros.toFixed(1)} µs/op (load ${m.loadCpuMicros.toFixed(1)})`);
   }
   figures.push(`RSS ${Math.round(m.residentBytes / 2 ** 20)} MiB`);
-  if (m.rate > 0) figures.push(`at ${Math.round(m.rate)}/s, ${(m.lateShare * 100).toFixed(1)} % sent late`);
+  if (m.rate > 0)
+    figures.push(`at ${Math.round(m.rate)}/s, ${(m.lateShare * 100).toFixed(1)} % sent late`);
   if (m.problems.length > 0) figures.push(`INVALID: ${m.problems.join("; ")}`);
   return `${m.workload}: ${figures.join(", ")}`;
 }

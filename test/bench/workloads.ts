@@ -32,7 +32,12 @@ export interface Workload {
   unit: Unit;
   gate: Gate | undefined;
   /** Mode and flags for the load generator; absent where the runner measures by itself. */
-  load?: { mode: "put" | "txn" | "range"; connections: number; streams: number; flags?: readonly string[] };
+  load?: {
+    mode: "put" | "txn" | "range";
+    connections: number;
+    streams: number;
+    flags?: readonly string[];
+  };
   /** Arrivals at a fixed rate, half of what etcd did in this workload. */
   halfRateOf?: WorkloadName;
 }
@@ -41,9 +46,19 @@ const atLeast = (ratio: number): Gate => ({ bound: "atLeast", ratio });
 const atMost = (ratio: number): Gate => ({ bound: "atMost", ratio });
 
 export const workloads: readonly Workload[] = [
-  { name: "fill", what: "load the keys, 10 connections, 100 calls in flight on each", unit: "ops/s", gate: undefined },
+  {
+    name: "fill",
+    what: "load the keys, 10 connections, 100 calls in flight on each",
+    unit: "ops/s",
+    gate: undefined,
+  },
   { name: "memory", what: "resident set after that", unit: "MiB", gate: atMost(1.5) },
-  { name: "restart", what: "start over those keys until a linearizable read answers", unit: "s", gate: atMost(1.2) },
+  {
+    name: "restart",
+    what: "start over those keys until a linearizable read answers",
+    unit: "s",
+    gate: atMost(1.2),
+  },
   {
     name: "range-1x1",
     what: "linearizable range of one key, one client",

@@ -1,7 +1,8 @@
 /** The backend contract over both implementations. */
+
+import { LevelBackend } from "../../node/backend/level-backend.ts";
 import { MemoryBackend } from "../../node/backend/memory-backend.ts";
 import { MemoryDisk } from "../../node/backend/memory-disk.ts";
-import { LevelBackend } from "../../node/backend/level-backend.ts";
 import { SystemTimers } from "../../node/lib/platform/clock.ts";
 import { levelHome } from "../unit/backend/level-home.ts";
 import { backendContract } from "./backend.ts";
@@ -20,5 +21,8 @@ backendContract("memory", async () => {
 
 backendContract("memory with slow commits", async () => {
   const disk = new MemoryDisk();
-  return { open: async () => new MemoryBackend(disk, { timers, commitDelayMs: () => 2 }), dispose: async () => {} };
+  return {
+    open: async () => new MemoryBackend(disk, { timers, commitDelayMs: () => 2 }),
+    dispose: async () => {},
+  };
 });

@@ -1,7 +1,12 @@
 /** What every backend must do, whatever it is built on. Run over each implementation by backend.test.ts. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type AppliedPosition, type Backend, recordKind, type RecordKind } from "../../node/backend/backend.ts";
+import {
+  type AppliedPosition,
+  type Backend,
+  type RecordKind,
+  recordKind,
+} from "../../node/backend/backend.ts";
 import { fromText, toText } from "../../node/lib/bytes.ts";
 import { logIndex, revision, term } from "../../node/lib/units.ts";
 
@@ -18,16 +23,27 @@ export interface SeenRecord {
   readonly text: string;
 }
 
-export const at = (index: number, rev = 1, atTerm = 1): AppliedPosition =>
-  ({ consistentIndex: logIndex(index), term: term(atTerm), revision: revision(rev) });
+export const at = (index: number, rev = 1, atTerm = 1): AppliedPosition => ({
+  consistentIndex: logIndex(index),
+  term: term(atTerm),
+  revision: revision(rev),
+});
 
-export function append(backend: Backend, main: number, sub: number, text: string, kind: RecordKind = recordKind.put): void {
+export function append(
+  backend: Backend,
+  main: number,
+  sub: number,
+  text: string,
+  kind: RecordKind = recordKind.put,
+): void {
   const bytes = fromText(`<${text}>`);
   backend.append(revision(main), sub, kind, bytes, 1, bytes.length - 1);
 }
 
 export function commit(backend: Backend, position: AppliedPosition): Promise<void> {
-  return new Promise((resolve, reject) => backend.commit(position, (error) => (error === null ? resolve() : reject(error))));
+  return new Promise((resolve, reject) =>
+    backend.commit(position, (error) => (error === null ? resolve() : reject(error))),
+  );
 }
 
 export async function scanAll(backend: Backend): Promise<SeenRecord[]> {
@@ -39,7 +55,8 @@ export async function scanAll(backend: Backend): Promise<SeenRecord[]> {
 }
 
 const key = fromText;
-const textOf = (bytes: Uint8Array | undefined): string | undefined => (bytes === undefined ? undefined : toText(bytes));
+const textOf = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes === undefined ? undefined : toText(bytes);
 
 export function backendContract(name: string, makeHome: () => Promise<BackendHome>): void {
   const withHome = (title: string, run: (home: BackendHome) => Promise<void>): void => {
@@ -99,21 +116,30 @@ function revisionSpaceTests(withHome: WithHome): void {
     await again.close();
   });
 
-  withHome("a scan of more than a slice visits every record once, and what the visitor throws ends it", async (home) => {
-    const backend = await home.open();
-    for (let rev = 2; rev < 5002; rev++) append(backend, rev, 0, String(rev));
-    await commit(backend, at(5000, 5001));
-    await backend.close();
-    const again = await home.open();
-    const seen = await scanAll(again);
-    assert.deepEqual(seen.map((record) => record.text), seen.map((record) => String(record.main)));
-    assert.equal(seen.length, 5000);
-    const stop = new Error("stop");
-    await assert.rejects(again.scan((main) => {
-      if (main === 1500) throw stop;
-    }), stop);
-    await again.close();
-  });
+  withHome(
+    "a scan of more than a slice visits every record once, and what the visitor throws ends it",
+    async (home) => {
+      const backend = await home.open();
+      for (let rev = 2; rev < 5002; rev++) append(backend, rev, 0, String(rev));
+      await commit(backend, at(5000, 5001));
+      await backend.close();
+      const again = await home.open();
+      const seen = await scanAll(again);
+      assert.deepEqual(
+        seen.map((record) => record.text),
+        seen.map((record) => String(record.main)),
+      );
+      assert.equal(seen.length, 5000);
+      const stop = new Error("stop");
+      await assert.rejects(
+        again.scan((main) => {
+          if (main === 1500) throw stop;
+        }),
+        stop,
+      );
+      await again.close();
+    },
+  );
 
   withHome("append copies what it is given", async (home) => {
     const backend = await home.open();
@@ -141,30 +167,42 @@ function revisionSpaceTests(withHome: WithHome): void {
     append(backend, 2, 0, "a");
     append(backend, 4, 0, "b");
     await commit(backend, at(1, 4));
-    assert.throws(() => backend.read(revision(3), 0), { name: "CorruptionError", message: /revision 3\/0 is missing/ });
+    assert.throws(() => backend.read(revision(3), 0), {
+      name: "CorruptionError",
+      message: /revision 3\/0 is missing/,
+    });
     await backend.close();
   });
 }
 
 function bucketTests(withHome: WithHome): void {
-  withHome("buckets see their own uncommitted writes, apart from each other and in key order", async (home) => {
-    const backend = await home.open();
-    backend.put("lease", key("b"), key("1"));
-    backend.put("lease", key("a"), key("2"));
-    backend.put("auth", key("a"), key("3"));
-    backend.put("lease", Uint8Array.of(0xff, 0x00), key("4"));
-    backend.put("lease", key("b"), key("5"));
-    assert.equal(textOf(backend.get("lease", key("b"))), "5");
-    assert.equal(textOf(backend.get("auth", key("a"))), "3");
-    assert.equal(backend.get("auth", key("b")), undefined);
-    assert.deepEqual(backend.entries("lease").map((entry) => textOf(entry.value)), ["2", "5", "4"]);
-    backend.delete("lease", key("a"));
-    backend.delete("lease", key("never there"));
-    assert.equal(backend.get("lease", key("a")), undefined);
-    assert.deepEqual(backend.entries("lease").map((entry) => textOf(entry.value)), ["5", "4"]);
-    assert.deepEqual(backend.entries("members"), []);
-    await backend.close();
-  });
+  withHome(
+    "buckets see their own uncommitted writes, apart from each other and in key order",
+    async (home) => {
+      const backend = await home.open();
+      backend.put("lease", key("b"), key("1"));
+      backend.put("lease", key("a"), key("2"));
+      backend.put("auth", key("a"), key("3"));
+      backend.put("lease", Uint8Array.of(0xff, 0x00), key("4"));
+      backend.put("lease", key("b"), key("5"));
+      assert.equal(textOf(backend.get("lease", key("b"))), "5");
+      assert.equal(textOf(backend.get("auth", key("a"))), "3");
+      assert.equal(backend.get("auth", key("b")), undefined);
+      assert.deepEqual(
+        backend.entries("lease").map((entry) => textOf(entry.value)),
+        ["2", "5", "4"],
+      );
+      backend.delete("lease", key("a"));
+      backend.delete("lease", key("never there"));
+      assert.equal(backend.get("lease", key("a")), undefined);
+      assert.deepEqual(
+        backend.entries("lease").map((entry) => textOf(entry.value)),
+        ["5", "4"],
+      );
+      assert.deepEqual(backend.entries("members"), []);
+      await backend.close();
+    },
+  );
 
   withHome("buckets are there after a reopen as they were sealed", async (home) => {
     const backend = await home.open();
@@ -179,7 +217,10 @@ function bucketTests(withHome: WithHome): void {
     const again = await home.open();
     assert.deepEqual(
       again.entries("members").map((entry) => [textOf(entry.key), textOf(entry.value)]),
-      [["m2", ""], ["m3", "three"]],
+      [
+        ["m2", ""],
+        ["m3", "three"],
+      ],
     );
     assert.equal(textOf(again.get("meta", key(""))), "empty key");
     await again.close();
@@ -222,7 +263,10 @@ function commitTests(withHome: WithHome): void {
     await commit(again, at(4, 2, 2));
     await again.close();
     const third = await home.open();
-    assert.deepEqual((await scanAll(third)).map((record) => record.text), ["a"]);
+    assert.deepEqual(
+      (await scanAll(third)).map((record) => record.text),
+      ["a"],
+    );
     await third.close();
   });
 
@@ -238,7 +282,10 @@ function commitTests(withHome: WithHome): void {
     await backend.close();
     const again = await home.open();
     assert.deepEqual(again.committed, at(1, 2));
-    assert.deepEqual((await scanAll(again)).map((record) => record.text), ["kept"]);
+    assert.deepEqual(
+      (await scanAll(again)).map((record) => record.text),
+      ["kept"],
+    );
     assert.equal(textOf(again.get("meta", key("k"))), "kept");
     assert.equal(again.get("lease", key("l")), undefined);
     append(again, 3, 0, "again");

@@ -23,7 +23,12 @@ export interface CutResult {
   readonly keptSectors: number;
   readonly writes: number;
   readonly flushes: number;
+  /** The moment of the cut in milliseconds of the machine's monotonic clock, which all processes share (`machineMs`). */
+  readonly atMs: number;
 }
+
+/** Monotonic milliseconds with one origin for all processes of the machine, unlike performance.now. */
+export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 /** The unit that is written whole or not at all. The loop device is told the same, so ext4 relies on no smaller one. */
 export const sectorBytes = 4096;
@@ -115,6 +120,7 @@ export class DiskImage {
 
   /** Writes to `path` what a power cut now could leave. The disk itself goes on untouched. */
   cut(path: string, mode: CutMode, seed: number): CutResult {
+    const atMs = machineMs();
     const random = seededRandom(seed);
     const sectors = this.#unflushed.flatMap(splitIntoSectors);
     const prefixLength = Math.floor(random() * (sectors.length + 1));
@@ -136,7 +142,7 @@ export class DiskImage {
       closeSync(file);
     }
     const counts = { unflushedSectors: sectors.length, keptSectors: kept.length };
-    return { mode, ...counts, writes: this.#writes, flushes: this.#flushes };
+    return { mode, ...counts, writes: this.#writes, flushes: this.#flushes, atMs };
   }
 
   #touch(offset: number, length: number): void {

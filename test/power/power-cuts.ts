@@ -13,8 +13,8 @@
  *
  *   member ▸ ext4 ▸ loop device ▸ FUSE file ▸ disk-process.ts ──cut──▶ copy.img ▸ loop device ▸ ext4 ▸ fresh member ▸ check
  *
- * The moment of the crash is taken before the request for the cut leaves: an acknowledgement that came before that moment
- * was sent before the picture was taken. The member and the load live on through many cuts; now and then they move onto
+ * The moment of the crash is read by the disk as it takes the picture, from the monotonic clock that all processes share: an
+ * acknowledgement that had arrived by then was sent before. The member and the load live on through many cuts; now and then they move onto
  * the recovered copy, so that recoveries stand on recoveries.
  */
 import { mkdir, rename, rm } from "node:fs/promises";
@@ -23,7 +23,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { History } from "../support/history.ts";
 import { type CuttableDisk, makeImage, mountImage, startDisk } from "../support/loop-image.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { cutModes, seededRandom } from "./disk-image.ts";
+import { cutModes, machineMs, seededRandom } from "./disk-image.ts";
 import {
   checkRecovered,
   choosePorts,
@@ -43,6 +43,8 @@ import { Workload } from "./workload.ts";
 const cutsPerGeneration = 8;
 /** While a copy is checked each writer rests about this long between writes. */
 const slowPauseMs = 30;
+/** Two clocks cannot be read at once; the crash is dated back by more than that can matter. */
+const clockErrorMs = 0.1;
 
 /** Runs until `cuts` rounds are over or one failed; the rounds that were run. */
 export async function runPowerCuts(options: RigOptions, cuts: number): Promise<Round[]> {
@@ -117,9 +119,9 @@ class PowerCutRig {
     try {
       if (this.#disk === undefined) throw new Error("no disk");
       this.#refuseBrokenLoad();
-      const crashMs = performance.now();
       const flushes = Math.floor(random() * 4);
       const cut = await this.#disk.cut(this.#copy, { mode, seed, flushes });
+      const crashMs = cut.atMs - machineMs() + performance.now() - clockErrorMs;
       base.acknowledged = this.#history.acknowledgedCount;
       base.how = `${mode} ${cut.keptSectors}/${cut.unflushedSectors} sectors`;
       this.#workload.slowDown(slowPauseMs);

@@ -113,7 +113,7 @@ export function replayedEntries(logFile: string): string {
   if (told !== undefined) return String(told);
   const [commit, consistent] = [
     last("commit-index"),
-    last("current-consistent-index") ?? last("consistent-index"),
+    last("current-consistent-index") ?? last("consistentIndex"),
   ];
   return commit === undefined || consistent === undefined
     ? "-"

@@ -153,7 +153,8 @@ export class Cell {
   }
 }
 
-const shorten = (value: string): string => value.slice(0, value.indexOf("|#") + 1 || 60);
+/** Key and sequence without the padding. */
+const shorten = (value: string): string => value.slice(0, 80).split("|#", 1)[0] ?? "";
 
 /** "key|sequence|checksum|" and padding: a value says by itself whether it is whole and where it belongs. */
 export function makeValue(key: string, sequence: number, padding: number): string {

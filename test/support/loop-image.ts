@@ -153,11 +153,9 @@ async function cutThrough(
   const answerBytes = Buffer.alloc(4096);
   const ask = async (flushes: number): Promise<CutResult | undefined> => {
     await file.write(JSON.stringify({ cut: { ...how, path, flushes } }), 0);
-    for (
-      const deadline = performance.now() + flushWaitMs;
-      performance.now() < deadline;
-      await sleep(2)
-    ) {
+    const deadline = performance.now() + flushWaitMs;
+    while (performance.now() < deadline) {
+      await sleep(2);
       const { bytesRead } = await file.read(answerBytes, 0, answerBytes.length, 0);
       if (bytesRead === 0) continue;
       const answer = JSON.parse(answerBytes.toString("utf8", 0, bytesRead)) as

@@ -39,7 +39,7 @@ class Content {
   }
 
   copy(): Content {
-    return new Content(this.view().slice());
+    return new Content(copyOf(this.view()));
   }
 
   write(bytes: Uint8Array, position: number): void {
@@ -99,6 +99,9 @@ interface DirChange {
   readonly steps: readonly { readonly dir: DirNode; readonly name: string; readonly node?: Node }[];
 }
 
+/** Never `slice`: on a Buffer that is a view. */
+const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
 function failure(code: string, what: string): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
 }
@@ -120,7 +123,11 @@ export class MemoryFs implements Fs {
    * The power goes: this instance stops for good, its outstanding calls never complete. Returns the disk as it is found
    * afterwards, with new options when given.
    */
-  crash(random: Random, mode: CrashMode = "random", options: MemoryFsOptions = this.options): MemoryFs {
+  crash(
+    random: Random,
+    mode: CrashMode = "random",
+    options: MemoryFsOptions = this.options,
+  ): MemoryFs {
     this.isHalted = true;
     const kept = keptChanges(this.dirChanges.length, random, mode);
     for (const change of this.dirChanges.slice(0, kept)) applyTo(change, "durable");
@@ -165,12 +172,12 @@ export class MemoryFs implements Fs {
 
   /** A file's content now, without a wait. */
   content(path: string): Uint8Array {
-    return this.fileAt(path).current.view().slice();
+    return copyOf(this.fileAt(path).current.view());
   }
 
   /** Puts a whole durable file there, with its directories. */
   place(path: string, bytes: Uint8Array): void {
-    const file = new FileNode(new Content(bytes.slice()));
+    const file = new FileNode(new Content(copyOf(bytes)));
     const { dir, name } = this.parent(path, true);
     dir.current.set(name, file);
     dir.durable.set(name, file);
@@ -183,7 +190,7 @@ export class MemoryFs implements Fs {
       for (const name of [...dir.current.keys()].sort()) {
         const node = dir.current.get(name);
         if (node instanceof DirNode) walk(node, `${prefix}${name}/`);
-        else if (node !== undefined) found.set(prefix + name, node.current.view().slice());
+        else if (node !== undefined) found.set(prefix + name, copyOf(node.current.view()));
       }
     };
     walk(this.root, "/");
@@ -222,7 +229,7 @@ export class MemoryFs implements Fs {
   }
 
   readFile(path: string): Promise<Uint8Array> {
-    return this.later(() => this.fileAt(path).current.view().slice(), false);
+    return this.later(() => copyOf(this.fileAt(path).current.view()), false);
   }
 
   open(path: string, mode: "read" | "readWrite" | "create"): Promise<File> {
@@ -295,7 +302,7 @@ export class MemoryFs implements Fs {
       throw failure("ENOSPC", "no space left on device");
     }
     this.mayFail();
-    if (!this.isHalted) file.change({ kind: "write", bytes: bytes.slice(), position });
+    if (!this.isHalted) file.change({ kind: "write", bytes: copyOf(bytes), position });
   }
 
   later<T>(act: () => T, changes = true): Promise<T> {
@@ -374,7 +381,7 @@ class MemoryFile implements File {
   }
 
   read(position: number, length: number): Promise<Uint8Array> {
-    return this.fs.later(() => this.node.current.view(position, position + length).slice(), false);
+    return this.fs.later(() => copyOf(this.node.current.view(position, position + length)), false);
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {

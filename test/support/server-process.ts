@@ -3,7 +3,7 @@
  * its own pid. Owns the process and its log file; the data directory belongs to the caller.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, globSync, openSync, readFileSync, statSync } from "node:fs";
 import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -26,13 +26,24 @@ export interface ServerOptions {
 
 const projectRoot = join(import.meta.dirname, "../..");
 
-/** Our server: the program named in ETCD_TS_SERVER, what was built, or the sources. Undefined when there is none. */
+/**
+ * Our server: the program named in ETCD_TS_SERVER; what was built, if that is newer than every source; the sources.
+ * Undefined when there is none.
+ */
 export function ourServer(): ServerCommand | undefined {
   const named = process.env["ETCD_TS_SERVER"];
-  if (named !== undefined) return [named];
-  const candidates = [join(projectRoot, "dist/node/main.js"), join(projectRoot, "node/main.ts")];
-  const program = candidates.find((path) => existsSync(path));
-  return program === undefined ? undefined : [process.execPath, program];
+  if (named !== undefined) return /\.[jt]s$/.test(named) ? [process.execPath, named] : [named];
+  const built = join(projectRoot, "dist/node/main.js");
+  const source = join(projectRoot, "node/main.ts");
+  if (!existsSync(source)) return undefined;
+  return [process.execPath, isNewerThanSources(built) ? built : source];
+}
+
+function isNewerThanSources(built: string): boolean {
+  if (!existsSync(built)) return false;
+  const builtMs = statSync(built).mtimeMs;
+  const sources = globSync("node/**/*.{ts,js}", { cwd: projectRoot });
+  return sources.every((path) => statSync(join(projectRoot, path)).mtimeMs <= builtMs);
 }
 
 /** A port that was free a moment ago. */

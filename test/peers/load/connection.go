@@ -66,7 +66,7 @@ func dial(r *run, work *workload, target string, streams int) (*connection, erro
 	seed := r.seed + r.dialled
 	c := &connection{
 		run: r, work: work, fd: fd, luck: newRandom(seed), in: make([]byte, readBufferBytes),
-		headers: newHeaderEncoder(work.method, target, newRandom(seed)), answers: newResponseHeaders(),
+		headers: newHeaderEncoder(work.method, target, seed*997), answers: newResponseHeaders(),
 		streams: newStreams(streams), tally: newTally(), sendWindow: defaultWindow, streamWindow: defaultWindow,
 	}
 	c.source = work.requests(c.luck)
@@ -221,7 +221,7 @@ func (c *connection) send(start int64) {
 	call := c.streams.open(start)
 	at := len(c.out)
 	c.out = appendFrameHeader(c.out, 0, frameHeaders, flagEndHeaders, call.stream)
-	c.out = c.headers.block(c.out, c.luck)
+	c.out = c.headers.block(c.out)
 	putFrameLength(c.out, at)
 	at = len(c.out)
 	c.out = appendFrameHeader(c.out, 0, frameData, flagEndStream, call.stream)

@@ -13,11 +13,10 @@ import (
 // cannot answer from a memo of the last block.
 type headerEncoder struct {
 	before, after []fixedField // around grpc-timeout
-	timeouts      []timeoutValue
-	timeoutEntry  []uint64 // latest entry number of each timeout value, 0 when it never was added
-	timeoutName   uint64   // latest entry number of any timeout
-	added         uint64   // entries are numbered from 1
-	evicted       uint64   // entries up to this number are gone
+	turn          uint64       // which timeout comes next
+	timeoutName   uint64       // entry number of the last timeout
+	added         uint64       // entries are numbered from 1
+	evicted       uint64       // entries up to this number are gone
 	size, sizeMax int
 	sizes         [entriesMax]int // by entry number
 	sizeUpdate    bool
@@ -26,11 +25,15 @@ type headerEncoder struct {
 const (
 	entriesMax       = 256 // above 4096/32, the most entries a table of 4 KiB can hold; a power of two
 	tableSizeDefault = 4096
-	timeoutValues    = 1 << 15
+	timeoutCount     = 1 << 14 // far above entriesMax: a value is gone from the table before it comes again
+	timeoutStep      = 10_007  // odd, so that each value has its turn
 	timeoutName      = "grpc-timeout"
 	// RFC 7541 section 4.1
 	entryOverhead = 32
 )
+
+// timeouts are what calls have left of their deadline: 5 to 15 seconds, all different, ready as HPACK strings.
+var timeouts = makeTimeouts()
 
 type fixedField struct {
 	static  byte   // index of name and value in the static table, or 0
@@ -40,22 +43,29 @@ type fixedField struct {
 }
 
 type timeoutValue struct {
-	huffman []byte // the value as an HPACK string
-	size    int
+	text   string
+	string []byte // as an HPACK string
+	size   int
 }
 
-// newHeaderEncoder makes the encoder of one connection for calls of one method.
-func newHeaderEncoder(method, authority string, luck *random) *headerEncoder {
-	e := &headerEncoder{sizeMax: tableSizeDefault, timeoutEntry: make([]uint64, timeoutValues)}
+func makeTimeouts() []timeoutValue {
+	values := make([]timeoutValue, timeoutCount)
+	for i := range values {
+		// as grpc-go writes it: microseconds, up to eight digits
+		text := strconv.Itoa(5_000_000+i*10_000_000/timeoutCount) + "u"
+		values[i] = timeoutValue{text, appendHpackString(nil, text), len(timeoutName) + len(text) + entryOverhead}
+	}
+	return values
+}
+
+// newHeaderEncoder makes the encoder of one connection for calls of one method; its timeouts begin at `firstTimeout`.
+func newHeaderEncoder(method, authority string, firstTimeout uint64) *headerEncoder {
+	e := &headerEncoder{sizeMax: tableSizeDefault, turn: firstTimeout}
 	for _, f := range fieldsBefore(method, authority) {
 		e.before = append(e.before, newFixedField(f))
 	}
 	for _, f := range fieldsAfter() {
 		e.after = append(e.after, newFixedField(f))
-	}
-	for range timeoutValues {
-		text := timeoutText(5_000_000 + luck.below(10_000_000))
-		e.timeouts = append(e.timeouts, timeoutValue{appendHpackString(nil, text), len(timeoutName) + len(text) + entryOverhead})
 	}
 	return e
 }
@@ -76,9 +86,6 @@ func fieldsAfter() []hpack.HeaderField {
 	return []hpack.HeaderField{{Name: "client-api-version", Value: "3.7.1"}}
 }
 
-// timeoutText is the form grpc-go gives a deadline of seconds: microseconds, up to eight digits.
-func timeoutText(micros uint64) string { return strconv.FormatUint(micros, 10) + "u" }
-
 func newFixedField(f hpack.HeaderField) fixedField {
 	var once sink
 	if err := hpack.NewEncoder(&once).WriteField(f); err != nil {
@@ -96,7 +103,7 @@ type sink []byte
 func (s *sink) Write(p []byte) (int, error) { *s = append(*s, p...); return len(p), nil }
 
 // block appends the header block of one request.
-func (e *headerEncoder) block(out []byte, luck *random) []byte {
+func (e *headerEncoder) block(out []byte) []byte {
 	if e.sizeUpdate {
 		out = appendInteger(out, 0x20, 5, uint64(e.sizeMax))
 		e.sizeUpdate = false
@@ -104,7 +111,8 @@ func (e *headerEncoder) block(out []byte, luck *random) []byte {
 	for i := range e.before {
 		out = e.fixed(out, &e.before[i])
 	}
-	out = e.timeout(out, int(luck.below(uint64(len(e.timeouts)))))
+	out = e.timeout(out, &timeouts[e.turn*timeoutStep%timeoutCount])
+	e.turn++
 	for i := range e.after {
 		out = e.fixed(out, &e.after[i])
 	}
@@ -122,34 +130,26 @@ func (e *headerEncoder) fixed(out []byte, f *fixedField) []byte {
 	return append(out, f.literal...)
 }
 
-func (e *headerEncoder) timeout(out []byte, which int) []byte {
-	value := &e.timeouts[which]
-	if entry := e.timeoutEntry[which]; entry > e.evicted {
-		return appendInteger(out, 0x80, 7, e.index(entry))
-	}
+func (e *headerEncoder) timeout(out []byte, value *timeoutValue) []byte {
 	if e.timeoutName > e.evicted {
 		out = appendInteger(out, 0x40, 6, e.index(e.timeoutName))
 	} else {
-		out = append(out, 0x40)
-		out = appendHpackString(out, timeoutName)
+		out = appendHpackString(append(out, 0x40), timeoutName)
 	}
 	e.timeoutName = e.add(value.size)
-	e.timeoutEntry[which] = e.timeoutName
-	return append(out, value.huffman...)
+	return append(out, value.string...)
 }
 
 // index is the HPACK index of a living entry; the newest dynamic one is 62.
 func (e *headerEncoder) index(entry uint64) uint64 { return 62 + e.added - entry }
 
-// add puts an entry of `size` into the table, evicts what no longer fits and returns the entry's number, which is 0 when
-// the table cannot hold it.
+// add puts an entry of `size` into the table, evicts what no longer fits and returns the entry's number.
 func (e *headerEncoder) add(size int) uint64 {
 	e.added++
 	e.sizes[e.added%entriesMax] = size
 	e.size += size
-	entry := e.added
 	e.evict()
-	return entry
+	return e.added
 }
 
 func (e *headerEncoder) evict() {

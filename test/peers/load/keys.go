@@ -1,10 +1,5 @@
 package main
 
-import (
-	"fmt"
-	"strconv"
-)
-
 const (
 	keyPrefix = "/registry/configmaps/default/item-"
 	keyDigits = 10
@@ -23,12 +18,14 @@ func appendKey(out []byte, id uint64) []byte {
 	return out
 }
 
-// keyId is the id of a key, or an error when it is none of ours.
-func keyId(key []byte) (uint64, error) {
-	if len(key) != keyLength || string(key[:len(keyPrefix)]) != keyPrefix {
-		return 0, fmt.Errorf("a foreign key: %q", key)
+// incrementKey makes a key that of the next id.
+func incrementKey(key []byte) {
+	for at := len(key) - 1; ; at-- {
+		if key[at]++; key[at] <= '9' {
+			return
+		}
+		key[at] = '0'
 	}
-	return strconv.ParseUint(string(key[len(keyPrefix):]), 10, 64)
 }
 
 // keySpace deals out each id of [offset, offset+size) once, in sequential or in hashed order, to all connections. Past its

@@ -9,7 +9,7 @@ import type { Backend } from "../../../node/backend/backend.ts";
 import { LevelBackend, type LevelBackendOptions } from "../../../node/backend/level-backend.ts";
 import { fromText, toText } from "../../../node/lib/bytes.ts";
 import { revision } from "../../../node/lib/units.ts";
-import { append, at, commit, scanAll, type SeenRecord } from "../../contract/backend.ts";
+import { append, at, commit, type SeenRecord, scanAll } from "../../contract/backend.ts";
 
 /** State after each commit, by its consistentIndex. */
 type History = Map<number, { readonly records: readonly SeenRecord[]; readonly bucket: string }>;
@@ -17,7 +17,10 @@ type History = Map<number, { readonly records: readonly SeenRecord[]; readonly b
 export type Verdict = "reported" | "intact" | "earlier commit";
 
 const bucketText = (backend: Backend): string =>
-  backend.entries("lease").map(({ key, value }) => `${toText(key)}=${toText(value)}`).join(" ");
+  backend
+    .entries("lease")
+    .map(({ key, value }) => `${toText(key)}=${toText(value)}`)
+    .join(" ");
 
 export class DamageLab {
   readonly dir: string;
@@ -37,11 +40,17 @@ export class DamageLab {
     let rev = 1;
     for (let index = 1; index <= batches; index++) {
       for (let n = 0; n < index % 5; n++) {
-        const record = { main: ++rev, sub: 0, kind: (rev % 7 === 0 ? 1 : 0) as 0 | 1, text: `${rev}`.padEnd(valueBytes, "~") };
+        const record = {
+          main: ++rev,
+          sub: 0,
+          kind: (rev % 7 === 0 ? 1 : 0) as 0 | 1,
+          text: `${rev}`.padEnd(valueBytes, "~"),
+        };
         records.push(record);
         append(backend, record.main, record.sub, record.text, record.kind);
       }
-      if (index % 3 === 0) backend.put("lease", fromText(`lease ${index % 6}`), fromText(`granted at ${index}`));
+      if (index % 3 === 0)
+        backend.put("lease", fromText(`lease ${index % 6}`), fromText(`granted at ${index}`));
       if (index % 11 === 0) backend.delete("lease", fromText("lease 3"));
       await commit(backend, at(index, rev));
       this.history.set(index, { records: records.slice(), bucket: bucketText(backend) });
@@ -73,7 +82,10 @@ export class DamageLab {
       const seen = await scanAll(backend);
       return this.compare(backend, seen);
     } catch (error) {
-      assert.ok(error instanceof Error && error.message.includes(copy), `names no place: ${String(error)}`);
+      assert.ok(
+        error instanceof Error && error.message.includes(copy),
+        `names no place: ${String(error)}`,
+      );
       return "reported";
     } finally {
       await backend?.close();

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { formatMarkerKey, sealKey, writeRecordKey } from "../../../node/backend/layout.ts";
 import { LevelBackend, type LevelBackendOptions } from "../../../node/backend/level-backend.ts";
 import { formatMarker } from "../../../node/backend/level-load.ts";
 import { LevelStore } from "../../../node/backend/level-store.ts";
-import { formatMarkerKey, sealKey, writeRecordKey } from "../../../node/backend/layout.ts";
 import { fromText, toText } from "../../../node/lib/bytes.ts";
 import { revision } from "../../../node/lib/units.ts";
 import { append, at, commit, scanAll } from "../../contract/backend.ts";
@@ -14,7 +14,10 @@ import { levelHome, quietLogger } from "./level-home.ts";
 
 const storeOptions = { writeBufferBytes: 1 << 20, blockCacheBytes: 1 << 20 };
 
-function withHome(title: string, run: (dir: string, options: LevelBackendOptions) => Promise<void>): void {
+function withHome(
+  title: string,
+  run: (dir: string, options: LevelBackendOptions) => Promise<void>,
+): void {
   void test(title, async () => {
     const home = await levelHome();
     try {
@@ -26,7 +29,11 @@ function withHome(title: string, run: (dir: string, options: LevelBackendOptions
 }
 
 /** Changes the closed store behind the backend's back. */
-async function tamper(dir: string, options: LevelBackendOptions, change: (store: LevelStore) => Promise<void>): Promise<void> {
+async function tamper(
+  dir: string,
+  options: LevelBackendOptions,
+  change: (store: LevelStore) => Promise<void>,
+): Promise<void> {
   const store = await LevelStore.open(dir, options.fs, storeOptions);
   await change(store);
   await store.close();
@@ -66,26 +73,33 @@ withHome("opening and closing a new backend leaves no seal and no marker", async
   await tamper(dir, options, async (store) => assert.equal(store.get(formatMarkerKey), undefined));
 });
 
-withHome("another format version is refused, and so are a damaged and a missing marker", async (dir, options) => {
-  await threeBatches(dir, options);
-  const marker = formatMarker(9);
-  const put = (value: Uint8Array) => tamper(dir, options, async (store) => {
-    const batch = store.batch();
-    batch.put(formatMarkerKey, value);
-    await batch.write({ sync: false });
-  });
-  await put(marker);
-  await assert.rejects(LevelBackend.open(dir, options), { name: "Error", message: /has format version 9.*reads 1/ });
-  marker[3] = 0;
-  await put(marker);
-  await assert.rejects(LevelBackend.open(dir, options), corruption(/format marker is damaged/));
-  await tamper(dir, options, async (store) => {
-    const batch = store.batch();
-    batch.del(formatMarkerKey);
-    await batch.write({ sync: false });
-  });
-  await assert.rejects(LevelBackend.open(dir, options), corruption(/no format marker/));
-});
+withHome(
+  "another format version is refused, and so are a damaged and a missing marker",
+  async (dir, options) => {
+    await threeBatches(dir, options);
+    const marker = formatMarker(9);
+    const put = (value: Uint8Array) =>
+      tamper(dir, options, async (store) => {
+        const batch = store.batch();
+        batch.put(formatMarkerKey, value);
+        await batch.write({ sync: false });
+      });
+    await put(marker);
+    await assert.rejects(LevelBackend.open(dir, options), {
+      name: "Error",
+      message: /has format version 9.*reads 1/,
+    });
+    marker[3] = 0;
+    await put(marker);
+    await assert.rejects(LevelBackend.open(dir, options), corruption(/format marker is damaged/));
+    await tamper(dir, options, async (store) => {
+      const batch = store.batch();
+      batch.del(formatMarkerKey);
+      await batch.write({ sync: false });
+    });
+    await assert.rejects(LevelBackend.open(dir, options), corruption(/no format marker/));
+  },
+);
 
 withHome("a file CURRENT that is gone is damage and not a new backend", async (dir, options) => {
   await threeBatches(dir, options);
@@ -97,58 +111,95 @@ withHome("a file CURRENT that is gone is damage and not a new backend", async (d
 
 withHome("a creation that a crash cut short is begun again", async (dir, options) => {
   await mkdir(dir, { recursive: true });
-  for (const name of ["LOCK", "LOG", "MANIFEST-000001", "000001.dbtmp"]) await writeFile(join(dir, name), "");
+  for (const name of ["LOCK", "LOG", "MANIFEST-000001", "000001.dbtmp"])
+    await writeFile(join(dir, name), "");
   const backend = await LevelBackend.open(dir, options);
   assert.deepEqual(await scanAll(backend), []);
   await backend.close();
 });
 
-withHome("each lost, changed, added or moved entry is found, and the error names its place", async (dir, options) => {
-  await threeBatches(dir, options);
-  const value = (store: LevelStore, key: Uint8Array): Uint8Array => store.get(key) ?? fromText("none");
-  type Change = (store: LevelStore, batch: ReturnType<LevelStore["batch"]>) => void;
-  const cases: readonly [RegExp, Change][] = [
-    [/batch 2 has 1 records/, (_store, batch) => batch.del(recordKeyOf(4, 0))],
-    [/revision 4\/0: its value has a bad checksum/, (store, batch) => batch.put(recordKeyOf(4, 0), value(store, recordKeyOf(5, 0)))],
-    [/revision 4\/1: its value has a bad checksum/, (store, batch) => batch.put(recordKeyOf(4, 1), value(store, recordKeyOf(4, 0)))],
-    [/seal 2 is missing/, (_store, batch) => batch.del(sealKey(5, 0, 2))],
-    [/seal 1 is missing/, (_store, batch) => {
-      for (const key of [recordKeyOf(2, 0), recordKeyOf(3, 0), sealKey(3, 0, 1)]) batch.del(key);
-    }],
-    [/seal 2 is missing: a batch was lost before seal 3/, (_store, batch) => {
-      for (const key of [recordKeyOf(4, 0), recordKeyOf(5, 0), sealKey(5, 0, 2)]) batch.del(key);
-    }],
-    [/seal 2: it has a bad checksum/, (store, batch) => batch.put(sealKey(5, 0, 2), value(store, sealKey(3, 0, 1)))],
-    [/revision 7\/0 lies after the last seal/, (_store, batch) => batch.del(sealKey(7, 0, 3))],
-    [/revision 9\/0 lies after the last seal/, (store, batch) => batch.put(recordKeyOf(9, 0), value(store, recordKeyOf(7, 0)))],
-    [/unknown key after revision 3\/0/, (_store, batch) => batch.put(Uint8Array.of(...recordKeyOf(3, 0), 7), fromText("x"))],
-    [/the buckets, 2 entries, are not those of seal 3/, (_store, batch) => batch.del(Uint8Array.of(0x20, 2, 0x31))],
-    [/bucket entry 200231: bad checksum/, (_store, batch) => batch.put(Uint8Array.of(0x20, 2, 0x31), fromText("changed"))],
-  ];
-  for (const [message, change] of cases) {
-    const copy = `${dir}-${message.source.replaceAll(/\W+/g, "-")}`;
-    await threeBatches(copy, options);
-    await tamper(copy, options, async (store) => {
-      const batch = store.batch();
-      change(store, batch);
-      await batch.write({ sync: false });
-    });
-    const attempt = async (): Promise<void> => {
-      const backend = await LevelBackend.open(copy, options);
-      try {
-        await scanAll(backend);
-      } finally {
-        await backend.close();
-      }
-    };
-    await assert.rejects(attempt, (error: Error) => {
-      assert.equal(error.name, "CorruptionError");
-      assert.match(error.message, message);
-      assert.ok(error.message.includes(copy) && error.message.includes("restore the member from a snapshot"));
-      return true;
-    });
-  }
-});
+withHome(
+  "each lost, changed, added or moved entry is found, and the error names its place",
+  async (dir, options) => {
+    await threeBatches(dir, options);
+    const value = (store: LevelStore, key: Uint8Array): Uint8Array =>
+      store.get(key) ?? fromText("none");
+    type Change = (store: LevelStore, batch: ReturnType<LevelStore["batch"]>) => void;
+    const cases: readonly [RegExp, Change][] = [
+      [/batch 2 has 1 records/, (_store, batch) => batch.del(recordKeyOf(4, 0))],
+      [
+        /revision 4\/0: its value has a bad checksum/,
+        (store, batch) => batch.put(recordKeyOf(4, 0), value(store, recordKeyOf(5, 0))),
+      ],
+      [
+        /revision 4\/1: its value has a bad checksum/,
+        (store, batch) => batch.put(recordKeyOf(4, 1), value(store, recordKeyOf(4, 0))),
+      ],
+      [/seal 2 is missing/, (_store, batch) => batch.del(sealKey(5, 0, 2))],
+      [
+        /seal 1 is missing/,
+        (_store, batch) => {
+          for (const key of [recordKeyOf(2, 0), recordKeyOf(3, 0), sealKey(3, 0, 1)])
+            batch.del(key);
+        },
+      ],
+      [
+        /seal 2 is missing: a batch was lost before seal 3/,
+        (_store, batch) => {
+          for (const key of [recordKeyOf(4, 0), recordKeyOf(5, 0), sealKey(5, 0, 2)])
+            batch.del(key);
+        },
+      ],
+      [
+        /seal 2: it has a bad checksum/,
+        (store, batch) => batch.put(sealKey(5, 0, 2), value(store, sealKey(3, 0, 1))),
+      ],
+      [/revision 7\/0 lies after the last seal/, (_store, batch) => batch.del(sealKey(7, 0, 3))],
+      [
+        /revision 9\/0 lies after the last seal/,
+        (store, batch) => batch.put(recordKeyOf(9, 0), value(store, recordKeyOf(7, 0))),
+      ],
+      [
+        /unknown key after revision 3\/0/,
+        (_store, batch) => batch.put(Uint8Array.of(...recordKeyOf(3, 0), 7), fromText("x")),
+      ],
+      [
+        /the buckets, 2 entries, are not those of seal 3/,
+        (_store, batch) => batch.del(Uint8Array.of(0x20, 2, 0x31)),
+      ],
+      [
+        /bucket entry 200231: bad checksum/,
+        (_store, batch) => batch.put(Uint8Array.of(0x20, 2, 0x31), fromText("changed")),
+      ],
+    ];
+    for (const [message, change] of cases) {
+      const copy = `${dir}-${message.source.replaceAll(/\W+/g, "-")}`;
+      await threeBatches(copy, options);
+      await tamper(copy, options, async (store) => {
+        const batch = store.batch();
+        change(store, batch);
+        await batch.write({ sync: false });
+      });
+      const attempt = async (): Promise<void> => {
+        const backend = await LevelBackend.open(copy, options);
+        try {
+          await scanAll(backend);
+        } finally {
+          await backend.close();
+        }
+      };
+      await assert.rejects(attempt, (error: Error) => {
+        assert.equal(error.name, "CorruptionError");
+        assert.match(error.message, message);
+        assert.ok(
+          error.message.includes(copy) &&
+            error.message.includes("restore the member from a snapshot"),
+        );
+        return true;
+      });
+    }
+  },
+);
 
 withHome("read reports a damaged value too", async (dir, options) => {
   await threeBatches(dir, options);
@@ -163,24 +214,29 @@ withHome("read reports a damaged value too", async (dir, options) => {
   await backend.close();
 });
 
-withHome("when LevelDB cannot write, done gets the error and the backend takes nothing more", async (dir, options) => {
-  const backend = await LevelBackend.open(dir, { ...options, writeBufferBytes: 1 << 16 });
-  append(backend, 2, 0, "x".repeat(1 << 17));
-  await commit(backend, at(1, 2));
-  await rm(dir, { recursive: true });
-  append(backend, 3, 0, "needs a new log file");
-  await assert.rejects(commit(backend, at(2, 3)), (error: Error) => {
-    assert.match(error.message, /a batch could not be written/);
-    assert.ok(error.cause instanceof Error);
-    return true;
-  });
-  assert.deepEqual(backend.committed, at(1, 2));
-  assert.equal(backend.isCommitting, false);
-  assert.throws(() => append(backend, 4, 0, "no"), { name: "AssertionError" });
-  assert.throws(() => backend.put("meta", fromText("k"), fromText("v")), { name: "AssertionError" });
-  assert.throws(() => backend.commit(at(3, 3), () => {}), { name: "AssertionError" });
-  await backend.close();
-});
+withHome(
+  "when LevelDB cannot write, done gets the error and the backend takes nothing more",
+  async (dir, options) => {
+    const backend = await LevelBackend.open(dir, { ...options, writeBufferBytes: 1 << 16 });
+    append(backend, 2, 0, "x".repeat(1 << 17));
+    await commit(backend, at(1, 2));
+    await rm(dir, { recursive: true });
+    append(backend, 3, 0, "needs a new log file");
+    await assert.rejects(commit(backend, at(2, 3)), (error: Error) => {
+      assert.match(error.message, /a batch could not be written/);
+      assert.ok(error.cause instanceof Error);
+      return true;
+    });
+    assert.deepEqual(backend.committed, at(1, 2));
+    assert.equal(backend.isCommitting, false);
+    assert.throws(() => append(backend, 4, 0, "no"), { name: "AssertionError" });
+    assert.throws(() => backend.put("meta", fromText("k"), fromText("v")), {
+      name: "AssertionError",
+    });
+    assert.throws(() => backend.commit(at(3, 3), () => {}), { name: "AssertionError" });
+    await backend.close();
+  },
+);
 
 withHome("the unsafe option for the power-cut test warns", async (dir, options) => {
   const warnings: string[] = [];

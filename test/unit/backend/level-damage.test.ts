@@ -24,7 +24,11 @@ async function withLab(shape: LabShape, run: (lab: DamageLab) => Promise<void>):
 }
 
 /** Flips one bit at about `flips` places spread over a file, other bits at other places. */
-async function flipAlong(lab: DamageLab, file: string, flips: number): Promise<Record<Verdict, number>> {
+async function flipAlong(
+  lab: DamageLab,
+  file: string,
+  flips: number,
+): Promise<Record<Verdict, number>> {
   const counts: Record<Verdict, number> = { reported: 0, intact: 0, "earlier commit": 0 };
   const size = await lab.sizeOf(file);
   const stride = Math.max(1, Math.floor(size / flips));
@@ -35,13 +39,19 @@ async function flipAlong(lab: DamageLab, file: string, flips: number): Promise<R
 }
 
 test("an undamaged copy is read whole", () =>
-  withLab({ batches: 20, valueBytes: 100 }, async (lab) => assert.equal(await lab.judge(async () => {}), "intact")));
+  withLab({ batches: 20, valueBytes: 100 }, async (lab) =>
+    assert.equal(await lab.judge(async () => {}), "intact"),
+  ));
 
 test("every flipped bit in a table is reported", () =>
   withLab({ batches: 30, valueBytes: 100 }, async (lab) => {
     for (const file of await lab.files(/\.ldb$/)) {
       const counts = await flipAlong(lab, file, 60);
-      assert.equal(counts.intact + counts["earlier commit"], 0, `${file}: ${JSON.stringify(counts)}`);
+      assert.equal(
+        counts.intact + counts["earlier commit"],
+        0,
+        `${file}: ${JSON.stringify(counts)}`,
+      );
     }
   }));
 
@@ -62,8 +72,10 @@ test("a flipped bit in the manifest or in CURRENT never yields a different state
 test("a removed table, manifest or CURRENT is reported; a removed log takes its commits from the end", () =>
   withLab({ batches: 20, valueBytes: 200 }, async (lab) => {
     const remove = (file: string): Promise<Verdict> => lab.judge((dir) => rm(join(dir, file)));
-    for (const file of await lab.files(/\.ldb$|^MANIFEST|^CURRENT/)) assert.equal(await remove(file), "reported", file);
-    for (const file of await lab.files(/\.log$/)) assert.equal(await remove(file), "earlier commit", file);
+    for (const file of await lab.files(/\.ldb$|^MANIFEST|^CURRENT/))
+      assert.equal(await remove(file), "reported", file);
+    for (const file of await lab.files(/\.log$/))
+      assert.equal(await remove(file), "earlier commit", file);
     for (const file of await lab.files(/^LO/)) assert.equal(await remove(file), "intact", file);
   }));
 

@@ -10,7 +10,11 @@ import type { Logger } from "../../../node/lib/ports.ts";
 const ignore = (): void => {};
 export const quietLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-export async function levelHome(): Promise<{ dir: string; options: LevelBackendOptions; dispose: () => Promise<void> }> {
+export async function levelHome(): Promise<{
+  dir: string;
+  options: LevelBackendOptions;
+  dispose: () => Promise<void>;
+}> {
   const parent = await mkdtemp(join(tmpdir(), "etcd-ts-backend-"));
   return {
     dir: join(parent, "backend"),

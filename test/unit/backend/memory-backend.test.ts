@@ -26,7 +26,12 @@ class HandTimers implements Timers {
   }
 }
 
-function started(commitDelayMs = 0): { disk: MemoryDisk; timers: HandTimers; backend: MemoryBackend; outcomes: unknown[] } {
+function started(commitDelayMs = 0): {
+  disk: MemoryDisk;
+  timers: HandTimers;
+  backend: MemoryBackend;
+  outcomes: unknown[];
+} {
   const disk = new MemoryDisk("disk of m1");
   const timers = new HandTimers();
   const backend = new MemoryBackend(disk, { timers, commitDelayMs: () => commitDelayMs });
@@ -39,7 +44,10 @@ function started(commitDelayMs = 0): { disk: MemoryDisk; timers: HandTimers; bac
 
 test("a commit takes the time that was drawn for it", () => {
   const { timers, outcomes, backend } = started(25);
-  assert.deepEqual(timers.due.map((timer) => timer.delayMs), [25]);
+  assert.deepEqual(
+    timers.due.map((timer) => timer.delayMs),
+    [25],
+  );
   assert.deepEqual(outcomes, []);
   timers.runAll();
   assert.deepEqual(outcomes, [null]);

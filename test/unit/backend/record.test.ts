@@ -3,7 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { recordKind } from "../../../node/backend/backend.ts";
 import {
-  RecordEncoder, recordFault, recordSeed, storedKeyValue, storedRecordCrc, storedRecordKind,
+  RecordEncoder,
+  recordFault,
+  recordSeed,
+  storedKeyValue,
+  storedRecordCrc,
+  storedRecordKind,
 } from "../../../node/backend/record.ts";
 import { RecordSums } from "../../../node/backend/record-sums.ts";
 import { crc32c } from "../../../node/lib/crc32c.ts";
@@ -11,18 +16,28 @@ import { crc32c } from "../../../node/lib/crc32c.ts";
 test("a stored record gives back its bytes and kind", () => {
   const encoder = new RecordEncoder();
   const kinds = fc.constantFrom(recordKind.put, recordKind.tombstone);
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 9000 }), kinds, fc.nat(), fc.nat(9), (bytes, kind, seed, start) => {
-    const from = Math.min(start, bytes.length);
-    const stored = encoder.encode(seed, kind, bytes, from, bytes.length);
-    assert.equal(recordFault(stored, seed), undefined);
-    assert.equal(storedRecordKind(stored), kind);
-    assert.equal(storedRecordCrc(stored), encoder.crc);
-    assert.deepEqual(Buffer.from(storedKeyValue(stored)), Buffer.from(bytes.subarray(from)));
-  }));
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 9000 }),
+      kinds,
+      fc.nat(),
+      fc.nat(9),
+      (bytes, kind, seed, start) => {
+        const from = Math.min(start, bytes.length);
+        const stored = encoder.encode(seed, kind, bytes, from, bytes.length);
+        assert.equal(recordFault(stored, seed), undefined);
+        assert.equal(storedRecordKind(stored), kind);
+        assert.equal(storedRecordCrc(stored), encoder.crc);
+        assert.deepEqual(Buffer.from(storedKeyValue(stored)), Buffer.from(bytes.subarray(from)));
+      },
+    ),
+  );
 });
 
 test("any flipped bit, and any shortening, is a fault", () => {
-  const stored = new RecordEncoder().encode(recordSeed(7, 0), recordKind.put, Buffer.from("some value"), 0, 10).slice();
+  const stored = new RecordEncoder()
+    .encode(recordSeed(7, 0), recordKind.put, Buffer.from("some value"), 0, 10)
+    .slice();
   for (let bit = 0; bit < stored.length * 8; bit++) {
     const flipped = stored.slice();
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
@@ -34,8 +49,20 @@ test("any flipped bit, and any shortening, is a fault", () => {
 });
 
 test("a value under the key of another record is a fault", () => {
-  const stored = new RecordEncoder().encode(recordSeed(7, 0), recordKind.put, Buffer.from("v"), 0, 1);
-  for (const [main, sub] of [[7, 1], [8, 0], [6, 0], [7 + 2 ** 32, 0], [7, 2 ** 32 - 1]] as const) {
+  const stored = new RecordEncoder().encode(
+    recordSeed(7, 0),
+    recordKind.put,
+    Buffer.from("v"),
+    0,
+    1,
+  );
+  for (const [main, sub] of [
+    [7, 1],
+    [8, 0],
+    [6, 0],
+    [7 + 2 ** 32, 0],
+    [7, 2 ** 32 - 1],
+  ] as const) {
     assert.notEqual(recordFault(stored, recordSeed(main, sub)), undefined);
   }
 });

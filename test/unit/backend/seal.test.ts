@@ -7,7 +7,11 @@ import { at } from "../../contract/backend.ts";
 const seal: Seal = {
   sequence: 2 ** 40 + 3,
   position: at(Number.MAX_SAFE_INTEGER, 2 ** 52 + 1, 2 ** 33),
-  records: 10_000, recordsSum: 0xdeadbeef, bucketEntries: 4_000_000_000, bucketsSum: 0xfffffffe, previous: 0x80000001,
+  records: 10_000,
+  recordsSum: 0xdeadbeef,
+  bucketEntries: 4_000_000_000,
+  bucketsSum: 0xfffffffe,
+  previous: 0x80000001,
 };
 const key = sealKey(2 ** 52 + 1, 3, seal.sequence);
 
@@ -21,8 +25,16 @@ test("a seal's bytes stand at the offsets of the drawing", () => {
   const { bytes } = encodeSeal(key, seal);
   assert.equal(
     Buffer.from(bytes).toString("hex", 0, 53),
-    "01" + "0000010000000003" + "001fffffffffffff" + "0000000200000000" + "0010000000000001" +
-      "00002710" + "deadbeef" + "ee6b2800" + "fffffffe" + "80000001",
+    "01" +
+      "0000010000000003" +
+      "001fffffffffffff" +
+      "0000000200000000" +
+      "0010000000000001" +
+      "00002710" +
+      "deadbeef" +
+      "ee6b2800" +
+      "fffffffe" +
+      "80000001",
   );
 });
 

@@ -6,7 +6,9 @@ import { tableFault } from "../../../node/backend/table-check.ts";
 import { DamageLab } from "./damage-lab.ts";
 import { levelHome } from "./level-home.ts";
 
-async function withTable(run: (bytes: Uint8Array, path: string, lab: DamageLab) => void | Promise<void>): Promise<void> {
+async function withTable(
+  run: (bytes: Uint8Array, path: string, lab: DamageLab) => void | Promise<void>,
+): Promise<void> {
   const home = await levelHome();
   try {
     const lab = new DamageLab(home.dir, home.options);
@@ -37,13 +39,16 @@ test("a table with any byte changed is not", () =>
 
 test("a table cut short, or prolonged, is not", () =>
   withTable((bytes) => {
-    for (let size = 0; size < bytes.length; size += 7) assert.notEqual(tableFault(bytes.subarray(0, size)), undefined);
+    for (let size = 0; size < bytes.length; size += 7)
+      assert.notEqual(tableFault(bytes.subarray(0, size)), undefined);
     assert.notEqual(tableFault(Buffer.concat([bytes, Buffer.alloc(1)])), undefined);
     assert.notEqual(tableFault(Buffer.concat([Buffer.alloc(1), bytes])), undefined);
   }));
 
 test("a half-written table that a crash left behind does not stop the backend", () =>
   withTable(async (bytes, _path, lab) => {
-    const verdict = await lab.judge((dir) => writeFile(join(dir, "000999.ldb"), bytes.subarray(0, 5000)));
+    const verdict = await lab.judge((dir) =>
+      writeFile(join(dir, "000999.ldb"), bytes.subarray(0, 5000)),
+    );
     assert.equal(verdict, "intact");
   }));

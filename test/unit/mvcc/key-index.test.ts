@@ -6,8 +6,9 @@ import { KeyHash } from "../../../node/mvcc/key-hash.ts";
 import { KeyIndex } from "../../../node/mvcc/key-index.ts";
 import { KeyProbe } from "../../../node/mvcc/key-probe.ts";
 import { seededRandom, unkindKey } from "./key-parts.ts";
+import { hexOf } from "./kv-model.ts";
 
-function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: Uint8Array): Uint8Array | undefined; has(key: Uint8Array): boolean } {
+function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: Uint8Array): Uint8Array | undefined; rank(key: Uint8Array): number; kill(key: Uint8Array): void; has(key: Uint8Array): boolean } {
   const arena = new KeyArena();
   const probe = new KeyProbe(1, 2);
   const hash = new KeyHash(arena);
@@ -18,7 +19,8 @@ function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: U
       if (hash.find(probe) !== 0) return;
       const place = arena.add(probe);
       hash.insert(probe.hash, place);
-      index.insert(probe, place);
+      index.insert(probe, place, 1);
+      arena.setLive(place, 1, 1, 1);
     },
     all: () => {
       const keys: Uint8Array[] = [];
@@ -34,6 +36,17 @@ function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: U
       const next = index.next(index.seekLeaf);
       return next === 0 ? undefined : arena.key(index.place(next, 0));
     },
+    rank: (key) => {
+      probe.load(key, 0, key.length);
+      return index.rank(probe);
+    },
+    kill: (key) => {
+      probe.load(key, 0, key.length);
+      const place = hash.find(probe);
+      if (place === 0 || arena.version(place) === 0) return;
+      arena.setDead(place, 2);
+      index.changeLives(probe, -1);
+    },
     has: (key) => {
       probe.load(key, 0, key.length);
       return hash.find(probe) !== 0;
@@ -46,7 +59,7 @@ function sortedUnique(keys: readonly Uint8Array[]): Uint8Array[] {
   return sorted.filter((key, at) => at === 0 || Buffer.compare(key, sorted[at - 1] as Uint8Array) !== 0);
 }
 
-const asHex = (keys: readonly Uint8Array[]): string[] => keys.map((key) => Buffer.from(key).toString("hex"));
+const asHex = (keys: readonly Uint8Array[]): string[] => keys.map(hexOf);
 
 test("the index holds the same keys in the same order as a sorted array, and seeks like it", () => {
   fc.assert(
@@ -59,6 +72,12 @@ test("the index holds the same keys in the same order as a sorted array, and see
         const expected = model.find((other) => Buffer.compare(other, key) >= 0);
         assert.deepEqual(index.seek(key), expected === undefined ? undefined : new Uint8Array(expected));
         assert.equal(index.has(key), expected !== undefined && Buffer.compare(expected, key) === 0);
+      }
+      const dead = new Set(sought.concat(keys.filter((_, at) => at % 3 === 0)).map((key) => hexOf(key)));
+      for (const key of [...sought, ...keys.filter((_, at) => at % 3 === 0)]) index.kill(key);
+      for (const key of [...sought, ...keys.slice(0, 40)]) {
+        const before = model.filter((other) => Buffer.compare(other, key) < 0 && !dead.has(hexOf(other)));
+        assert.equal(index.rank(key), before.length);
       }
     }),
     { numRuns: 60 },
@@ -83,6 +102,7 @@ for (const [name, keyOf] of [
       assert.deepEqual(index.seek(key), new Uint8Array(key));
       assert.ok(index.has(key));
     }
+    for (let n = 0; n < model.length; n += 371) assert.equal(index.rank(model[n] as Uint8Array), n);
   });
 }
 

@@ -24,6 +24,6 @@ test("liveAt finds the newest put at or before a revision, and nothing where a t
   const dead9 = log.append(9, 0, true, 1, put7);
   const put9 = log.append(9, 1, false, 1, dead9);
   const dead12 = log.append(12, 0, true, 1, put9);
-  const found = [4, 5, 6, 7, 8, 9, 11, 12, 13].map((at) => log.liveAt(dead12, at));
+  const found = [4, 5, 6, 7, 8, 9, 11, 12, 13].map((at) => log.liveAt(dead12, log.ordinalAt(at)));
   assert.deepEqual(found, [0, put5, put5, put7, put7, put9, put9, 0, 0]);
 });

@@ -5,10 +5,28 @@ import fc from "fast-check";
 import type { Entry, HardState } from "../../../node/raft/types.ts";
 import { Wal } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
-import { bytesOf, dir, entry, freshDisk, hardState, metadata, optionsFor, origin, plain, seeded, snapshotAt, voter } from "./wal-lab.ts";
+import {
+  bytesOf,
+  dir,
+  entry,
+  freshDisk,
+  hardState,
+  metadata,
+  optionsFor,
+  origin,
+  plain,
+  seeded,
+  snapshotAt,
+  voter,
+} from "./wal-lab.ts";
 
 type Step =
-  | { readonly kind: "save"; readonly sizes: readonly number[]; readonly back: number; readonly isStateMoved: boolean }
+  | {
+      readonly kind: "save";
+      readonly sizes: readonly number[];
+      readonly back: number;
+      readonly isStateMoved: boolean;
+    }
   | { readonly kind: "commit" | "vote" | "snapshot" | "flush" };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -21,7 +39,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       isStateMoved: fc.boolean(),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("commit", "vote", "snapshot", "flush" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constantFrom("commit", "vote", "snapshot", "flush" as const) }),
+  },
 );
 
 /** A log as it should be: what each save added, so that any prefix can be told. */
@@ -69,10 +90,17 @@ class StepClock {
 }
 
 /** Runs the steps until they are done or the clock stops; what was acknowledged, and what was on its way. */
-async function run(wal: Wal, steps: readonly Step[], clock: StepClock, acked: Model): Promise<Model> {
+async function run(
+  wal: Wal,
+  steps: readonly Step[],
+  clock: StepClock,
+  acked: Model,
+): Promise<Model> {
   let issued = acked.copy();
   for (const [at, one] of steps.entries()) {
-    const { term, vote, commit } = issued.state;
+    const { vote, commit } = issued.state;
+    // A crash may keep the entries of a write and lose the hard state behind them, whose term they have.
+    const term = Math.max(issued.state.term, issued.entries.at(-1)?.term ?? 0);
     const next = issued.copy();
     let isDone = false;
     const done = (error: Error | null): void => {
@@ -83,8 +111,10 @@ async function run(wal: Wal, steps: readonly Step[], clock: StepClock, acked: Mo
       const back = Math.min(one.back, next.entries.length - commit);
       const newTerm = back > 0 || term === 0 ? term + 1 : term;
       const first = next.entries.length - back + 1;
-      const entries = one.sizes.map((size, n) => entry(first + n, newTerm, bytesOf(size, at * 100 + n), n === 3 ? 1 : 0));
-      const isNewState = one.isStateMoved || newTerm !== term;
+      const entries = one.sizes.map((size, n) =>
+        entry(first + n, newTerm, bytesOf(size, at * 100 + n), n === 3 ? 1 : 0),
+      );
+      const isNewState = one.isStateMoved || newTerm !== issued.state.term;
       next.apply(isNewState ? hardState(newTerm, vote, commit) : issued.state, entries);
       issued = next;
       wal.save(isNewState ? next.state : undefined, entries, done);
@@ -96,7 +126,8 @@ async function run(wal: Wal, steps: readonly Step[], clock: StepClock, acked: Mo
       next.state = hardState(term + 1, vote ^ voter, commit);
       issued = next;
       wal.save(next.state, [], done);
-    } else if (one.kind === "snapshot" && commit > 0) wal.saveSnapshot(snapshotAt(commit, term), done);
+    } else if (one.kind === "snapshot" && commit > 0)
+      wal.saveSnapshot(snapshotAt(commit, term), done);
     else wal.flush(done);
     while (!isDone) if (!(await clock.tick())) return issued;
     // A commit alone is acknowledged at once and durable later: what opens may lag behind in it.
@@ -106,16 +137,24 @@ async function run(wal: Wal, steps: readonly Step[], clock: StepClock, acked: Mo
   return issued;
 }
 
-function check(found: { entries: Entry[]; hardState: HardState }, acked: Model, issued: Model): void {
+function check(
+  found: { entries: Entry[]; hardState: HardState },
+  acked: Model,
+  issued: Model,
+): void {
   // Either everything acknowledged and a first part of the save under way, or that save overwrote the end.
   const isPrefix = (candidate: Model, least: number): boolean =>
     found.entries.length >= least &&
     found.entries.length <= candidate.entries.length &&
-    JSON.stringify(plain(found.entries)) === JSON.stringify(plain(candidate.entries.slice(0, found.entries.length)));
+    JSON.stringify(plain(found.entries)) ===
+      JSON.stringify(plain(candidate.entries.slice(0, found.entries.length)));
   const overwritten = issued.entries.findIndex((one, at) => acked.entries[at] !== one);
   const isKept = isPrefix(acked, acked.entries.length);
   const isMoved = overwritten >= 0 && isPrefix(issued, overwritten + 1);
-  assert.ok(isKept || isMoved, `found ${found.entries.length}, acked ${acked.entries.length}, issued ${issued.entries.length}`);
+  assert.ok(
+    isKept || isMoved,
+    `found ${found.entries.length}, acked ${acked.entries.length}, issued ${issued.entries.length}`,
+  );
   const { term, vote, commit } = found.hardState;
   const isOf = (model: Model): boolean => term === model.state.term && vote === model.state.vote;
   assert.ok(isOf(acked) || isOf(issued), `state ${term} ${vote}`);
@@ -160,9 +199,18 @@ async function liveAndCrash(seed: number, size: number, lives: readonly Life[]):
 }
 
 test("after a power cut at any point the log opens with everything acknowledged, life after life", async () => {
-  const life = fc.record({ steps: fc.array(step, { maxLength: 12 }), openTicks: fc.nat(20), ticks: fc.nat(90) });
+  const life = fc.record({
+    steps: fc.array(step, { maxLength: 12 }),
+    openTicks: fc.nat(20),
+    ticks: fc.nat(90),
+  });
   await fc.assert(
-    fc.asyncProperty(fc.integer(), segmentBytes, fc.array(life, { minLength: 1, maxLength: 4 }), liveAndCrash),
+    fc.asyncProperty(
+      fc.integer(),
+      segmentBytes,
+      fc.array(life, { minLength: 1, maxLength: 4 }),
+      liveAndCrash,
+    ),
     { numRuns: 150 },
   );
 });
@@ -197,7 +245,9 @@ test("what a killed process had written is durable before open returns", async (
   const fs = setUp.kill({});
   const { wal } = await Wal.open(dir, origin, optionsFor(fs));
   fs.setComplete(clock.complete);
-  wal.save(hardState(1, voter, 0), [entry(1, 1, bytesOf(3000))], () => assert.fail("never completes"));
+  wal.save(hardState(1, voter, 0), [entry(1, 1, bytesOf(3000))], () =>
+    assert.fail("never completes"),
+  );
   const restarted = fs.kill({});
   const { content } = await Wal.open(dir, origin, optionsFor(restarted));
   assert.equal(content.entries.length, 1);

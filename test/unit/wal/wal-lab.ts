@@ -51,7 +51,12 @@ export const optionsFor = (fs: Fs, changes: Partial<WalOptions> = {}): WalOption
   ...changes,
 });
 
-export function entry(index: number, term: number, data: Uint8Array | string, type: EntryType = 0): Entry {
+export function entry(
+  index: number,
+  term: number,
+  data: Uint8Array | string,
+  type: EntryType = 0,
+): Entry {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   return { index: index as LogIndex, term: term as Term, type, data: bytes };
 }
@@ -87,8 +92,11 @@ function promised(start: (done: Callback) => void): Promise<void> {
   });
 }
 
-export const save = (wal: Wal, state: HardState | undefined, entries: readonly Entry[]): Promise<void> =>
-  promised((done) => wal.save(state, entries, done));
+export const save = (
+  wal: Wal,
+  state: HardState | undefined,
+  entries: readonly Entry[],
+): Promise<void> => promised((done) => wal.save(state, entries, done));
 export const saveSnapshot = (wal: Wal, snapshot: WalSnapshot): Promise<void> =>
   promised((done) => wal.saveSnapshot(snapshot, done));
 export const flush = (wal: Wal): Promise<void> => promised((done) => wal.flush(done));
@@ -114,4 +122,9 @@ export function bytesOf(length: number, seed = 1): Uint8Array {
 
 /** Entries without the class of their data. */
 export const plain = (entries: readonly Entry[]): unknown[] =>
-  entries.map(({ index, term, type, data }) => [index, term, type, Buffer.from(data).toString("hex")]);
+  entries.map(({ index, term, type, data }) => [
+    index,
+    term,
+    type,
+    Buffer.from(data).toString("hex"),
+  ]);

@@ -40,7 +40,10 @@ test("the first file begins with the very bytes that etcd 3.7 writes", async () 
   const fs = new MemoryFs();
   const wal = await Wal.create(dir, metadata, optionsFor(fs));
   await save(wal, hardState(1, metadata.nodeId, 0), [entry(1, 1, "x"), entry(2, 1, "")]);
-  const head = Buffer.from(fs.content(`${dir}/0000000000000000-0000000000000000.wal`)).subarray(0, 24);
+  const head = Buffer.from(fs.content(`${dir}/0000000000000000-0000000000000000.wal`)).subarray(
+    0,
+    24,
+  );
   // Frame of 4 bytes + 4 of padding, record {type 4, crc 0}; then the frame of 32 bytes of the metadata record.
   assert.equal(head.toString("hex"), "04000000000000840804100000000000" + "2000000000000000");
   await wal.close();
@@ -121,10 +124,14 @@ test("isSaving tells until done runs, and a second save meanwhile is a bug", asy
   const wal = await Wal.create(dir, metadata, optionsFor(fs));
   const saved = save(wal, hardState(1, voter, 0), [entry(1, 1, "a")]);
   assert.equal(wal.isSaving, true);
-  assert.throws(() => wal.save(undefined, [entry(2, 1, "b")], () => {}), { name: "AssertionError" });
+  assert.throws(() => wal.save(undefined, [entry(2, 1, "b")], () => {}), {
+    name: "AssertionError",
+  });
   await saved;
   assert.equal(wal.isSaving, false);
-  assert.throws(() => wal.save(undefined, [entry(3, 1, "gap")], () => {}), { name: "AssertionError" });
+  assert.throws(() => wal.save(undefined, [entry(3, 1, "gap")], () => {}), {
+    name: "AssertionError",
+  });
 });
 
 test("snapshot records are queued behind a save, survive, and are valid up to the commit on disk", async () => {
@@ -135,7 +142,9 @@ test("snapshot records are queued behind a save, survive, and are valid up to th
   await Promise.all([
     saved.then(() => order.push("save")),
     saveSnapshot(wal, snapshotAt(2, 1)).then(() => order.push("snapshot 2")),
-    saveSnapshot(wal, { ...snapshotAt(100, 3), confState: confState(1n, voter) }).then(() => order.push("snapshot 100")),
+    saveSnapshot(wal, { ...snapshotAt(100, 3), confState: confState(1n, voter) }).then(() =>
+      order.push("snapshot 100"),
+    ),
   ]);
   assert.deepEqual(order, ["save", "snapshot 2", "snapshot 100"]);
   assert.deepEqual(await Wal.snapshotsIn(dir, optionsFor(fs)), [origin, snapshotAt(2, 1)]);
@@ -155,8 +164,14 @@ test("open names the directory when the snapshot's record is missing or has anot
   await wal.close();
   const open = (index: number, term: number): Promise<unknown> =>
     Wal.open(dir, { index: index as LogIndex, term: term as Term }, optionsFor(fs));
-  await assert.rejects(open(1, 2), { name: "CorruptionError", message: /\/data\/member\/wal.*term 1, expected 2/ });
-  await assert.rejects(open(2, 1), { name: "CorruptionError", message: /\/data\/member\/wal has no record/ });
+  await assert.rejects(open(1, 2), {
+    name: "CorruptionError",
+    message: /\/data\/member\/wal.*term 1, expected 2/,
+  });
+  await assert.rejects(open(2, 1), {
+    name: "CorruptionError",
+    message: /\/data\/member\/wal has no record/,
+  });
   await assert.rejects(Wal.open("/nowhere", origin, optionsFor(fs)), /\/nowhere holds no log/);
 });
 
@@ -171,7 +186,10 @@ test("files are cut at the segment size, the chain goes on over them, and the st
   names.forEach((name, at) => assert.equal(Number.parseInt(name, 16), at));
   for (const name of names.slice(0, -1)) assert.ok(fs.content(`${dir}/${name}`).length >= 4096);
   await wal.close();
-  assert.equal((await fs.readDir(dir)).some((name) => name.endsWith(".tmp")), false);
+  assert.equal(
+    (await fs.readDir(dir)).some((name) => name.endsWith(".tmp")),
+    false,
+  );
   const { wal: again, content } = await Wal.open(dir, origin, options);
   assert.deepEqual(plain(content.entries), plain(entries));
   assert.deepEqual(content.hardState, hardState(1, voter, 59));
@@ -205,7 +223,10 @@ test("released files go, oldest first, but the newest maxWals and the one that b
   const after = await segmentNames(fs);
   assert.deepEqual(after, before.slice(-after.length));
   const firstIndexes = after.map((name) => Number.parseInt(name.slice(17), 16));
-  assert.ok((firstIndexes[0] as number) < 12 && (firstIndexes[1] as number) >= 12, firstIndexes.join());
+  assert.ok(
+    (firstIndexes[0] as number) < 12 && (firstIndexes[1] as number) >= 12,
+    firstIndexes.join(),
+  );
   wal.releaseTo(20 as LogIndex);
   await wal.purge();
   assert.equal((await segmentNames(fs)).length, 2);
@@ -224,7 +245,10 @@ test("a missing file in the middle is corruption", async () => {
   await wal.close();
   const names = await segmentNames(fs);
   await fs.remove(`${dir}/${names[1]}`);
-  await assert.rejects(Wal.open(dir, origin, options), { name: "CorruptionError", message: /a file is missing/ });
+  await assert.rejects(Wal.open(dir, origin, options), {
+    name: "CorruptionError",
+    message: /a file is missing/,
+  });
 });
 
 test("a failed write is final: this save, all that wait and all later ones get the error", async () => {
@@ -257,18 +281,23 @@ test("a full disk stops the preparation of the next file, and the save that need
 test("terms, indexes and commits above 2^53 and entry gaps are refused as corruption", async () => {
   const { RecordEncoder } = await import("../../../node/wal/record-encoder.ts");
   const { encodeMetadata } = await import("../../../node/wal/walpb.ts");
-  const cases: readonly [string, (encoder: InstanceType<typeof RecordEncoder>) => void, RegExp][] = [
-    ["index", (encoder) => encoder.entry(entry(2 ** 53, 1, "x")), /above 2\^53/],
-    ["term", (encoder) => encoder.entry(entry(1, 2 ** 53, "x")), /above 2\^53/],
-    ["commit", (encoder) => encoder.state(hardState(1, 1n, 2 ** 60)), /above 2\^53/],
-    ["gap", (encoder) => encoder.entry(entry(2, 1, "x")), /entry 2 follows entry 0/],
-    ["committed entries missing", (encoder) => encoder.state(hardState(1, 1n, 7)), /7 is committed/],
+  const cases: readonly [string, (encoder: InstanceType<typeof RecordEncoder>) => void, RegExp][] =
     [
-      "metadata",
-      (encoder) => encoder.metadata(encodeMetadata({ ...metadata, nodeId: voter })),
-      /metadata differs/,
-    ],
-  ];
+      ["index", (encoder) => encoder.entry(entry(2 ** 53, 1, "x")), /above 2\^53/],
+      ["term", (encoder) => encoder.entry(entry(1, 2 ** 53, "x")), /above 2\^53/],
+      ["commit", (encoder) => encoder.state(hardState(1, 1n, 2 ** 60)), /above 2\^53/],
+      ["gap", (encoder) => encoder.entry(entry(2, 1, "x")), /entry 2 follows entry 0/],
+      [
+        "committed entries missing",
+        (encoder) => encoder.state(hardState(1, 1n, 7)),
+        /7 is committed/,
+      ],
+      [
+        "metadata",
+        (encoder) => encoder.metadata(encodeMetadata({ ...metadata, nodeId: voter })),
+        /metadata differs/,
+      ],
+    ];
   for (const [name, write, message] of cases) {
     const encoder = new RecordEncoder(0);
     encoder.handOver();
@@ -276,7 +305,14 @@ test("terms, indexes and commits above 2^53 and entry gaps are refused as corrup
     encoder.snapshot(origin);
     write(encoder);
     const fs = new MemoryFs();
-    fs.place(`${dir}/0000000000000000-0000000000000000.wal`, encoder.bytes.slice(0, encoder.length));
-    await assert.rejects(Wal.open(dir, origin, optionsFor(fs)), { name: "CorruptionError", message }, name);
+    fs.place(
+      `${dir}/0000000000000000-0000000000000000.wal`,
+      encoder.bytes.slice(0, encoder.length),
+    );
+    await assert.rejects(
+      Wal.open(dir, origin, optionsFor(fs)),
+      { name: "CorruptionError", message },
+      name,
+    );
   }
 });

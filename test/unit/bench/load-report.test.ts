@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type LoadReport, parseLoadReport, problemsOf } from "../../bench/load-report.ts";
+import { measurementOf } from "../../bench/measurement.ts";
+
+const goodReport: LoadReport = {
+  mode: "put",
+  seconds: 10,
+  acknowledged: 1200,
+  measured: 1000,
+  opsPerSecond: 100,
+  errors: 0,
+  errorTexts: {},
+  latencyMicros: { p50: 500, p90: 800, p99: 1500, p999: 2500, max: 9000 },
+  revisionBefore: 1,
+  revisionAfter: 1201,
+  writes: true,
+  keysRepeated: 0,
+  late: 100,
+  queuedMax: 0,
+  loadCpuSeconds: 0.004,
+  serverCpuSeconds: 0.06,
+  othersCpuSeconds: 0,
+  stolenSeconds: 0,
+};
+const memory = { resident: 50 * 2 ** 20, peak: 60 * 2 ** 20 };
+
+test("a report of the load generator is read back", () => {
+  assert.deepEqual(parseLoadReport(`${JSON.stringify(goodReport)}\n`), goodReport);
+});
+
+test("what is no report is refused, and the text says what was printed", () => {
+  assert.throws(() => parseLoadReport("panic: no\n"), /panic: no/);
+  assert.throws(() => parseLoadReport("{}"), /lacks fields/);
+  assert.throws(() => parseLoadReport("null"), /lacks fields/);
+});
+
+test("a run counts when each answer was good and the revision moved by the acknowledged writes", () => {
+  assert.deepEqual(problemsOf(goodReport), []);
+  assert.deepEqual(problemsOf({ ...goodReport, writes: false, revisionAfter: 1 }), []);
+});
+
+test("a run with errors does not count, and each kind is named with its number", () => {
+  const problems = problemsOf({
+    ...goodReport,
+    errors: 3,
+    errorTexts: { "grpc-status 14: gone": 2, EOF: 1 },
+  });
+  assert.deepEqual(problems, ["2 × grpc-status 14: gone", "1 × EOF"]);
+  assert.deepEqual(problemsOf({ ...goodReport, errors: 2, errorTexts: null }), ["2 errors"]);
+});
+
+test("a run does not count when a write is missing, one is too many, or a read writes", () => {
+  for (const revisionAfter of [1200, 1202]) {
+    assert.match(problemsOf({ ...goodReport, revisionAfter }).join(), /revision moved by/);
+  }
+  assert.match(
+    problemsOf({ ...goodReport, writes: false }).join(),
+    /moved by 1200, acknowledged writes: 0/,
+  );
+});
+
+test("a run in which nothing was measured, or keys came twice, does not count", () => {
+  assert.match(problemsOf({ ...goodReport, measured: 0 }).join(), /no call was answered/);
+  assert.match(problemsOf({ ...goodReport, keysRepeated: 4 }).join(), /4 keys came twice/);
+});
+
+test("a closed loop is measured in calls per second, with CPU for each call in microseconds", () => {
+  const m = measurementOf({ name: "put-10x100", unit: "ops/s" }, goodReport, memory);
+  assert.equal(m.value, 100);
+  assert.equal(m.p99Ms, 1.5);
+  assert.equal(Math.round(m.serverCpuMicros), 60);
+  assert.equal(Math.round(m.loadCpuMicros), 4);
+  assert.equal(m.residentBytes, memory.resident);
+  assert.deepEqual(m.problems, []);
+});
+
+test("an open loop is measured in its 99th percentile and tells how much was sent late", () => {
+  const m = measurementOf({ name: "put-open-loop", unit: "p99 ms" }, goodReport, memory, 100);
+  assert.equal(m.value, 1.5);
+  assert.equal(m.lateShare, 0.1);
+  assert.deepEqual(m.problems, []);
+});
