@@ -2,8 +2,8 @@
  * Work on whole segment files off the hot path: filling one with zeros, so that its space is really reserved and a
  * durable write into it changes no file metadata, and mending the last one after a power cut.
  */
-import type { Fs, Logger } from "../lib/ports.ts";
 import { parentDir } from "../lib/durable-dir.ts";
+import type { Fs, Logger } from "../lib/ports.ts";
 import type { Tail } from "./segment-reader.ts";
 
 /** Zeros are written in slices of this size, each made durable before the next, so that log writes get in between. */

@@ -20,11 +20,6 @@ export function segmentOf(sequence: number, firstIndex: number): Segment {
   return { name, sequence, firstIndex: firstIndex as LogIndex };
 }
 
-export const parentOf = (path: string): string => {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
-};
-
 /** All segments of a directory in order of sequence; none when it does not exist. Other names are passed over. */
 export async function listSegments(fs: Fs, dir: string): Promise<Segment[]> {
   if (!(await fs.exists(dir))) return [];

@@ -9,6 +9,7 @@
  * tell by it where a write ended. An error is final: all callbacks get it, and the member stops.
  */
 import { assert } from "../lib/assert.ts";
+import { parentDir } from "../lib/durable-dir.ts";
 import type { DurableFile, Fs, Logger, Timers } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
 import type { Entry, HardState } from "../raft/types.ts";
@@ -19,7 +20,6 @@ import { SegmentList } from "./segment-list.ts";
 import {
   checkSequence,
   listSegments,
-  parentOf,
   type Segment,
   segmentOf,
   selectSegment,
@@ -137,7 +137,7 @@ export class Wal {
     await writeDurably(file, encoder);
     await fs.syncDir(temporary);
     await fs.rename(temporary, dir);
-    await fs.syncDir(parentOf(dir));
+    await fs.syncDir(parentDir(dir));
     const at = {
       segments: [segment],
       metadataBytes,
@@ -170,7 +170,7 @@ export class Wal {
     }
     // The process may have been killed between a rename and its becoming durable.
     await fs.syncDir(dir);
-    await fs.syncDir(parentOf(dir));
+    await fs.syncDir(parentDir(dir));
     const { hardState, entries, lastIndex } = replay;
     const metadataBytes = replay.metadataBytes as Uint8Array;
     const file = await fs.openDurable(tail.path);

@@ -84,7 +84,13 @@ async function runInDirectory(
   return rounds;
 }
 
+/** Cuts of the unbroken server that must pass first: otherwise any failure would count as proof. */
+const controlCuts = 5;
+
 async function prove(cuts: number, options: Omit<RigOptions, "workDirectory">): Promise<boolean> {
+  print("with nothing broken, no cut may fail:");
+  const control = await runInDirectory((rig) => runPowerCuts(rig, controlCuts), options, false);
+  if (control.some(isFailed)) return false;
   const undetected: string[] = [];
   for (const fault of faults) {
     print(`with ${fault}, a cut must fail:`);
@@ -95,13 +101,18 @@ async function prove(cuts: number, options: Omit<RigOptions, "workDirectory">): 
     );
     const failed = rounds.find(isFailed);
     if (failed === undefined) undetected.push(fault);
-    else
-      print(
-        `${fault}: found at cut ${failed.number}: ${failed.violations[0]?.what ?? failed.error?.split("\n")[0]}\n`,
-      );
+    else print(`${fault}: found at cut ${failed.number}: ${reason(failed)}\n`);
   }
   if (undetected.length > 0) print(`NOT FOUND: ${undetected.join(", ")}`);
   return undetected.length === 0;
+}
+
+/** In one line: the first violation, or the last error that the member logged. */
+function reason(round: Round): string {
+  const [violation] = round.violations;
+  if (violation !== undefined) return `${violation.what}: ${violation.keys.join(" ")}`;
+  const lines = (round.error ?? "").split("\n");
+  return lines.findLast((line) => line.includes('"level":"error"')) ?? lines[0] ?? "";
 }
 
 async function main(): Promise<boolean> {

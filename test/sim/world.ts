@@ -111,8 +111,9 @@ export class World implements Clock, Timers {
   /** Runs events until `isDone` says so, or none is left, or `untilMs` of simulated time have passed. */
   async run(isDone: () => boolean, untilMs: number): Promise<boolean> {
     while (!isDone()) {
-      const event = this.events.shift();
+      const event = this.events[0];
       if (event === undefined || event.atMs > untilMs) return false;
+      this.events.shift();
       if (event.isCancelled) continue;
       this.nowMs = event.atMs;
       event.run();

@@ -1,6 +1,7 @@
 /** What the tests of the log share: entries, options over a disk in memory, and saves as promises. */
-import type { ClusterId, LogIndex, MemberId, Term } from "../../../node/lib/units.ts";
+
 import type { Fs, Logger, Random, Timers } from "../../../node/lib/ports.ts";
+import type { ClusterId, LogIndex, MemberId, Term } from "../../../node/lib/units.ts";
 import type { ConfState, Entry, EntryType, HardState } from "../../../node/raft/types.ts";
 import { Wal, type WalMetadata, type WalOptions, type WalSnapshot } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
