@@ -1,17 +1,17 @@
-/** Wires a member to the real world: parts, listeners, signals, and the ways to end. */
+/** Runs a member in the real world: options in, parts wired, listeners opened, signals heard. */
 import { LevelBackend } from "./backend/level-backend.ts";
 import { type Address, checkConfig, type Config } from "./config/config.ts";
 import { helpText, parseOptions } from "./config/parse.ts";
-import { testFaults } from "./config/test-faults.ts";
+import { type TestFaults, testFaults } from "./config/test-faults.ts";
 import { GrpcServer } from "./grpc/server.ts";
 import { ClientHttp } from "./http/client-http.ts";
 import { PeerHttp } from "./http/peer-http.ts";
 import { makeDirDurable } from "./lib/durable-dir.ts";
-import { SystemRandom, SystemTimers, systemClock } from "./lib/platform/clock.ts";
+import { SystemRandom, systemClock, SystemTimers } from "./lib/platform/clock.ts";
 import { SystemFs } from "./lib/platform/fs.ts";
 import { jsonLogger } from "./lib/platform/logger.ts";
 import { systemNet } from "./lib/platform/net.ts";
-import type { ByteSocket, Listener, Logger } from "./lib/ports.ts";
+import type { ByteSocket, Listener, Logger, Timers } from "./lib/ports.ts";
 import { registerServices } from "./rpc/services.ts";
 import { Member } from "./server/member.ts";
 import { serverVersion } from "./server/version.ts";
@@ -19,7 +19,7 @@ import { serverVersion } from "./server/version.ts";
 /** Memory for values that are read without a look at the disk. */
 const valueCacheBytesMax = 256 * 1024 * 1024;
 /** etcd's 64,000,000 bytes for a log file. */
-const segmentBytes = 64_000_000;
+const segmentBytesDefault = 64_000_000;
 /** What a gRPC message may have beyond --max-request-bytes: etcd's 512 KiB of overhead. */
 const grpcOverheadBytes = 512 * 1024;
 
@@ -40,35 +40,56 @@ export async function run(args: readonly string[]): Promise<void> {
     return;
   }
   const { config } = checked;
-  const logger = jsonLogger(config.logLevel, (line) => process.stderr.write(line), systemClock.unixMs);
+  const logger = jsonLogger(
+    config.logLevel,
+    (line) => process.stderr.write(line),
+    () => systemClock.unixMs(),
+  );
   try {
     await serve(config, logger);
   } catch (error) {
     logger.error("etcd-ts could not start", { error });
-    process.exitCode = 1;
+    // Listeners or timers of a half-started member must not keep the process.
+    process.exit(1);
   }
 }
 
 async function serve(config: Config, logger: Logger): Promise<void> {
+  const timers = new SystemTimers();
+  const member = await startMember(config, timers, logger);
+  const grpc = grpcServer(config, member, timers, logger);
+  const http = new ClientHttp(member);
+  grpc.onHttp1((socket, unread) => {
+    http.serve(socket, unread);
+  });
+  const peerHttp = new PeerHttp(member);
+  const peerListeners = await listenAll(config.listenPeer, (socket) => {
+    peerHttp.serve(socket);
+  });
+  const clientListeners = await listenAll(config.listenClient, (socket) => {
+    grpc.serve(socket);
+  });
+  for (const { address } of clientListeners) {
+    logger.info("serving client traffic insecurely; this is strongly discouraged!", {
+      traffic: "grpc+http",
+      address: `${address.host}:${address.port}`,
+    });
+  }
+  logger.info("ready to serve client requests");
+  const listeners = [...clientListeners, ...peerListeners];
+  stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
+}
+
+async function startMember(config: Config, timers: Timers, logger: Logger): Promise<Member> {
   const { raw } = config;
   const faults = testFaults(process.env, logger);
   const fs = new SystemFs({ durableWrites: !faults.noWalSync });
-  const timers = new SystemTimers();
   const random = new SystemRandom();
   const backendDir = `${config.dataDir}/member/backend`;
   await makeDirDurable(fs, backendDir);
-  const backend = await LevelBackend.open(backendDir, {
-    fs,
-    timers,
-    logger,
-    ...(faults.noBackendSync ? { unsafeNoSync: true } : {}),
-    ...(faults.writeBufferBytes === undefined ? {} : { writeBufferBytes: faults.writeBufferBytes }),
-  });
-  const fatal = (error: Error): void => {
-    logger.error("the member cannot go on", { error, stack: error.stack });
-    process.exit(1);
-  };
-  const member = await Member.start({
+  const backend = await LevelBackend.open(backendDir, { fs, timers, logger, ...backendFaults(faults) });
+  const segmentBytes = faults.segmentBytes ?? segmentBytesDefault;
+  return Member.start({
     ports: { clock: systemClock, timers, random, fs, logger },
     config: {
       name: config.name,
@@ -79,48 +100,40 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       electionTicks: config.electionTicks,
       snapshotCount: raw["snapshot-count"],
       catchupEntries: raw["snapshot-catchup-entries"],
-      backendBatchIntervalMs: raw["backend-batch-interval"],
-      backendBatchOps: raw["backend-batch-limit"],
+      backendBatchIntervalMs: config.backendBatchIntervalMs,
+      backendBatchOps: config.backendBatchOps,
       valueCacheBytesMax,
     },
     paths: { wal: config.walDir, backend: backendDir },
-    walOptions: {
-      fs,
-      timers,
-      logger,
-      segmentBytes: faults.segmentBytes ?? segmentBytes,
-      maxWals: raw["max-wals"],
-    },
+    walOptions: { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] },
     backend,
     unsafeEarlyRelease: faults.earlyWalRelease,
-    onFatal: fatal,
+    onFatal: (error) => {
+      logger.error("the member cannot go on", { error, stack: error.stack });
+      process.exit(1);
+    },
   });
+}
+
+function backendFaults(faults: TestFaults): { unsafeNoSync?: boolean; writeBufferBytes?: number } {
+  return {
+    ...(faults.noBackendSync ? { unsafeNoSync: true } : {}),
+    ...(faults.writeBufferBytes === undefined ? {} : { writeBufferBytes: faults.writeBufferBytes }),
+  };
+}
+
+function grpcServer(config: Config, member: Member, timers: Timers, logger: Logger): GrpcServer {
+  const { raw, quotaBytes } = config;
+  const requestBytesMax = raw["max-request-bytes"];
   const grpc = new GrpcServer({
     clock: systemClock,
     timers,
     logger,
-    receiveMessageBytesMax: raw["max-request-bytes"] + grpcOverheadBytes,
+    receiveMessageBytesMax: requestBytesMax + grpcOverheadBytes,
     maxConcurrentStreams: raw["max-concurrent-streams"],
   });
-  registerServices(grpc, member, {
-    requestBytesMax: raw["max-request-bytes"],
-    txnOpsMax: raw["max-txn-ops"],
-    quotaBytes: config.quotaBytes,
-  });
-  const http = new ClientHttp(member);
-  grpc.onHttp1((socket, unread) => http.serve(socket, unread));
-  const peerHttp = new PeerHttp(member);
-  const peerListeners = await listenAll(config.listenPeer, (socket) => peerHttp.serve(socket));
-  const clientListeners = await listenAll(config.listenClient, (socket) => grpc.serve(socket));
-  for (const { address } of clientListeners) {
-    logger.info("serving client traffic insecurely; this is strongly discouraged!", {
-      traffic: "grpc+http",
-      address: `${address.host}:${address.port}`,
-    });
-  }
-  logger.info("ready to serve client requests");
-  const listeners = [...clientListeners, ...peerListeners];
-  stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
+  registerServices(grpc, member, { requestBytesMax, txnOpsMax: raw["max-txn-ops"], quotaBytes });
+  return grpc;
 }
 
 function listenAll(addresses: readonly Address[], serve: (socket: ByteSocket) => void): Promise<Listener[]> {

@@ -20,6 +20,8 @@ export interface Config {
   readonly electionTicks: number;
   /** Stored bytes at which writes are refused; Infinity for no limit. */
   readonly quotaBytes: number;
+  readonly backendBatchIntervalMs: number;
+  readonly backendBatchOps: number;
   readonly raw: RawOptions;
   readonly logLevel: LogLevel;
 }
@@ -45,6 +47,9 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     tickMs: raw["heartbeat-interval"],
     electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
     quotaBytes: quotaOf(raw["quota-backend-bytes"]),
+    // 0 asks for the default, as on etcd.
+    backendBatchIntervalMs: raw["backend-batch-interval"] || options["backend-batch-interval"].default,
+    backendBatchOps: raw["backend-batch-limit"] || options["backend-batch-limit"].default,
     raw,
     logLevel: raw["log-level"],
   };

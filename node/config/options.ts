@@ -152,7 +152,7 @@ export const options = {
   }),
   "backend-batch-limit": option({
     default: 10_000,
-    parse: integer({ min: 1 }),
+    parse: integer({ min: 0 }),
     placeholder: "N",
     help: "operations that bring a commit of the backend about",
   }),

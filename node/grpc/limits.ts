@@ -36,7 +36,7 @@ export const headMemoBlockBytesMax = 128;
 /** Output gathered in a turn is given to the socket early at this size, so that the buffer does not grow with the turn. */
 export const flushBytes = 262_144;
 
-/** While the socket is blocked, requests of the connection are not read above this, and read again below half of it. */
+/** While the socket is blocked, requests are not read with more than this to say, and read again below half of it. */
 export const blockedOutputBytesMax = 1_048_576;
 
 /**

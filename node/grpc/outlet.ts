@@ -40,17 +40,22 @@ export class Outlet {
         this.isBlocked = true;
       }
     }
-    if (this.isBlocked && !this.isPaused && out.length > blockedOutputBytesMax) {
+    if (this.isBlocked && !this.isPaused && this.unsentBytes > blockedOutputBytesMax) {
       this.isPaused = true;
       socket.pause();
     }
+  }
+
+  private get unsentBytes(): number {
+    return this.out.length + this.flow.queuedBytes;
   }
 
   drained(): void {
     this.isBlocked = false;
     this.flow.pump();
     this.flush();
-    if (this.isPaused && this.out.length < blockedOutputBytesMax / 2) {
+    // Replies may wait for windows rather than for the socket, and only reading brings those.
+    if (this.isPaused && (!this.isBlocked || this.unsentBytes < blockedOutputBytesMax / 2)) {
       this.isPaused = false;
       this.socket.resume();
     }

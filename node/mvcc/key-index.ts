@@ -12,6 +12,7 @@
  */
 import type { KeyArena } from "./key-arena.ts";
 import type { KeyProbe } from "./key-probe.ts";
+import { PageKeys } from "./page-keys.ts";
 import { header, TreePages } from "./tree-pages.ts";
 
 const leafEntries = 64;
@@ -26,6 +27,7 @@ export class KeyIndex {
   readonly firstLeaf: number;
 
   private readonly arena: KeyArena;
+  private readonly keys: PageKeys;
   private readonly leaves = new TreePages(leafEntries, 2);
   private readonly inner = new TreePages(innerEntries, 4);
   private root: number;
@@ -34,10 +36,10 @@ export class KeyIndex {
   /** Inner page and entry passed on the way down, by level (1 is directly above the leaves). */
   private readonly pathPage = new Int32Array(levelsMax);
   private readonly pathIndex = new Int32Array(levelsMax);
-  private isExact = false;
 
   constructor(arena: KeyArena) {
     this.arena = arena;
+    this.keys = new PageKeys(arena);
     this.root = this.leaves.add();
     this.firstLeaf = this.root;
   }
@@ -78,7 +80,7 @@ export class KeyIndex {
       this.splitLeaf(seekLeaf, seekIndex, place, lives);
       return;
     }
-    this.shiftIn(words, base, leaves, seekIndex, place);
+    this.keys.shiftIn(words, base, leaves, seekIndex, place);
     const prefixLength = words[base + header.prefixLength] as number;
     if (words[base + header.isFenced] === 1) words[base + leaves.heads + seekIndex] = probe.head(prefixLength);
     else this.fitPrefix(words, base, seekIndex);
@@ -117,13 +119,13 @@ export class KeyIndex {
 
   /** Goes down to the probe's leaf, notes the way, and adds `change` to `lives` all along it. */
   private descend(probe: KeyProbe, change: number): void {
-    const { inner, leaves } = this;
+    const { inner, keys, leaves } = this;
     let page = this.root;
     for (let level = this.height; level > 0; level--) {
       const words = inner.words(page);
       const base = inner.base(page);
-      const found = this.search(words, base, inner.entries, 1, probe);
-      const index = this.isExact ? found : found - 1;
+      const found = keys.search(words, base, inner, 1, probe);
+      const index = keys.isExact ? found : found - 1;
       if (change !== 0) words[base + inner.lives + index] = (words[base + inner.lives + index] as number) + change;
       this.pathPage[level] = page;
       this.pathIndex[level] = index;
@@ -133,53 +135,7 @@ export class KeyIndex {
     const base = leaves.base(page);
     if (change !== 0) words[base + header.lives] = (words[base + header.lives] as number) + change;
     this.seekLeaf = page;
-    this.seekIndex = this.search(words, base, leaves.entries, 0, probe);
-  }
-
-  /** First entry in [from, count) whose key is at or after the probe; `isExact` tells whether it is the probe's. */
-  private search(words: Int32Array, base: number, entries: number, from: number, probe: KeyProbe): number {
-    this.isExact = false;
-    const count = words[base + header.count] as number;
-    if (from >= count) return from;
-    const heads = base + header.size;
-    const places = heads + entries;
-    const prefixLength = words[base + header.prefixLength] as number;
-    if (prefixLength > 0 && words[base + header.isFenced] === 0) {
-      const order = this.arena.comparePrefix(probe, words[places + from] as number, prefixLength);
-      if (order !== 0) return order < 0 ? from : count;
-    }
-    const head = probe.head(prefixLength);
-    let low = from;
-    let high = count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = words[heads + middle] as number;
-      if (other < head) low = middle + 1;
-      else if (other > head) high = middle;
-      else {
-        const compared = this.arena.compare(probe, words[places + middle] as number);
-        if (compared > 0) low = middle + 1;
-        else if (compared < 0) high = middle;
-        else {
-          this.isExact = true;
-          return middle;
-        }
-      }
-    }
-    return low;
-  }
-
-  /** Makes room at `index` of a page that is not full, and puts the place there; its head is not set yet. */
-  private shiftIn(words: Int32Array, base: number, pages: TreePages, index: number, place: number): void {
-    const count = words[base + header.count] as number;
-    const heads = base + pages.heads;
-    const places = base + pages.places;
-    for (let at = count; at > index; at--) {
-      words[heads + at] = words[heads + at - 1] as number;
-      words[places + at] = words[places + at - 1] as number;
-    }
-    words[places + index] = place;
-    words[base + header.count] = count + 1;
+    this.seekIndex = keys.search(words, base, leaves, 0, probe);
   }
 
   /** Sets the head of the new entry of a leaf without fences; finds the prefix anew when the new key does not share it. */
@@ -212,8 +168,8 @@ export class KeyIndex {
     to[toBase + header.count] = moved;
     from[fromBase + header.count] = cut;
     const isRight = index > cut || index === leaves.entries;
-    if (isRight) this.shiftIn(to, toBase, leaves, index - cut, place);
-    else this.shiftIn(from, fromBase, leaves, index, place);
+    if (isRight) this.keys.shiftIn(to, toBase, leaves, index - cut, place);
+    else this.keys.shiftIn(from, fromBase, leaves, index, place);
     const fence = to[toBase + leaves.places] as number;
     to[toBase + header.next] = from[fromBase + header.next] as number;
     to[toBase + header.fence] = fence;
@@ -281,7 +237,7 @@ export class KeyIndex {
     const words = inner.words(page);
     const base = inner.base(page);
     const count = words[base + header.count] as number;
-    this.shiftIn(words, base, inner, index, fence);
+    this.keys.shiftIn(words, base, inner, index, fence);
     for (const column of [inner.pages, inner.lives]) {
       words.copyWithin(base + column + index + 1, base + column + index, base + column + count);
     }
@@ -316,31 +272,16 @@ export class KeyIndex {
     const next = words[base + header.next] as number;
     if (fence === 0 || next === 0) {
       words[base + header.isFenced] = 0;
-      this.refreshHeads(words, base, leaves, 0);
+      this.keys.refreshHeads(words, base, leaves, 0);
       return;
     }
     const nextFence = leaves.words(next)[leaves.base(next) + header.fence] as number;
     words[base + header.isFenced] = 1;
-    this.setHeads(words, base, leaves, 0, this.arena.commonPrefix(fence, nextFence));
+    this.keys.setHeads(words, base, leaves, 0, this.arena.commonPrefix(fence, nextFence));
   }
 
   /** Inner pages change seldom and are searched all the time: their prefix is always the longest. */
   private refreshInner(words: Int32Array, base: number): void {
-    this.refreshHeads(words, base, this.inner, 1);
-  }
-
-  private refreshHeads(words: Int32Array, base: number, pages: TreePages, from: number): void {
-    const count = words[base + header.count] as number;
-    const first = words[base + pages.places + from] as number;
-    const last = words[base + pages.places + count - 1] as number;
-    this.setHeads(words, base, pages, from, count - from >= 2 ? this.arena.commonPrefix(first, last) : 0);
-  }
-
-  private setHeads(words: Int32Array, base: number, pages: TreePages, from: number, prefixLength: number): void {
-    const count = words[base + header.count] as number;
-    words[base + header.prefixLength] = prefixLength;
-    for (let at = from; at < count; at++) {
-      words[base + pages.heads + at] = this.arena.headBytes(words[base + pages.places + at] as number, prefixLength);
-    }
+    this.keys.refreshHeads(words, base, this.inner, 1);
   }
 }

@@ -48,9 +48,10 @@ export class ValueCache {
     return this.heldBytes + (this.spare?.length ?? 0);
   }
 
-  /** Nothing at or after `position` is evicted; Infinity unpins. */
+  /** Nothing at or after `position` is evicted; Infinity unpins. Evicts what was kept over the bound for the pin before. */
   pin(position: number): void {
     this.pinnedSlab = position === Infinity ? Infinity : Math.floor(position / this.slabBytes);
+    this.evict(0);
   }
 
   /** True when only pinned records stand in the way of new ones: what the backend can give back is then not worth keeping. */
@@ -90,28 +91,26 @@ export class ValueCache {
     const reused = isOversized ? undefined : this.spare;
     if (reused !== undefined) this.spare = undefined;
     const size = isOversized ? length : this.slabBytes;
-    while (this.heldBytes + size > this.bytesMax && this.firstSlab <= this.lastSlab && this.firstSlab < this.pinnedSlab) {
-      this.evictFirst();
-    }
-    // Not a Buffer: its slice would not copy, and visitors take what they see for a plain array.
-    this.push(reused ?? new Uint8Array(size));
     this.filled = 0;
-  }
-
-  private evictFirst(): void {
-    const index = this.firstSlab & (this.ring.length - 1);
-    const slab = this.ring[index] as Uint8Array;
-    this.ring[index] = emptyBytes;
-    this.heldBytes -= slab.length;
-    if (slab.length === this.slabBytes) this.spare = slab;
-    this.firstSlab += 1;
-  }
-
-  private push(slab: Uint8Array): void {
     this.lastSlab += 1;
+    this.evict(size);
+    // Not a Buffer: its slice would not copy, and visitors take what they see for a plain array.
+    const slab = reused ?? new Uint8Array(size);
     if (this.lastSlab - this.firstSlab >= this.ring.length) this.growRing();
     this.ring[this.lastSlab & (this.ring.length - 1)] = slab;
     this.heldBytes += slab.length;
+  }
+
+  /** Gives up the oldest slabs, never the last one, until `length` more bytes keep the bound or a pin is in the way. */
+  private evict(length: number): void {
+    while (this.heldBytes + length > this.bytesMax && this.firstSlab < this.lastSlab && this.firstSlab < this.pinnedSlab) {
+      const index = this.firstSlab & (this.ring.length - 1);
+      const slab = this.ring[index] as Uint8Array;
+      this.ring[index] = emptyBytes;
+      this.heldBytes -= slab.length;
+      if (slab.length === this.slabBytes) this.spare = slab;
+      this.firstSlab += 1;
+    }
   }
 
   private growRing(): void {

@@ -4,6 +4,7 @@ import type { Random } from "../lib/ports.ts";
 import type { LogIndex, MemberId } from "../lib/units.ts";
 import type { MemoryStorage } from "./memory-storage.ts";
 
+/** Settings and starting state of one node. Nothing of it changes while the node lives. */
 export interface RaftConfig {
   readonly id: MemberId;
   /** Ticks without a leader's word after which a follower campaigns; the real number is drawn from [n, 2n). */

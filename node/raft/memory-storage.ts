@@ -3,30 +3,14 @@
  * once the entries are durable, so everything in it may be counted on.
  */
 import { assert } from "../lib/assert.ts";
-import type { LogIndex, MemberId, Term } from "../lib/units.ts";
+import type { LogIndex, Term } from "../lib/units.ts";
 import { logIndex } from "../lib/units.ts";
 import type { ConfState, Entry, HardState, SnapshotMetadata } from "./types.ts";
 
-export const emptyHardState: HardState = {
-  term: 0 as Term,
-  vote: 0n as MemberId,
-  commit: 0 as LogIndex,
-};
-
-export const emptyConfState: ConfState = {
-  voters: [],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-};
-
-export const emptySnapshot: SnapshotMetadata = {
-  index: 0 as LogIndex,
-  term: 0 as Term,
-  confState: emptyConfState,
-};
-
+/**
+ * Guarantees: indexes are contiguous from firstIndex to lastIndex; the term of firstIndex - 1 is known, so that the log there can still
+ * be matched. Callers append in order and never read what is compacted.
+ */
 export class MemoryStorage {
   readonly initialHardState: HardState;
   readonly initialConfState: ConfState;

@@ -22,4 +22,5 @@ export interface MsgAppResp {
   readonly index: LogIndex;
 }
 
+/** Every message that exists so far. */
 export type Message = MsgVoteResp | MsgAppResp;

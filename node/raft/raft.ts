@@ -11,11 +11,12 @@ import { checkConfig, type RaftConfig } from "./config.ts";
 import { RaftLog } from "./log.ts";
 import type { Message } from "./messages.ts";
 import { stepCandidate } from "./step-candidate.ts";
-import { leaderReady, stepLeader } from "./step-leader.ts";
+import { answerReads, stepLeader } from "./step-leader.ts";
 import { ProgressTracker } from "./tracker/progress-tracker.ts";
 import { emptyBytes } from "../lib/bytes.ts";
 import { entryType, type EntryType, type HardState } from "./types.ts";
 
+/** What a node is in its current term (thesis 3.3). */
 export type Role = "follower" | "candidate" | "leader";
 
 /** The answer to a read request: everything up to `index` must be applied before the read is served (thesis 6.4). */
@@ -30,6 +31,10 @@ export interface Proposal {
   readonly data: Uint8Array;
 }
 
+/**
+ * The state machine. Fields are read by the step functions and RawNode; only this class and the step functions change them.
+ * Invariants: `currentTerm` never goes back; at most one vote in a term; `lead` is set only in the term it leads.
+ */
 export class Raft {
   readonly id: MemberId;
   readonly log: RaftLog;
@@ -100,7 +105,7 @@ export class Raft {
   readIndex(context: number): boolean {
     if (this.role !== "leader") return false;
     this.pendingReads.push(context);
-    leaderReady(this);
+    answerReads(this);
     return true;
   }
 

@@ -25,6 +25,7 @@ export interface Ready {
   readonly messagesAfterAppend: readonly Message[];
 }
 
+/** One raft node with its book-keeping of what was handed out and what is done. */
 export class RawNode {
   private readonly raft: Raft;
   private readonly storage: MemoryStorage;

@@ -2,6 +2,7 @@
 import type { Message } from "./messages.ts";
 import type { Raft } from "./raft.ts";
 
+/** Counts votes until the campaign is decided. */
 export function stepCandidate(raft: Raft, message: Message): void {
   if (message.type !== "MsgVoteResp") return;
   const result = raft.tracker.recordVote(message.from, !message.reject);

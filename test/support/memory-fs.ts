@@ -312,7 +312,7 @@ export class MemoryFs implements Fs {
           if (changes) this.mayFail();
           resolve(act());
         } catch (error) {
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       });
     });

@@ -1,6 +1,7 @@
 /** Arithmetic on a set of voters that decides by majority (etcd raft/quorum/majority.go). */
 import type { LogIndex, MemberId } from "../../lib/units.ts";
 
+/** Of a vote in progress: enough said yes, enough said no, or neither yet. */
 export type VoteResult = "pending" | "won" | "lost";
 
 /** The largest index that a majority has acknowledged; 0 while it has acknowledged none. */

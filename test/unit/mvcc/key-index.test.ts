@@ -80,7 +80,7 @@ test("the index holds the same keys in the same order as a sorted array, and see
         assert.equal(index.rank(key), before.length);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 

@@ -102,10 +102,10 @@ async function run(
     // A crash may keep the entries of a write and lose the hard state behind them, whose term they have.
     const term = Math.max(issued.state.term, issued.entries.at(-1)?.term ?? 0);
     const next = issued.copy();
-    let isDone = false;
+    const call = { isDone: false };
     const done = (error: Error | null): void => {
       assert.equal(error, null);
-      isDone = true;
+      call.isDone = true;
     };
     if (one.kind === "save") {
       const back = Math.min(one.back, next.entries.length - commit);
@@ -129,7 +129,7 @@ async function run(
     } else if (one.kind === "snapshot" && commit > 0)
       wal.saveSnapshot(snapshotAt(commit, term), done);
     else wal.flush(done);
-    while (!isDone) if (!(await clock.tick())) return issued;
+    while (!call.isDone) if (!(await clock.tick())) return issued;
     // A commit alone is acknowledged at once and durable later: what opens may lag behind in it.
     acked.entries = issued.entries;
     acked.state = issued.state;

@@ -3,7 +3,7 @@
 import type { Fs, Logger, Random, Timers } from "../../../node/lib/ports.ts";
 import type { ClusterId, LogIndex, MemberId, Term } from "../../../node/lib/units.ts";
 import type { ConfState, Entry, EntryType, HardState } from "../../../node/raft/types.ts";
-import { Wal, type WalMetadata, type WalOptions, type WalSnapshot } from "../../../node/wal/wal.ts";
+import type { Wal, WalMetadata, WalOptions, WalSnapshot } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 
 export const dir = "/data/member/wal";
