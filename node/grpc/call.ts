@@ -58,7 +58,13 @@ export class Call implements UnaryCall {
   nextInQueue: Call | null = null;
   isQueued = false;
 
-  constructor(owner: CallOwner, id: number, head: RequestHead, sendWindow: number, deadlineMs: number) {
+  constructor(
+    owner: CallOwner,
+    id: number,
+    head: RequestHead,
+    sendWindow: number,
+    deadlineMs: number,
+  ) {
     this.owner = owner;
     this.id = id;
     this.head = head;

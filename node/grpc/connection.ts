@@ -83,21 +83,32 @@ export class Connection implements FrameSink, StreamsConnection {
     if (this.out.length > 0 || this.streams.hasEndedEarly) this.host.markDirty(this);
   }
 
-  frame(type: number, flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): boolean {
+  frame(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
     if (this.headerReader.openStreamId !== 0 && type !== frameType.continuation) {
       throw protocolError("header block interrupted");
     }
-    if (!this.hasPeerSettings && type !== frameType.settings) throw protocolError("preface without SETTINGS");
+    if (!this.hasPeerSettings && type !== frameType.settings)
+      throw protocolError("preface without SETTINGS");
     switch (type) {
       case frameType.data:
         this.streams.onData(flags, streamId, bytes, start, end);
         break;
       case frameType.headers:
-        if ((streamId & 1) === 0) throw protocolError("HEADERS on a stream that clients cannot open");
-        if (this.headerReader.headers(flags, streamId, bytes, start, end)) this.streams.onHeaderBlock(streamId);
+        if ((streamId & 1) === 0)
+          throw protocolError("HEADERS on a stream that clients cannot open");
+        if (this.headerReader.headers(flags, streamId, bytes, start, end))
+          this.streams.onHeaderBlock(streamId);
         break;
       case frameType.continuation:
-        if (this.headerReader.continuation(flags, streamId, bytes, start, end)) this.streams.onHeaderBlock(streamId);
+        if (this.headerReader.continuation(flags, streamId, bytes, start, end))
+          this.streams.onHeaderBlock(streamId);
         break;
       case frameType.windowUpdate:
         this.streams.onWindowUpdate(streamId, bytes, start, end);
@@ -120,7 +131,14 @@ export class Connection implements FrameSink, StreamsConnection {
   }
 
   /** Frames that carry no request: SETTINGS, PING, PRIORITY, and types we do not know, which are passed over. */
-  private onIdleFrame(type: number, flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): void {
+  private onIdleFrame(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     if (type === frameType.settings) this.onSettings(flags, streamId, bytes, start, end);
     else if (type === frameType.ping) this.onPing(flags, streamId, bytes, start, end);
     else if (type === frameType.priority) this.streams.onPriority(streamId, bytes, start, end);
@@ -128,7 +146,13 @@ export class Connection implements FrameSink, StreamsConnection {
 
   // ---- frames of the connection ----
 
-  private onSettings(flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): void {
+  private onSettings(
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     if (streamId !== 0) throw protocolError("SETTINGS on a stream");
     if ((flags & frameFlag.ack) !== 0) {
       if (end !== start) throw frameSizeError("SETTINGS acknowledgement");
@@ -143,11 +167,18 @@ export class Connection implements FrameSink, StreamsConnection {
     this.streams.setSendWindow(this.peer.initialWindowBytes);
   }
 
-  private onPing(flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): void {
+  private onPing(
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     if (streamId !== 0) throw protocolError("PING on a stream");
     if (end - start !== 8) throw frameSizeError("PING");
     if ((flags & frameFlag.ack) === 0) writePing(this.out, frameFlag.ack, bytes, start);
-    else if (this.phase === "announced" && shutdownPing.compare(bytes, start, end) === 0) this.drain();
+    else if (this.phase === "announced" && shutdownPing.compare(bytes, start, end) === 0)
+      this.drain();
   }
 
   // ---- bytes out ----
@@ -163,7 +194,8 @@ export class Connection implements FrameSink, StreamsConnection {
     if (this.phase === "closing") return;
     this.streams.resetEndedEarly();
     this.outlet.flush();
-    if (this.phase === "draining" && this.streams.openCount === 0 && !this.outlet.isBlocked) this.close();
+    if (this.phase === "draining" && this.streams.openCount === 0 && !this.outlet.isBlocked)
+      this.close();
   }
 
   drained(): void {
@@ -178,8 +210,10 @@ export class Connection implements FrameSink, StreamsConnection {
   tick(nowMs: number): void {
     this.flood.tick();
     this.streams.failOverdue(nowMs);
-    if (this.phase === "announced" && nowMs - this.phaseSinceMs >= shutdownPingTimeoutMs) this.drain();
-    if (this.phase === "closing" && nowMs - this.phaseSinceMs >= closeTimeoutMs) this.socket.destroy();
+    if (this.phase === "announced" && nowMs - this.phaseSinceMs >= shutdownPingTimeoutMs)
+      this.drain();
+    if (this.phase === "closing" && nowMs - this.phaseSinceMs >= closeTimeoutMs)
+      this.socket.destroy();
   }
 
   /** Announces that we go away. Calls under way, and those the client has already sent, are still answered. */

@@ -37,7 +37,12 @@ export function writeSettingsAck(out: OutputBuffer): void {
 }
 
 /** `opaque` holds the 8 bytes from `start`. */
-export function writePing(out: OutputBuffer, flags: number, opaque: Uint8Array, start: number): void {
+export function writePing(
+  out: OutputBuffer,
+  flags: number,
+  opaque: Uint8Array,
+  start: number,
+): void {
   let at = out.reserve(frameHeaderBytes + 8);
   at = writeFrameHeader(out.bytes, at, 8, frameType.ping, flags, 0);
   for (let index = 0; index < 8; index++) out.bytes[at + index] = opaque[start + index] as number;
@@ -51,7 +56,12 @@ export function writeRstStream(out: OutputBuffer, streamId: number, code: number
   writeNumberFrame(out, frameType.rstStream, streamId, code);
 }
 
-export function writeGoAway(out: OutputBuffer, lastStreamId: number, code: number, debugText: string): void {
+export function writeGoAway(
+  out: OutputBuffer,
+  lastStreamId: number,
+  code: number,
+  debugText: string,
+): void {
   const text = code === errorCode.noError ? Buffer.alloc(0) : Buffer.from(debugText, "latin1");
   const length = 8 + text.length;
   let at = out.reserve(frameHeaderBytes + length);

@@ -41,6 +41,7 @@ export function parseTimeoutMs(bytes: Uint8Array, start: number, end: number): n
 export function timeoutProblem(text: string, quoted: string): string {
   if (text.length < 2) return `transport: timeout string is too short: ${quoted}`;
   if (text.length > 9) return `transport: timeout string is too long: ${quoted}`;
-  if (unitMs(text.charCodeAt(text.length - 1)) === 0) return `transport: timeout unit is not recognized: ${quoted}`;
+  if (unitMs(text.charCodeAt(text.length - 1)) === 0)
+    return `transport: timeout unit is not recognized: ${quoted}`;
   return `strconv.ParseUint: parsing ${quoted.slice(0, -2)}": invalid syntax`;
 }

@@ -8,7 +8,14 @@ import { frameBytesMax } from "./limits.ts";
 
 export interface FrameSink {
   /** Payload is bytes[start, end), valid during the call only. False stops the cutting: the connection is over. */
-  frame(type: number, flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): boolean;
+  frame(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean;
 }
 
 export class FrameSplitter {
@@ -71,7 +78,9 @@ export class FrameSplitter {
   private keep(chunk: Uint8Array, from: number, to: number): void {
     const needed = this.carryLength + to - from;
     if (needed > this.carry.length) {
-      const grown = new Uint8Array(Math.min(Math.max(needed, 1024, this.carry.length * 2), frameHeaderBytes + frameBytesMax));
+      const grown = new Uint8Array(
+        Math.min(Math.max(needed, 1024, this.carry.length * 2), frameHeaderBytes + frameBytesMax),
+      );
       grown.set(this.carry.subarray(0, this.carryLength));
       this.carry = grown;
     }

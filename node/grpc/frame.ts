@@ -25,7 +25,13 @@ export const frameType = {
   continuation: 9,
 } as const;
 
-export const frameFlag = { endStream: 0x1, ack: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 } as const;
+export const frameFlag = {
+  endStream: 0x1,
+  ack: 0x1,
+  endHeaders: 0x4,
+  padded: 0x8,
+  priority: 0x20,
+} as const;
 
 export const errorCode = {
   noError: 0,
@@ -58,7 +64,9 @@ export const initialWindowBytes = 65_535;
 export const frameBytesMaxDefault = 16_384;
 
 export function readUint24(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+  return (
+    ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)
+  );
 }
 
 /** Unsigned; a number above 2^31 costs more than one below, so use readUint31 where the top bit is reserved. */

@@ -12,7 +12,9 @@ interface Slot {
 }
 
 export class HeadMemo {
-  private readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(headMemoSlots).fill(undefined);
+  private readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(headMemoSlots).fill(
+    undefined,
+  );
   /** Table version that all slots belong to. */
   private version = -1;
 
@@ -35,7 +37,10 @@ export class HeadMemo {
       this.slots.fill(undefined);
       this.version = version;
     }
-    this.slots[slotOf(block, start, end)] = { block: Uint8Array.prototype.slice.call(block, start, end), head };
+    this.slots[slotOf(block, start, end)] = {
+      block: Uint8Array.prototype.slice.call(block, start, end),
+      head,
+    };
   }
 }
 

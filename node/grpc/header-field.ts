@@ -57,12 +57,17 @@ const meaningful: Readonly<Record<string, number>> = {
   "transfer-encoding": nameKind.forbidden,
   upgrade: nameKind.forbidden,
 };
-const known = new Map(Object.entries(meaningful).map(([text, kind]) => [text, new HeaderName(text, kind)]));
+const known = new Map(
+  Object.entries(meaningful).map(([text, kind]) => [text, new HeaderName(text, kind)]),
+);
 /** Lower-case token characters (RFC 9110 section 5.6.2, RFC 9113 section 8.2.1). */
 const validName = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
 
 export function headerName(text: string): HeaderName {
-  return known.get(text) ?? new HeaderName(text, validName.test(text) ? nameKind.metadata : nameKind.forbidden);
+  return (
+    known.get(text) ??
+    new HeaderName(text, validName.test(text) ? nameKind.metadata : nameKind.forbidden)
+  );
 }
 
 /** `metadata` and `value` only; every other number means what its kind says. */
@@ -97,15 +102,32 @@ export class HeaderField {
 }
 
 /** Makes a field of the value bytes[start, end). */
-export function headerField(name: HeaderName, bytes: Uint8Array, start: number, end: number): HeaderField {
+export function headerField(
+  name: HeaderName,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): HeaderField {
   const size = name.text.length + (end - start) + 32;
   if (name.kind === nameKind.timeout) {
     const timeoutMs = parseTimeoutMs(bytes, start, end);
     const text = timeoutMs < 0 ? latin1(bytes, start, end) : "";
-    return new HeaderField(name, text, size, timeoutMs, timeoutMs >= 0 || isValidValue(bytes, start, end));
+    return new HeaderField(
+      name,
+      text,
+      size,
+      timeoutMs,
+      timeoutMs >= 0 || isValidValue(bytes, start, end),
+    );
   }
   const value = latin1(bytes, start, end);
-  return new HeaderField(name, value, size, datumOf(name.kind, value), isValidValue(bytes, start, end));
+  return new HeaderField(
+    name,
+    value,
+    size,
+    datumOf(name.kind, value),
+    isValidValue(bytes, start, end),
+  );
 }
 
 export function staticField(name: string, value: string): HeaderField {

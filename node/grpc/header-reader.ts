@@ -32,7 +32,13 @@ export class HeaderReader {
   }
 
   /** A HEADERS payload. True: the block is whole. @throws ConnectionError */
-  headers(flags: number, streamId: number, bytes: Uint8Array, payloadStart: number, payloadEnd: number): boolean {
+  headers(
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    payloadStart: number,
+    payloadEnd: number,
+  ): boolean {
     let start = payloadStart;
     let end = payloadEnd;
     this.dependsOnItself = false;
@@ -45,7 +51,8 @@ export class HeaderReader {
         this.dependsOnItself = start + 5 <= end && readUint31(bytes, start) === streamId;
         start += 5;
       }
-      if (start > end) throw new ConnectionError(errorCode.protocolError, "HEADERS padding exceeds the frame");
+      if (start > end)
+        throw new ConnectionError(errorCode.protocolError, "HEADERS padding exceeds the frame");
     }
     this.endsStream = (flags & frameFlag.endStream) !== 0;
     if ((flags & frameFlag.endHeaders) !== 0) {
@@ -62,7 +69,13 @@ export class HeaderReader {
   }
 
   /** A CONTINUATION payload. True: the block is whole. @throws ConnectionError */
-  continuation(flags: number, streamId: number, bytes: Uint8Array, start: number, end: number): boolean {
+  continuation(
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
     if (this.openStreamId === 0 || streamId !== this.openStreamId) {
       throw new ConnectionError(errorCode.protocolError, "unexpected CONTINUATION");
     }
@@ -81,7 +94,8 @@ export class HeaderReader {
 
   private addPiece(bytes: Uint8Array, start: number, end: number): void {
     this.piecesBytes += end - start;
-    if (this.piecesBytes > headerBlockBytesMax) throw new ConnectionError(errorCode.enhanceYourCalm, "header block too large");
+    if (this.piecesBytes > headerBlockBytesMax)
+      throw new ConnectionError(errorCode.enhanceYourCalm, "header block too large");
     this.pieces.push(Uint8Array.prototype.slice.call(bytes, start, end));
   }
 

@@ -43,7 +43,11 @@ export class HpackDecoder {
         this.table.add(field);
         sink.add(field);
       } else if ((first & 0x20) !== 0) {
-        if (!mayResize) throw new ConnectionError(errorCode.compressionError, "header table size update after a field");
+        if (!mayResize)
+          throw new ConnectionError(
+            errorCode.compressionError,
+            "header table size update after a field",
+          );
         this.table.resize(this.integer(0x1f));
         continue;
       } else {
@@ -64,7 +68,9 @@ export class HpackDecoder {
       name = this.table.get(index).name;
     } else {
       this.string();
-      name = headerName(Buffer.prototype.latin1Slice.call(this.stringBytes, this.stringStart, this.stringEnd));
+      name = headerName(
+        Buffer.prototype.latin1Slice.call(this.stringBytes, this.stringStart, this.stringEnd),
+      );
     }
     this.string();
     return headerField(name, this.stringBytes, this.stringStart, this.stringEnd);

@@ -15,7 +15,9 @@ const staticEntries =
 
 const staticTable: readonly HeaderField[] = staticEntries.split("|").map((entry) => {
   const space = entry.indexOf(" ");
-  return space < 0 ? staticField(entry, "") : staticField(entry.slice(0, space), entry.slice(space + 1));
+  return space < 0
+    ? staticField(entry, "")
+    : staticField(entry.slice(0, space), entry.slice(space + 1));
 });
 const staticCount = staticTable.length;
 
@@ -50,7 +52,8 @@ export class HpackTable {
       return staticTable[index - 1] as HeaderField;
     }
     const age = index - staticCount - 1;
-    if (age >= this.count) throw new ConnectionError(errorCode.compressionError, "header index beyond the tables");
+    if (age >= this.count)
+      throw new ConnectionError(errorCode.compressionError, "header index beyond the tables");
     return this.ring[(this.newest - age) & this.mask] as HeaderField;
   }
 
@@ -67,7 +70,8 @@ export class HpackTable {
 
   /** @throws ConnectionError COMPRESSION_ERROR above what we promised. */
   resize(capacity: number): void {
-    if (capacity > this.capacityMax) throw new ConnectionError(errorCode.compressionError, "header table size update too large");
+    if (capacity > this.capacityMax)
+      throw new ConnectionError(errorCode.compressionError, "header table size update too large");
     this.version++;
     this.capacity = capacity;
     this.evictTo(capacity);

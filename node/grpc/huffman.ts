@@ -56,8 +56,10 @@ function buildTables(): void {
     children[node * 2 + ((codes[symbol] as number) & 1)] = -1 - symbol;
   }
   assert(nodes === nodeCount, "huffman tree is not complete", nodes);
-  for (let index = 0; index < steps.length; index++) steps[index] = stepFrom(children, index >> 4, index & 15);
-  for (let ones = 0, node = 0; ones < 8; ones++, node = children[node * 2 + 1] as number) accepts[node] = 1;
+  for (let index = 0; index < steps.length; index++)
+    steps[index] = stepFrom(children, index >> 4, index & 15);
+  for (let ones = 0, node = 0; ones < 8; ones++, node = children[node * 2 + 1] as number)
+    accepts[node] = 1;
 }
 
 function stepFrom(children: Int16Array, from: number, nibble: number): number {
@@ -78,13 +80,19 @@ function stepFrom(children: Int16Array, from: number, nibble: number): number {
 }
 
 /** The longest text that `encodedBytes` can hold. */
-export const huffmanDecodedMax = (encodedBytes: number): number => Math.floor((encodedBytes * 8) / 5);
+export const huffmanDecodedMax = (encodedBytes: number): number =>
+  Math.floor((encodedBytes * 8) / 5);
 
 /**
  * Decodes source[start, end) to the begin of `target`, which must have room for huffmanDecodedMax bytes. Returns the
  * number of bytes, or -1 when the input is no valid code (EOS inside, wrong or too much padding).
  */
-export function decodeHuffman(source: Uint8Array, start: number, end: number, target: Uint8Array): number {
+export function decodeHuffman(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+): number {
   let node = 0;
   let length = 0;
   for (let at = start; at < end; at++) {

@@ -87,5 +87,8 @@ export const closedStreamsRemembered = 256;
 
 assert(headerBlockBytesMax >= frameBytesMax, "one HEADERS frame must fit the header block limit");
 assert(statusTextBytesMax < frameBytesMax, "a trailers-only answer must fit one frame");
-assert(connectionWindowBytes >= streamWindowBytes, "one stream must not exceed the connection window");
+assert(
+  connectionWindowBytes >= streamWindowBytes,
+  "one stream must not exceed the connection window",
+);
 assert(queuedReplyBytesSoft < queuedReplyBytesMax, "requests must dry up before they are refused");

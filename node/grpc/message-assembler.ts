@@ -31,7 +31,9 @@ export class MessageAssembler {
     const taken = Math.min(wanted - this.length, end - start);
     const needed = this.length + taken;
     if (needed > this.bytes.length) {
-      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, this.bytes.length * 2, 32_768)));
+      const grown = new Uint8Array(
+        Math.min(wanted, Math.max(needed, this.bytes.length * 2, 32_768)),
+      );
       grown.set(this.bytes.subarray(0, this.length));
       this.bytes = grown;
     }

@@ -41,7 +41,9 @@ export class OutputBuffer {
   private grow(end: number): void {
     const old = this.bytes;
     const fitsPooled = old.length === 0 && end <= pooledBytes;
-    this.bytes = fitsPooled ? this.pool.take() : Buffer.allocUnsafeSlow(Math.max(end, old.length * 2, pooledBytes));
+    this.bytes = fitsPooled
+      ? this.pool.take()
+      : Buffer.allocUnsafeSlow(Math.max(end, old.length * 2, pooledBytes));
     if (this.length === 0) return;
     old.copy(this.bytes, 0, 0, Math.min(this.length, old.length));
     this.pool.giveBack(old);

@@ -1,6 +1,13 @@
 /** The client's SETTINGS (RFC 9113 section 6.5), as far as a server heeds them. */
 import { ConnectionError } from "./connection-error.ts";
-import { errorCode, frameBytesMaxDefault, initialWindowBytes, readUint32, settingId, uint31Max } from "./frame.ts";
+import {
+  errorCode,
+  frameBytesMaxDefault,
+  initialWindowBytes,
+  readUint32,
+  settingId,
+  uint31Max,
+} from "./frame.ts";
 
 const settingBytes = 6;
 const frameBytesUpperBound = 0xff_ffff;
@@ -12,7 +19,8 @@ export class PeerSettings {
 
   /** Takes a SETTINGS payload; a later value of one frame wins. @throws ConnectionError */
   apply(bytes: Uint8Array, start: number, end: number): void {
-    if ((end - start) % settingBytes !== 0) throw new ConnectionError(errorCode.frameSizeError, "SETTINGS of wrong size");
+    if ((end - start) % settingBytes !== 0)
+      throw new ConnectionError(errorCode.frameSizeError, "SETTINGS of wrong size");
     for (let at = start; at < end; at += settingBytes) {
       const id = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
       this.set(id, readUint32(bytes, at + 2));
@@ -25,15 +33,23 @@ export class PeerSettings {
         this.headerTableBytes = value;
         break;
       case settingId.enablePush:
-        if (value > 1) throw new ConnectionError(errorCode.protocolError, "SETTINGS_ENABLE_PUSH out of range");
+        if (value > 1)
+          throw new ConnectionError(errorCode.protocolError, "SETTINGS_ENABLE_PUSH out of range");
         break;
       case settingId.initialWindowSize:
-        if (value > uint31Max) throw new ConnectionError(errorCode.flowControlError, "SETTINGS_INITIAL_WINDOW_SIZE out of range");
+        if (value > uint31Max)
+          throw new ConnectionError(
+            errorCode.flowControlError,
+            "SETTINGS_INITIAL_WINDOW_SIZE out of range",
+          );
         this.initialWindowBytes = value;
         break;
       case settingId.maxFrameSize:
         if (value < frameBytesMaxDefault || value > frameBytesUpperBound) {
-          throw new ConnectionError(errorCode.protocolError, "SETTINGS_MAX_FRAME_SIZE out of range");
+          throw new ConnectionError(
+            errorCode.protocolError,
+            "SETTINGS_MAX_FRAME_SIZE out of range",
+          );
         }
         this.frameBytesMax = value;
         break;

@@ -18,7 +18,8 @@ import { quote, type Refusal, statusCode } from "./status.ts";
 const bit = (kind: number): number => 1 << kind;
 const demandedPseudo = bit(nameKind.method) | bit(nameKind.scheme) | bit(nameKind.path);
 /** Fields that may come once only; of the others the first counts. */
-const single = demandedPseudo | bit(nameKind.authority) | bit(nameKind.host) | bit(nameKind.contentLength);
+const single =
+  demandedPseudo | bit(nameKind.authority) | bit(nameKind.host) | bit(nameKind.contentLength);
 
 export class RequestHead implements FieldSink {
   /** RFC 9113 section 8.1.1: answered by RST_STREAM(PROTOCOL_ERROR), whatever else is wrong. */
@@ -110,12 +111,19 @@ export class RequestHead implements FieldSink {
   finish(routes: Routes): void {
     const { path } = this;
     if (this.isTooLarge) return;
-    if ((this.seen & demandedPseudo) !== demandedPseudo || path === null || path.value === "") this.isMalformed = true;
+    if ((this.seen & demandedPseudo) !== demandedPseudo || path === null || path.value === "")
+      this.isMalformed = true;
     if (this.isMalformed || path === null) return;
     if (this.contentType === undefined) this.isForeign = true;
     if (path.route === undefined) path.route = routes.find(path.value);
     this.route = path.route;
-    if (this.isForeign || this.route === null || this.method !== "POST" || this.timeoutText !== "" || this.encoding !== "") {
+    if (
+      this.isForeign ||
+      this.route === null ||
+      this.method !== "POST" ||
+      this.timeoutText !== "" ||
+      this.encoding !== ""
+    ) {
       this.refusal = this.refuse(routes, path.value);
     }
   }
@@ -156,6 +164,7 @@ export class RequestTrailers implements FieldSink {
   isMalformed = false;
 
   add(field: HeaderField): void {
-    if (field.name.isPseudo || field.name.kind === nameKind.forbidden || !field.isValid) this.isMalformed = true;
+    if (field.name.isPseudo || field.name.kind === nameKind.forbidden || !field.isValid)
+      this.isMalformed = true;
   }
 }

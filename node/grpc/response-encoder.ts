@@ -59,7 +59,12 @@ export class ResponseEncoder {
     } else if (this.entries === 2) {
       this.writeBlock(out, streamId, laterHeaders, frameFlag.endHeaders);
     } else {
-      this.writeBlock(out, streamId, this.entries === 1 ? headersBeforeStatus : firstHeaders, frameFlag.endHeaders);
+      this.writeBlock(
+        out,
+        streamId,
+        this.entries === 1 ? headersBeforeStatus : firstHeaders,
+        frameFlag.endHeaders,
+      );
       this.entries = 1;
     }
   }

@@ -17,7 +17,11 @@ export class Routes {
   add(route: Route): void {
     const { path } = route;
     const slash = path.lastIndexOf("/");
-    assert(path.startsWith("/") && slash > 1 && slash < path.length - 1, "not a gRPC method path", path);
+    assert(
+      path.startsWith("/") && slash > 1 && slash < path.length - 1,
+      "not a gRPC method path",
+      path,
+    );
     assert(!this.byPath.has(path), "method added twice", path);
     this.byPath.set(path, route);
     this.services.add(path.slice(1, slash));

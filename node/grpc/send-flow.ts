@@ -46,7 +46,12 @@ export class SendFlow {
     const messageLength = end - start;
     const length = messagePrefixBytes + messageLength;
     encoder.writeHeaders(out, call.id);
-    if (this.first === null && length <= this.window && length <= call.sendWindow && length <= this.peerFrameBytesMax) {
+    if (
+      this.first === null &&
+      length <= this.window &&
+      length <= call.sendWindow &&
+      length <= this.peerFrameBytesMax
+    ) {
       let at = out.reserve(frameHeaderBytes + length);
       at = writeFrameHeader(out.bytes, at, length, frameType.data, 0, call.id);
       out.bytes[at] = 0;
@@ -58,12 +63,26 @@ export class SendFlow {
       this.replyEnded(call);
       return;
     }
-    this.send(call, { prefixLeft: messagePrefixBytes, messageLength, bytes, at: start, end, hasTrailers: true });
+    this.send(call, {
+      prefixLeft: messagePrefixBytes,
+      messageLength,
+      bytes,
+      at: start,
+      end,
+      hasTrailers: true,
+    });
   }
 
   /** A body that is no gRPC message, behind headers that the caller wrote; its last DATA frame ends the stream. */
   plainBody(call: Call, bytes: Uint8Array): void {
-    this.send(call, { prefixLeft: 0, messageLength: 0, bytes, at: 0, end: bytes.length, hasTrailers: false });
+    this.send(call, {
+      prefixLeft: 0,
+      messageLength: 0,
+      bytes,
+      at: 0,
+      end: bytes.length,
+      hasTrailers: false,
+    });
   }
 
   private send(call: Call, pending: PendingReply): void {
@@ -91,7 +110,12 @@ export class SendFlow {
       // Without a window of its own it comes back when that opens.
       if (length <= 0) continue;
       const isLast = length === left;
-      this.writeFrame(call, pending, length, isLast && !pending.hasTrailers ? frameFlag.endStream : 0);
+      this.writeFrame(
+        call,
+        pending,
+        length,
+        isLast && !pending.hasTrailers ? frameFlag.endStream : 0,
+      );
       hasWritten = true;
       if (!isLast) {
         this.enqueue(call);
@@ -136,7 +160,8 @@ export class SendFlow {
   /** WINDOW_UPDATE of the connection. @throws ConnectionError FLOW_CONTROL_ERROR beyond 2^31-1. */
   openConnection(increment: number): void {
     this.window += increment;
-    if (this.window > uint31Max) throw new ConnectionError(errorCode.flowControlError, "connection window overflow");
+    if (this.window > uint31Max)
+      throw new ConnectionError(errorCode.flowControlError, "connection window overflow");
     this.pump();
   }
 

@@ -8,9 +8,22 @@ import { ConnectionError, frameSizeError, protocolError } from "./connection-err
 import { writeRstStream, writeWindowUpdate } from "./control-frames.ts";
 import { noDeadline } from "./deadline.ts";
 import type { FloodGuard } from "./flood-guard.ts";
-import { errorCode, frameFlag, initialWindowBytes, readUint31, readUint32, uint31Max } from "./frame.ts";
+import {
+  errorCode,
+  frameFlag,
+  initialWindowBytes,
+  readUint31,
+  readUint32,
+  uint31Max,
+} from "./frame.ts";
 import { HeaderReader } from "./header-reader.ts";
-import { connectionWindowBytes, queuedReplyBytesMax, queuedReplyBytesSoft, refusedBodyBytesMax, streamWindowBytes } from "./limits.ts";
+import {
+  connectionWindowBytes,
+  queuedReplyBytesMax,
+  queuedReplyBytesSoft,
+  refusedBodyBytesMax,
+  streamWindowBytes,
+} from "./limits.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import { type BodyLimits, endBody, takeBody } from "./request-body.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -104,9 +117,13 @@ export class Streams implements CallOwner, BodyLimits {
   private openCall(streamId: number, head: RequestHead): void {
     const { endsStream, dependsOnItself } = this.headerReader;
     if (streamId > this.lastAcceptedId) return this.calls.rememberClosed(streamId, true);
-    if (head.isMalformed || dependsOnItself) return this.refuseStream(streamId, errorCode.protocolError);
+    if (head.isMalformed || dependsOnItself)
+      return this.refuseStream(streamId, errorCode.protocolError);
     if (head.isTooLarge) return this.refuseStream(streamId, errorCode.frameSizeError);
-    if (this.calls.size >= this.host.maxConcurrentStreams || this.flow.queuedBytes > queuedReplyBytesMax) {
+    if (
+      this.calls.size >= this.host.maxConcurrentStreams ||
+      this.flow.queuedBytes > queuedReplyBytesMax
+    ) {
       return this.refuseStream(streamId, errorCode.refusedStream);
     }
     const { timeoutMs, refusal } = head;
@@ -122,11 +139,18 @@ export class Streams implements CallOwner, BodyLimits {
   private onTrailers(call: Call): void {
     const trailers = this.headerReader.readTrailers();
     if (call.hasRequestEnded) this.resetCall(call, errorCode.streamClosed);
-    else if (!this.headerReader.endsStream || trailers.isMalformed) this.resetCall(call, errorCode.protocolError);
+    else if (!this.headerReader.endsStream || trailers.isMalformed)
+      this.resetCall(call, errorCode.protocolError);
     else this.endRequest(call);
   }
 
-  onData(flags: number, streamId: number, bytes: Uint8Array, payloadStart: number, payloadEnd: number): void {
+  onData(
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    payloadStart: number,
+    payloadEnd: number,
+  ): void {
     if (streamId === 0) throw protocolError("DATA on stream 0");
     const endsStream = (flags & frameFlag.endStream) !== 0;
     const frameBytes = payloadEnd - payloadStart;
@@ -144,12 +168,16 @@ export class Streams implements CallOwner, BodyLimits {
     if (!this.replenishStream(call, frameBytes, endsStream)) return;
     call.bodyBytes += end - start;
     const { contentLength } = call.head;
-    if (contentLength >= 0 && (endsStream ? call.bodyBytes !== contentLength : call.bodyBytes > contentLength)) {
+    if (
+      contentLength >= 0 &&
+      (endsStream ? call.bodyBytes !== contentLength : call.bodyBytes > contentLength)
+    ) {
       return this.resetCall(call, errorCode.protocolError);
     }
     // Known before the handler runs: a reply it makes at once then needs no RST_STREAM behind it.
     call.hasRequestEnded = endsStream;
-    if (!call.isOver && !call.isDelivered && call.head.refusal === null) takeBody(this, call, bytes, start, end);
+    if (!call.isOver && !call.isDelivered && call.head.refusal === null)
+      takeBody(this, call, bytes, start, end);
     else if (!call.isOver && call.bodyBytes > refusedBodyBytesMax) this.refuseLate(call);
     if (endsStream) this.endRequest(call);
   }
@@ -232,7 +260,8 @@ export class Streams implements CallOwner, BodyLimits {
 
   private forget(call: Call, isResetByUs: boolean): void {
     // The connection may be waiting for its last call to end.
-    if (this.calls.remove(call, isResetByUs) && this.lastAcceptedId !== uint31Max) this.connection.hasOutput();
+    if (this.calls.remove(call, isResetByUs) && this.lastAcceptedId !== uint31Max)
+      this.connection.hasOutput();
   }
 
   /** No answer will come of it. */
@@ -330,7 +359,8 @@ export class Streams implements CallOwner, BodyLimits {
     this.sendWindowBytes = bytes;
     if (change === 0) return;
     for (const call of this.calls.values()) {
-      if (!this.flow.openStream(call, change)) throw new ConnectionError(errorCode.flowControlError, "stream window overflow");
+      if (!this.flow.openStream(call, change))
+        throw new ConnectionError(errorCode.flowControlError, "stream window overflow");
     }
   }
 

@@ -141,7 +141,7 @@ export class KeyArena {
       const probeWord = probe.words[index] as number;
       if (word === probeWord) continue;
       const difference = index * 4 + firstDifference(probeWord, word);
-      if (difference >= prefixLength) return 0;
+      if (difference >= prefixLength) break;
       return difference >= probe.length ? -1 : compareWords(probeWord, word);
     }
     return probe.length < prefixLength ? -1 : 0;

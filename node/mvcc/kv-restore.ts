@@ -47,11 +47,15 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
     if (previous !== 0) {
       if (fields.version !== version + 1) corrupt(`says version ${fields.version} after ${version}`);
       const createRevision = version === 0 ? main : arena.createRevision(place);
-      if (fields.createRevision !== createRevision) corrupt(`says create_revision ${fields.createRevision}, not ${createRevision}`);
+      if (fields.createRevision !== createRevision) {
+        corrupt(`says create_revision ${fields.createRevision}, not ${createRevision}`);
+      }
     } else if (!(fields.version >= 1 && fields.createRevision <= main)) corrupt(`says version ${fields.version}`);
     arena.setLive(place, fields.createRevision, fields.version, ordinal);
     records.keep(ordinal, bytes, start, end);
   });
   const { revision } = records.backend.committed;
-  if (lastMain > revision) throw new CorruptionError(`backend record at revision ${lastMain} is after its seal at ${revision}${whatToDo}`);
+  if (lastMain > revision) {
+    throw new CorruptionError(`backend record at revision ${lastMain} is after its seal at ${revision}${whatToDo}`);
+  }
 }

@@ -27,9 +27,9 @@ export class SegmentPreparer {
     this.options = options;
   }
 
-  /** Begins to prepare a segment. A failure is logged; `take` tries once more. */
+  /** Begins to prepare a segment, unless it has begun already. A failure is logged; `take` tries once more. */
   start(): void {
-    assert(this.prepared === undefined, "a log segment is being prepared already");
+    if (this.prepared !== undefined) return;
     // Two names in turn: the last one may just be on its way to its final name.
     const path = `${this.dir}/${this.count++ % 2}.tmp`;
     this.prepared = this.prepare(path);
@@ -43,8 +43,9 @@ export class SegmentPreparer {
 
   /** Path of the prepared file, which the caller renames before it calls `start` again. Waits for it when it must. */
   async take(): Promise<string> {
+    this.start();
     const { prepared } = this;
-    assert(prepared !== undefined, "no log segment was asked for");
+    assert(prepared !== undefined, "no log segment is being prepared");
     this.hurry();
     try {
       return await prepared;

@@ -20,6 +20,8 @@ const flags: readonly string[] = [
   "--log-level=error",
 ];
 
+const stopTimeoutMs = 60_000;
+
 /** Program of a contender; throws when it is not there, with the command that brings it. */
 export function commandOf(name: ContenderName): ServerCommand {
   if (name === "etcd") return [peer("etcd")];
@@ -75,9 +77,18 @@ export class Contender {
     });
   }
 
+  /** Graceful; a server that does not end in time is killed, and that is an error. */
   async stop(): Promise<void> {
-    await this.#process?.stop();
+    const process = this.#process;
+    if (process === undefined) return;
+    const killer = setTimeout(() => void process.stop("SIGKILL"), stopTimeoutMs);
+    const started = performance.now();
+    await process.stop();
+    clearTimeout(killer);
     this.#process = undefined;
+    if (performance.now() - started >= stopTimeoutMs) {
+      throw new Error(`the server did not stop within ${stopTimeoutMs / 1000} s`);
+    }
   }
 
   /** How the server died, with the end of its log; undefined while it runs. */
@@ -98,9 +109,12 @@ export class Contender {
 
   /** Stops the server, removes its data and flushes the disk, so that the next one does not pay for this one. */
   async dispose(): Promise<void> {
-    await this.#process?.stop("SIGTERM");
-    rmSync(this.#directory, { recursive: true, force: true });
-    execFileSync("sync");
+    try {
+      await this.stop();
+    } finally {
+      rmSync(this.#directory, { recursive: true, force: true });
+      execFileSync("sync");
+    }
   }
 }
 

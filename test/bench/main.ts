@@ -17,6 +17,7 @@ import { chooseWorkloads, type Workload } from "./workloads.ts";
 type Results = Record<"etcd" | "ours", Measurement[]>;
 
 const started = performance.now();
+const interrupted = new AbortController();
 
 function progress(text: string): void {
   process.stderr.write(
@@ -26,13 +27,17 @@ function progress(text: string): void {
 
 async function runRounds(options: BenchOptions, workloads: readonly Workload[]): Promise<Results> {
   const results: Results = { etcd: [], ours: [] };
+  const { signal } = interrupted;
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const side of ["etcd", "ours"] as const) {
+      if (signal.aborted) return results;
       const contender: ContenderName = side === "etcd" ? "etcd" : options.ours;
       progress(`round ${round} of ${options.rounds}: ${contender}`);
       const rateOf = (workload: Workload, soFar: readonly Measurement[]) =>
         openLoopRate(workload, [...results.etcd, ...(side === "etcd" ? soFar : [])]);
-      results[side].push(...(await runTurn({ contender, workloads, options, rateOf, progress })));
+      results[side].push(
+        ...(await runTurn({ contender, workloads, options, rateOf, progress, signal })),
+      );
     }
   }
   return results;
@@ -66,11 +71,14 @@ function notes(options: BenchOptions, results: Results): string[] {
 }
 
 function loadGeneratorLine(rows: readonly Row[]): string {
+  const micros = (value: number) => (Number.isNaN(value) ? "–" : value.toFixed(1));
   const shares = rows
-    .filter((row) => !Number.isNaN(row.etcd.loadCpuMicros))
+    .filter(
+      ({ etcd, ours }) => !(Number.isNaN(etcd.loadCpuMicros) && Number.isNaN(ours.loadCpuMicros)),
+    )
     .map(
-      (row) =>
-        `${row.name} ${row.etcd.loadCpuMicros.toFixed(1)} / ${row.ours.loadCpuMicros.toFixed(1)}`,
+      ({ name, etcd, ours }) =>
+        `${name} ${micros(etcd.loadCpuMicros)} / ${micros(ours.loadCpuMicros)}`,
     );
   return `Load generator's own CPU, µs/op: ${shares.join(", ")}`;
 }
@@ -133,6 +141,9 @@ async function main(): Promise<number> {
   return report(options, workloads, await runRounds(options, workloads)) ? 0 : 1;
 }
 
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => interrupted.abort());
+}
 try {
   process.exitCode = await main();
 } catch (error) {

@@ -4,7 +4,7 @@
  */
 import { Contender, type ContenderName } from "./contender.ts";
 import { runLoad } from "./load-generator.ts";
-import { problemsOf } from "./load-report.ts";
+import { type LoadReport, problemsOf } from "./load-report.ts";
 import { type Measurement, measurementOf, plainMeasurement } from "./measurement.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Workload } from "./workloads.ts";
@@ -16,11 +16,15 @@ export interface TurnPlan {
   /** Arrivals per second of an open-loop workload; asked when its time has come. */
   rateOf: (workload: Workload, soFar: readonly Measurement[]) => number;
   progress: (text: string) => void;
+  /** Ends the turn early: its server is stopped, what is missing counts as INVALID. */
+  signal: AbortSignal;
 }
 
 /** Width of the region of the key space that each writing workload has for itself. */
 const regionKeys = 2 ** 26;
 const readyTimeoutSeconds = 300;
+/** How often a server is looked at while the load generator works. */
+const watchMs = 100;
 
 /** The measurements of the turn, in order. A server that dies ends the turn; what it still owed is INVALID. */
 export async function runTurn(plan: TurnPlan): Promise<Measurement[]> {
@@ -28,7 +32,7 @@ export async function runTurn(plan: TurnPlan): Promise<Measurement[]> {
   const done: Measurement[] = [];
   try {
     server.start();
-    await probe(server);
+    await probe(plan, server);
     for (const [position, workload] of plan.workloads.entries()) {
       const measurement = await measure(plan, server, { workload, position, soFar: done });
       done.push(measurement);
@@ -38,11 +42,8 @@ export async function runTurn(plan: TurnPlan): Promise<Measurement[]> {
     const reason = server.obituary() ?? (error instanceof Error ? error.message : String(error));
     plan.progress(`INVALID: ${reason}`);
     for (const workload of plan.workloads.slice(done.length)) {
-      done.push(
-        plainMeasurement(workload, Number.NaN, { resident: 0, peak: 0 }, [
-          reason.split("\n")[0] ?? "",
-        ]),
-      );
+      const problems = [reason.split("\n")[0] ?? ""];
+      done.push(plainMeasurement(workload, Number.NaN, { resident: 0, peak: 0 }, problems));
     }
   } finally {
     await server.dispose();
@@ -60,9 +61,9 @@ async function measure(plan: TurnPlan, server: Contender, step: Step): Promise<M
   const { workload } = step;
   if (workload.name === "fill") return fill(plan, server, workload);
   if (workload.name === "memory") return memory(server, workload);
-  if (workload.name === "restart") return restart(server, workload);
+  if (workload.name === "restart") return restart(plan, server, workload);
   const rate = workload.halfRateOf === undefined ? 0 : plan.rateOf(workload, step.soFar);
-  const report = await runLoad(loadArguments(plan.options, server, step, rate), plan.progress);
+  const report = await drive(plan, server, loadArguments(plan.options, server, step, rate));
   return measurementOf(workload, report, server.memory(), rate);
 }
 
@@ -96,7 +97,7 @@ async function fill(plan: TurnPlan, server: Contender, workload: Workload): Prom
     `--server-pid=${server.pid}`,
     `--keys=${plan.options.preload}`,
   ];
-  const report = await runLoad(["fill", ...flags], (line) => plan.progress(`fill: ${line}`));
+  const report = await drive(plan, server, ["fill", ...flags]);
   const measurement = measurementOf(workload, report, server.memory());
   if (report.acknowledged === plan.options.preload) return measurement;
   return {
@@ -111,12 +112,16 @@ function memory(server: Contender, workload: Workload): Measurement {
 }
 
 /** A graceful stop, then the time from the start of the process until a linearizable read is answered. */
-async function restart(server: Contender, workload: Workload): Promise<Measurement> {
-  const before = await probe(server);
+async function restart(
+  plan: TurnPlan,
+  server: Contender,
+  workload: Workload,
+): Promise<Measurement> {
+  const before = await probe(plan, server);
   await server.stop();
   const started = performance.now();
   server.start();
-  const after = await probe(server);
+  const after = await probe(plan, server);
   const seconds = (performance.now() - started) / 1000;
   const problems =
     before === after ? [] : [`revision ${before} before the restart, ${after} after it`];
@@ -124,12 +129,31 @@ async function restart(server: Contender, workload: Workload): Promise<Measureme
 }
 
 /** The revision, once the server answers. */
-async function probe(server: Contender): Promise<number> {
+async function probe(plan: TurnPlan, server: Contender): Promise<number> {
   const flags = [`--target=${server.target}`, `--duration=${readyTimeoutSeconds}s`];
-  const report = await runLoad(["probe", ...flags], () => undefined);
+  const report = await drive(plan, server, ["probe", ...flags]);
   const problems = problemsOf({ ...report, measured: 1 });
   if (problems.length > 0) throw new Error(problems.join("; "));
   return report.revisionAfter;
+}
+
+/** Runs the load generator; ends it when its server is gone, or when the turn is to end. */
+async function drive(
+  plan: TurnPlan,
+  server: Contender,
+  args: readonly string[],
+): Promise<LoadReport> {
+  const gone = new AbortController();
+  const watch = setInterval(() => {
+    if (server.obituary() !== undefined) gone.abort();
+  }, watchMs);
+  const signal = AbortSignal.any([plan.signal, gone.signal]);
+  const onProgress = (line: string) => plan.progress(`${args[0] ?? ""}: ${line}`);
+  try {
+    return await runLoad({ args, onProgress, signal });
+  } finally {
+    clearInterval(watch);
+  }
 }
 
 function describe(m: Measurement): string {

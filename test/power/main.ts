@@ -144,6 +144,8 @@ async function main(): Promise<boolean> {
   return isFine;
 }
 
+// The exit handlers of test/support end the members and unmount the disks.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 try {
   process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {

@@ -13,6 +13,23 @@ import { type CutMode, type CutResult, sectorBytes } from "../power/disk-image.t
 
 const run = promisify(execFile);
 
+/** Mounted and not yet unmounted, in order: what an interrupted run must still let go of. */
+const mounted = new Set<string>();
+process.once("exit", () => {
+  for (const directory of [...mounted].reverse()) {
+    try {
+      execFileSync("umount", ["--lazy", directory], { stdio: "ignore" });
+    } catch {
+      // Unmounted by somebody else.
+    }
+  }
+});
+
+async function unmount(directory: string): Promise<void> {
+  await run("umount", [directory]);
+  mounted.delete(directory);
+}
+
 /** Undefined when power cuts can be run here, otherwise what is missing. */
 export function missingForDisks(): string | undefined {
   if (process.getuid?.() !== 0) return "power cuts need root (mount, losetup)";
@@ -41,11 +58,10 @@ export async function makeImage(path: string, mebibytes: number): Promise<void> 
   await run("mkfs.ext4", ["-q", "-F", "-b", "4096", "-m", "0", path]);
 }
 
-/** A mounted image: the directory, and how to let go of it. */
 export interface MountedImage {
   readonly directory: string;
-  /** `lazily`: even while a file is open in it. */
-  unmount(how?: "lazily"): Promise<void>;
+  /** Nothing may be open in the directory. */
+  unmount(): Promise<void>;
 }
 
 /** Mounts an image file; ext4 replays its journal as after a power cut. */
@@ -61,15 +77,16 @@ export async function mountImage(image: string, directory: string): Promise<Moun
   const device = stdout.trim();
   try {
     await run("mount", ["-t", "ext4", "-o", "noatime", device, directory]);
+    mounted.add(directory);
   } finally {
     // Detached when the mount ends, or now if there was none.
     await run("losetup", ["--detach", device]);
   }
   return {
     directory,
-    async unmount(how) {
-      await run("umount", how === "lazily" ? ["--lazy", directory] : [directory]);
-      await rmdir(directory).catch(() => undefined);
+    async unmount() {
+      await unmount(directory);
+      await rmdir(directory);
     },
   };
 }
@@ -95,24 +112,24 @@ export async function startDisk(image: string, workDirectory: string): Promise<C
   const disk = await mountFuse(image, fuseDirectory);
   const ended = new Promise<void>((resolve) => disk.once("exit", () => resolve()));
   const releaseFuse = async (): Promise<void> => {
-    await run("umount", [fuseDirectory]).catch(() => disk.kill("SIGKILL"));
+    await unmount(fuseDirectory).catch(() => disk.kill("SIGKILL"));
     await ended;
   };
-  let mounted: MountedImage;
+  let files: MountedImage;
   try {
-    mounted = await mountImage(join(fuseDirectory, "image"), join(workDirectory, "live"));
+    files = await mountImage(join(fuseDirectory, "image"), join(workDirectory, "live"));
   } catch (error) {
     await releaseFuse();
     throw error;
   }
   return {
-    directory: mounted.directory,
+    directory: files.directory,
     cut: (path, how) => cutThrough(join(fuseDirectory, "control"), path, how),
     async sync() {
-      await run("sync", ["--file-system", mounted.directory]);
+      await run("sync", ["--file-system", files.directory]);
     },
     async close() {
-      await mounted.unmount();
+      await files.unmount();
       await releaseFuse();
     },
   };
@@ -134,7 +151,10 @@ async function mountFuse(image: string, directory: string): Promise<ChildProcess
       },
     );
     const code = await new Promise((resolve) => mount.once("exit", resolve));
-    if (code === 0) return disk;
+    if (code === 0) {
+      mounted.add(directory);
+      return disk;
+    }
     disk.kill("SIGKILL");
     throw new Error(`mount of the FUSE disk ended with code ${String(code)}`);
   } finally {

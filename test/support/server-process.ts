@@ -59,6 +59,12 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** Started and not yet ended: none outlives the process that started it. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export class ServerProcess {
   readonly address: string;
   readonly #child: ChildProcess;
@@ -76,6 +82,8 @@ export class ServerProcess {
       env: { ...process.env, ...options.environment },
     });
     closeSync(log);
+    running.add(this.#child);
+    this.#child.once("exit", () => running.delete(this.#child));
     this.#ended = new Promise((resolve) => {
       this.#child.once("error", (error) => {
         this.#end = String(error);

@@ -138,7 +138,7 @@ func timed(work *workload, o options) (outcome, error) {
 	return outcome{tally: r.finish(), seconds: o.duration.Seconds(), spent: samples[1].minus(samples[0])}, nil
 }
 
-// counted runs the workload in a closed loop until `calls` were answered.
+// counted runs the workload in a closed loop until `calls` were answered, or none was for drainTimeout.
 func counted(work *workload, o options, calls uint64) (outcome, error) {
 	o.rate = 0
 	r, err := connect(work, o)
@@ -151,12 +151,16 @@ func counted(work *workload, o options, calls uint64) (outcome, error) {
 		c.start(o.streams)
 	}
 	const noticeEvery = int64(5 * time.Second)
-	notice := begin + noticeEvery
-	for r.alive() && (r.open > 0 || r.budget > 0) {
+	notice, left, moved := begin+noticeEvery, r.budget, begin
+	for r.alive() && (r.open > 0 || r.budget > 0) && r.now()-moved < int64(drainTimeout) {
 		if err := r.loop.poll(pollMax); err != nil {
 			return outcome{}, err
 		}
-		if now := r.now(); now >= notice {
+		now := r.now()
+		if at := r.budget + int64(r.open); at != left {
+			left, moved = at, now
+		}
+		if now >= notice {
 			fmt.Fprintf(os.Stderr, "%d of %d\n", int64(calls)-r.budget, calls)
 			notice = now + noticeEvery
 		}

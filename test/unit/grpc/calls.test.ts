@@ -4,7 +4,15 @@ import fc from "fast-check";
 import { clientPreface } from "../../../node/grpc/accept.ts";
 import { errorCode, frameFlag, frameType } from "../../../node/grpc/frame.ts";
 import type { UnaryCall } from "../../../node/grpc/unary-call.ts";
-import { echoPath, FakeClient, frame, headFields, message, setting, uint32 } from "./fake-client.ts";
+import {
+  echoPath,
+  FakeClient,
+  frame,
+  headFields,
+  message,
+  setting,
+  uint32,
+} from "./fake-client.ts";
 
 const okAnswer = (data: Buffer) => ({
   headers: { ":status": "200", "content-type": "application/grpc" },
@@ -14,7 +22,13 @@ const okAnswer = (data: Buffer) => ({
   resetCode: undefined,
 });
 
-function failed(client: FakeClient, streamId: number, code: number, text: string, httpStatus = "200"): void {
+function failed(
+  client: FakeClient,
+  streamId: number,
+  code: number,
+  text: string,
+  httpStatus = "200",
+): void {
   const answer = client.answer(streamId);
   assert.equal(answer.headers["grpc-message"], text);
   assert.equal(answer.headers["grpc-status"], String(code));
@@ -80,7 +94,9 @@ test("answers made at the end of the turn leave in that turn's write, with those
 test("bytes split at every boundary, or one by one, give the same answers", () => {
   const conversation = (client: FakeClient): Buffer => {
     const first = client.request(1, echoPath, "first");
-    const block = Buffer.from(client.encoder.block(headFields(echoPath, [{ name: "token", value: "t" }])));
+    const block = Buffer.from(
+      client.encoder.block(headFields(echoPath, [{ name: "token", value: "t" }])),
+    );
     return Buffer.concat([
       clientPreface,
       setting(4, 100_000),
@@ -92,7 +108,7 @@ test("bytes split at every boundary, or one by one, give the same answers", () =
       frame(frameType.data, frameFlag.padded, 3, [2, ...message("second").subarray(3, 8), 0, 0]),
       frame(frameType.ping, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]),
       frame(frameType.data, frameFlag.endStream, 3, message("second").subarray(8)),
-      client.request(5, "/test.Svc/None", "x"),
+      client.headers(5, headFields("/test.Svc/None"), frameFlag.endHeaders | frameFlag.endStream),
     ]);
   };
   const whole = new FakeClient().withEcho().serve();
@@ -113,19 +129,28 @@ test("bytes split at every boundary, or one by one, give the same answers", () =
 test("a message in any number of frames and chunks arrives whole", () => {
   const cuts = fc.array(fc.nat(400), { maxLength: 6 });
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), cuts, fc.integer({ min: 1, max: 500 }), (body, at, chunk) => {
-      const client = new FakeClient().withEcho().connect();
-      const whole = message(body);
-      const ends = [...at.map((cut) => cut % (whole.length + 1)).sort((a, b) => a - b), whole.length];
-      const frames = ends.map((end, index) => {
-        const flags = index === ends.length - 1 ? frameFlag.endStream : 0;
-        return frame(frameType.data, flags, 1, whole.subarray(ends[index - 1] ?? 0, end));
-      });
-      const bytes = Buffer.concat([client.headers(1, headFields(echoPath)), ...frames]);
-      for (let from = 0; from < bytes.length; from += chunk) client.send(bytes.subarray(from, from + chunk));
-      // An empty last frame may come a turn too late to spare the client RST_STREAM(NO_ERROR).
-      assert.deepEqual({ ...client.answer(1), resetCode: undefined }, okAnswer(whole));
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 300 }),
+      cuts,
+      fc.integer({ min: 1, max: 500 }),
+      (body, at, chunk) => {
+        const client = new FakeClient().withEcho().connect();
+        const whole = message(body);
+        const ends = [
+          ...at.map((cut) => cut % (whole.length + 1)).sort((a, b) => a - b),
+          whole.length,
+        ];
+        const frames = ends.map((end, index) => {
+          const flags = index === ends.length - 1 ? frameFlag.endStream : 0;
+          return frame(frameType.data, flags, 1, whole.subarray(ends[index - 1] ?? 0, end));
+        });
+        const bytes = Buffer.concat([client.headers(1, headFields(echoPath)), ...frames]);
+        for (let from = 0; from < bytes.length; from += chunk)
+          client.send(bytes.subarray(from, from + chunk));
+        // An empty last frame may come a turn too late to spare the client RST_STREAM(NO_ERROR).
+        assert.deepEqual({ ...client.answer(1), resetCode: undefined }, okAnswer(whole));
+      },
+    ),
   );
 });
 
@@ -142,10 +167,28 @@ describe("metadata", () => {
     ];
     client.send(client.request(1, "/test.Svc/Hold", "", more));
     const call = calls[0] as UnaryCall;
-    const names = ["token", "user-agent", ":authority", "content-type", "grpc-timeout", "te", ":path", "none"];
+    const names = [
+      "token",
+      "user-agent",
+      ":authority",
+      "content-type",
+      "grpc-timeout",
+      "te",
+      ":path",
+      "none",
+    ];
     assert.deepEqual(
       names.map((name) => call.metadata(name)),
-      ["first", "grpc-go/1.82.1", "etcd:2379", "application/grpc", undefined, undefined, undefined, undefined],
+      [
+        "first",
+        "grpc-go/1.82.1",
+        "etcd:2379",
+        "application/grpc",
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ],
     );
     assert.equal(call.remoteAddress, "10.0.0.1:4000");
   });
@@ -158,7 +201,10 @@ describe("metadata", () => {
     values.forEach((value, index) => {
       client.send(client.request(index * 2 + 1, "/test.Svc/Hold", "", [{ name: "token", value }]));
     });
-    assert.deepEqual(calls.map((call) => call.metadata("token")), values);
+    assert.deepEqual(
+      calls.map((call) => call.metadata("token")),
+      values,
+    );
   });
 });
 
@@ -187,31 +233,53 @@ describe("a refused request", () => {
   test("with a gRPC subtype or parameters in its content-type is none", () => {
     const client = new FakeClient().withEcho().connect();
     ["application/grpc+proto", "application/grpc;charset=utf-8"].forEach((value, index) => {
-      const fields = headFields(echoPath).map((field) => (field.name === "content-type" ? { ...field, value } : field));
+      const fields = headFields(echoPath).map((field) =>
+        field.name === "content-type" ? { ...field, value } : field,
+      );
       const streamId = index * 2 + 1;
-      client.send(client.headers(streamId, fields), frame(frameType.data, 1, streamId, message("x")));
+      client.send(
+        client.headers(streamId, fields),
+        frame(frameType.data, 1, streamId, message("x")),
+      );
       assert.deepEqual(client.answer(streamId), okAnswer(message("x")));
     });
   });
 
   test("with another method than POST is HTTP 405", () => {
     const client = new FakeClient().withEcho().connect();
-    const fields = headFields(echoPath).map((field) => (field.name === ":method" ? { ...field, value: "GET" } : field));
+    const fields = headFields(echoPath).map((field) =>
+      field.name === ":method" ? { ...field, value: "GET" } : field,
+    );
     client.send(client.headers(1, fields, frameFlag.endHeaders | frameFlag.endStream));
-    failed(client, 1, 13, 'Received a HEADERS frame with :method "GET" which should be POST', "405");
+    failed(
+      client,
+      1,
+      13,
+      'Received a HEADERS frame with :method "GET" which should be POST',
+      "405",
+    );
   });
 
   test("with a malformed grpc-timeout is HTTP 400", () => {
     const client = new FakeClient().withEcho().connect();
     client.send(client.request(1, echoPath, "x", [{ name: "grpc-timeout", value: "5x" }]));
-    failed(client, 1, 13, 'malformed grpc-timeout: transport: timeout unit is not recognized: "5x"', "400");
+    failed(
+      client,
+      1,
+      13,
+      'malformed grpc-timeout: transport: timeout unit is not recognized: "5x"',
+      "400",
+    );
   });
 
   test("with an encoding we do not have is Unimplemented, and a flag without encoding Internal", () => {
     const client = new FakeClient().withEcho().connect();
     client.send(client.request(1, echoPath, "x", [{ name: "grpc-encoding", value: "gzip" }]));
     failed(client, 1, 12, 'grpc: Decompressor is not installed for grpc-encoding "gzip"');
-    client.send(client.headers(3, headFields(echoPath)), frame(frameType.data, 1, 3, message("x", 1)));
+    client.send(
+      client.headers(3, headFields(echoPath)),
+      frame(frameType.data, 1, 3, message("x", 1)),
+    );
     failed(client, 3, 13, "grpc: compressed flag set with identity or empty encoding");
   });
 });
@@ -221,7 +289,10 @@ describe("a request body", () => {
     const client = new FakeClient({ receiveMessageBytesMax: 100 }).withEcho().connect();
     client.send(client.request(1, echoPath, "x".repeat(100)));
     assert.deepEqual(client.answer(1), okAnswer(message("x".repeat(100))));
-    client.send(client.headers(3, headFields(echoPath)), frame(frameType.data, 0, 3, [0, ...uint32(101)]));
+    client.send(
+      client.headers(3, headFields(echoPath)),
+      frame(frameType.data, 0, 3, [0, ...uint32(101)]),
+    );
     failed(client, 3, 8, "grpc: received message larger than max (101 vs. 100)");
     assert.equal(client.answer(3).resetCode, errorCode.noError);
     client.send(client.headers(5, headFields(echoPath)), frame(frameType.data, 0, 5, [0, 0xff]));
@@ -231,17 +302,32 @@ describe("a request body", () => {
 
   test("without a message, or with half of one, fails as in grpc-go", () => {
     const client = new FakeClient().withEcho().connect();
-    client.send(client.headers(1, headFields(echoPath), frameFlag.endHeaders | frameFlag.endStream));
+    client.send(
+      client.headers(1, headFields(echoPath), frameFlag.endHeaders | frameFlag.endStream),
+    );
     failed(client, 1, 2, "EOF");
-    client.send(client.headers(3, headFields(echoPath)), frame(frameType.data, 1, 3, message("half").subarray(0, 7)));
+    client.send(
+      client.headers(3, headFields(echoPath)),
+      frame(frameType.data, 1, 3, message("half").subarray(0, 7)),
+    );
     failed(client, 3, 2, "unexpected EOF");
+    client.send(
+      client.headers(5, headFields(echoPath)),
+      frame(frameType.data, 1, 5, message("half").subarray(0, 3)),
+    );
+    failed(client, 5, 2, "EOF");
+    client.send(client.headers(7, headFields(echoPath)), frame(frameType.data, 1, 7, []));
+    failed(client, 7, 2, "EOF");
   });
 
   test("is given to the handler before the request ends; what follows the message is dropped", () => {
     const client = new FakeClient();
     const { calls, bodies } = withHeld(client);
     client.connect();
-    client.send(client.headers(1, headFields("/test.Svc/Hold")), frame(frameType.data, 0, 1, message("one")));
+    client.send(
+      client.headers(1, headFields("/test.Svc/Hold")),
+      frame(frameType.data, 0, 1, message("one")),
+    );
     assert.deepEqual(bodies, ["one"]);
     client.send(frame(frameType.data, frameFlag.endStream, 1, message("two")));
     assert.deepEqual(bodies, ["one"]);
@@ -253,14 +339,23 @@ describe("a request body", () => {
   test("may end in trailers, which are dropped", () => {
     const client = new FakeClient().withEcho().connect();
     client.send(client.headers(1, headFields(echoPath)), frame(frameType.data, 0, 1, message("x")));
-    const client2 = new FakeClient();
-    const { calls } = withHeld(client2);
-    client2.connect();
-    client2.send(client2.headers(1, headFields("/test.Svc/Hold")), frame(frameType.data, 0, 1, message("x")));
-    client2.send(client2.headers(1, [{ name: "x-sum", value: "1" }], frameFlag.endHeaders | frameFlag.endStream));
+    const client = new FakeClient();
+    const { calls } = withHeld(client);
+    client.connect();
+    client.send(
+      client.headers(1, headFields("/test.Svc/Hold")),
+      frame(frameType.data, 0, 1, message("x")),
+    );
+    client.send(
+      client.headers(
+        1,
+        [{ name: "x-sum", value: "1" }],
+        frameFlag.endHeaders | frameFlag.endStream,
+      ),
+    );
     calls[0]?.reply(Buffer.from("ok"), 0, 2);
-    client2.timers.endTurn();
-    assert.deepEqual(client2.answer(1), okAnswer(message("ok")));
+    client.timers.endTurn();
+    assert.deepEqual(client.answer(1), okAnswer(message("ok")));
   });
 
   test("that contradicts content-length resets the stream", () => {
@@ -339,7 +434,10 @@ describe("a deadline", () => {
     const client = new FakeClient();
     const { calls } = withHeld(client);
     client.connect();
-    client.send(client.request(1, "/test.Svc/Hold", "x", timeout("300m")), client.request(3, "/test.Svc/Hold", "y"));
+    client.send(
+      client.request(1, "/test.Svc/Hold", "x", timeout("300m")),
+      client.request(3, "/test.Svc/Hold", "y"),
+    );
     client.timers.advance(299);
     assert.equal(calls[0]?.isOver, false);
     client.timers.advance(52);

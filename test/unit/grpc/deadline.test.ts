@@ -18,5 +18,6 @@ test("all units of grpc-timeout become milliseconds", () => {
 });
 
 test("a malformed grpc-timeout is told apart", () => {
-  for (const text of ["", "5", "S", "5s", "-1S", "1.5S", "123456789S", " 1S"]) assert.equal(parse(text), -1, text);
+  for (const text of ["", "5", "S", "5s", "-1S", "1.5S", "123456789S", " 1S"])
+    assert.equal(parse(text), -1, text);
 });

@@ -127,7 +127,12 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-export function frame(type: number, flags: number, streamId: number, payload: Iterable<number>): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Iterable<number>,
+): Buffer {
   const bytes = Buffer.from([...payload]);
   const whole = Buffer.alloc(frameHeaderBytes + bytes.length);
   bytes.copy(whole, writeFrameHeader(whole, 0, bytes.length, type, flags, streamId));
@@ -214,13 +219,25 @@ export class FakeClient {
     this.timers.endTurn();
   }
 
-  headers(streamId: number, fields: readonly TestField[], flags = frameFlag.endHeaders as number): Buffer {
+  headers(
+    streamId: number,
+    fields: readonly TestField[],
+    flags = frameFlag.endHeaders as number,
+  ): Buffer {
     return frame(frameType.headers, flags, streamId, this.encoder.block(fields));
   }
 
-  request(streamId: number, path: string, body: Iterable<number> | string, more: readonly TestField[] = []): Buffer {
+  request(
+    streamId: number,
+    path: string,
+    body: Iterable<number> | string,
+    more: readonly TestField[] = [],
+  ): Buffer {
     const head = this.headers(streamId, headFields(path, more));
-    return Buffer.concat([head, frame(frameType.data, frameFlag.endStream, streamId, message(body))]);
+    return Buffer.concat([
+      head,
+      frame(frameType.data, frameFlag.endStream, streamId, message(body)),
+    ]);
   }
 
   get output(): Buffer {
@@ -236,7 +253,12 @@ export class FakeClient {
       const end = at + frameHeaderBytes + readUint24(output, at);
       const payload = output.subarray(at + frameHeaderBytes, end);
       const type = output[at + 3] as number;
-      const next = { type, flags: output[at + 4] as number, streamId: readUint31(output, at + 5), payload };
+      const next = {
+        type,
+        flags: output[at + 4] as number,
+        streamId: readUint31(output, at + 5),
+        payload,
+      };
       if (type === frameType.headers) this.decodeBlock(this.parsed.length, payload);
       this.parsed.push(next);
       at = end;
@@ -266,7 +288,8 @@ export class FakeClient {
     let resetCode: number | undefined;
     this.frames.forEach((one, index) => {
       if (one.streamId !== streamId) return;
-      if (one.type === frameType.headers && headers === undefined) headers = this.blocks.get(index) ?? {};
+      if (one.type === frameType.headers && headers === undefined)
+        headers = this.blocks.get(index) ?? {};
       else if (one.type === frameType.headers) trailers = this.blocks.get(index) ?? {};
       if (one.type === frameType.data) data.push(one.payload);
       if (one.type === frameType.rstStream) resetCode = readUint32(one.payload, 0);

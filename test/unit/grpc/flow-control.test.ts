@@ -3,7 +3,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { errorCode, frameFlag, frameType, readUint32 } from "../../../node/grpc/frame.ts";
 import { connectionWindowBytes, streamWindowBytes } from "../../../node/grpc/limits.ts";
-import { echoPath, FakeClient, frame, headFields, message, setting, uint32 } from "./fake-client.ts";
+import {
+  echoPath,
+  FakeClient,
+  frame,
+  headFields,
+  message,
+  setting,
+  uint32,
+} from "./fake-client.ts";
 
 const initialWindow = 4;
 const maxFrameSize = 5;
@@ -64,16 +72,29 @@ describe("sending", () => {
   test("uses frames of the peer's size", () => {
     const client = withBig(new FakeClient()).connect(setting(maxFrameSize, 20_000));
     client.send(client.request(1, bigPath, "50000"));
-    assert.deepEqual(dataOf(client), [[1, 20_000], [1, 20_000], [1, 10_005]]);
+    assert.deepEqual(dataOf(client), [
+      [1, 20_000],
+      [1, 20_000],
+      [1, 10_005],
+    ]);
   });
 
   test("takes turns between streams, one frame each", () => {
     const client = withBig(new FakeClient()).connect(setting(initialWindow, 1_000_000));
     client.send(client.request(1, bigPath, "65530"));
-    client.send(client.request(3, bigPath, "40000"), client.request(5, bigPath, "40000"), client.request(7, bigPath, "1"));
+    client.send(
+      client.request(3, bigPath, "40000"),
+      client.request(5, bigPath, "40000"),
+      client.request(7, bigPath, "1"),
+    );
     const before = dataOf(client).length;
     client.send(windowUpdate(0, 1_000_000));
-    assert.deepEqual(dataOf(client).slice(before).map(([id]) => id), [3, 5, 7, 3, 5, 3, 5]);
+    assert.deepEqual(
+      dataOf(client)
+        .slice(before)
+        .map(([id]) => id),
+      [3, 5, 7, 3, 5, 3, 5],
+    );
     for (const id of [1, 3, 5, 7]) assert.equal(client.answer(id).hasEnded, true);
   });
 
@@ -87,7 +108,10 @@ describe("sending", () => {
   test("a reset stream gives its turn away and the rest of its reply is dropped", () => {
     const client = withBig(new FakeClient()).connect(setting(initialWindow, 1_000_000));
     client.send(client.request(1, bigPath, "100000"), client.request(3, bigPath, "100"));
-    client.send(frame(frameType.rstStream, 0, 1, uint32(errorCode.cancel)), windowUpdate(0, 1_000_000));
+    client.send(
+      frame(frameType.rstStream, 0, 1, uint32(errorCode.cancel)),
+      windowUpdate(0, 1_000_000),
+    );
     assert.equal(client.answer(1).data.length, 65_535);
     assert.equal(client.answer(3).hasEnded, true);
   });
@@ -100,7 +124,10 @@ describe("sending", () => {
   });
 
   test("any order of windows delivers all replies whole", () => {
-    const step = fc.record({ stream: fc.constantFrom(0, 1, 3, 5), increment: fc.integer({ min: 1, max: 300 }) });
+    const step = fc.record({
+      stream: fc.constantFrom(0, 1, 3, 5),
+      increment: fc.integer({ min: 1, max: 300 }),
+    });
     fc.assert(
       fc.property(fc.nat(50), fc.array(step, { maxLength: 30 }), (window, steps) => {
         const client = withBig(new FakeClient()).connect(setting(initialWindow, window));
@@ -134,7 +161,9 @@ describe("receiving", () => {
       .map(({ payload }) => readUint32(payload, 0));
 
   test("windows are announced in the preface and replenished as bodies come", () => {
-    const client = new FakeClient({ receiveMessageBytesMax: 8_000_000 }).withEcho().connect(setting(initialWindow, 0x7fff_ffff));
+    const client = new FakeClient({ receiveMessageBytesMax: 8_000_000 })
+      .withEcho()
+      .connect(setting(initialWindow, 0x7fff_ffff));
     assert.deepEqual(updates(client, 0), [connectionWindowBytes - 65_535]);
     const body = message(Buffer.alloc(3_000_000, "y"));
     client.send(client.headers(1, headFields(echoPath)));

@@ -19,7 +19,8 @@ const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex
 function refused(block: Uint8Array, decoder = new HpackDecoder(4096)): void {
   assert.throws(
     () => decode(decoder, block),
-    (error: unknown) => error instanceof ConnectionError && error.code === errorCode.compressionError,
+    (error: unknown) =>
+      error instanceof ConnectionError && error.code === errorCode.compressionError,
   );
 }
 
@@ -46,7 +47,10 @@ describe("the examples of RFC 7541 appendix C", () => {
 
   test("C.3 requests without Huffman coding", () => {
     const decoder = new HpackDecoder(4096);
-    assert.deepEqual(decode(decoder, hex("8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d")), firstRequest);
+    assert.deepEqual(
+      decode(decoder, hex("8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d")),
+      firstRequest,
+    );
     assert.deepEqual(decode(decoder, hex("8286 84be 5808 6e6f 2d63 6163 6865")), secondRequest);
     const third = "8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65";
     assert.deepEqual(decode(decoder, hex(third)), thirdRequest);
@@ -54,7 +58,10 @@ describe("the examples of RFC 7541 appendix C", () => {
 
   test("C.4 requests with Huffman coding", () => {
     const decoder = new HpackDecoder(4096);
-    assert.deepEqual(decode(decoder, hex("8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff")), firstRequest);
+    assert.deepEqual(
+      decode(decoder, hex("8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff")),
+      firstRequest,
+    );
     assert.deepEqual(decode(decoder, hex("8286 84be 5886 a8eb 1064 9cbf")), secondRequest);
     const third = "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf";
     assert.deepEqual(decode(decoder, hex(third)), thirdRequest);
@@ -87,7 +94,10 @@ describe("the examples of RFC 7541 appendix C", () => {
 test("any sequence of blocks decodes to what was encoded, with evictions and size changes", () => {
   const field = fc.record({
     name: fc.constantFrom("a", "token", "x-custom", "user-agent", ":path", "long-".repeat(20)),
-    value: fc.oneof(fc.constantFrom("", "1", "v".repeat(900)), fc.string({ unit: "binary-ascii", maxLength: 30 })),
+    value: fc.oneof(
+      fc.constantFrom("", "1", "v".repeat(900)),
+      fc.string({ unit: "binary-ascii", maxLength: 30 }),
+    ),
     as: fc.constantFrom("indexed", "added", "plain", "never"),
     isHuffman: fc.boolean(),
   }) satisfies fc.Arbitrary<TestField>;
@@ -100,7 +110,10 @@ test("any sequence of blocks decodes to what was encoded, with evictions and siz
       const encoder = new TestHpackEncoder();
       const decoder = new HpackDecoder(4096);
       for (const { resize, fields } of blocks) {
-        const bytes = [...(resize === null ? [] : encoder.resize(resize)), ...encoder.block(fields)];
+        const bytes = [
+          ...(resize === null ? [] : encoder.resize(resize)),
+          ...encoder.block(fields),
+        ];
         assert.deepEqual(
           decode(decoder, Uint8Array.from(bytes)),
           fields.map(({ name, value }) => `${name}: ${value}`),
@@ -142,13 +155,19 @@ test("a table size update is refused behind a field, and above what we promised"
   const toSmall = integer(0x20, 5, 100);
   refused(Uint8Array.from([0x82, ...toSmall]));
   refused(Uint8Array.from(integer(0x20, 5, 4097)));
-  assert.deepEqual(decode(new HpackDecoder(4096), Uint8Array.from([...toSmall, ...toSmall, 0x82])), [":method: GET"]);
+  assert.deepEqual(
+    decode(new HpackDecoder(4096), Uint8Array.from([...toSmall, ...toSmall, 0x82])),
+    [":method: GET"],
+  );
 });
 
 test("an entry larger than the table empties it", () => {
   const encoder = new TestHpackEncoder();
   const decoder = new HpackDecoder(4096);
   decode(decoder, Uint8Array.from(encoder.block([{ name: "a", value: "1", as: "added" }])));
-  decode(decoder, Uint8Array.from(encoder.block([{ name: "b", value: "x".repeat(5000), as: "added" }])));
+  decode(
+    decoder,
+    Uint8Array.from(encoder.block([{ name: "b", value: "x".repeat(5000), as: "added" }])),
+  );
   refused(hex("be"), decoder);
 });

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeHuffman, huffmanCodeLength, huffmanCodes, huffmanDecodedMax } from "../../../node/grpc/huffman.ts";
+import {
+  decodeHuffman,
+  huffmanCodeLength,
+  huffmanCodes,
+  huffmanDecodedMax,
+} from "../../../node/grpc/huffman.ts";
 import { huffman } from "./hpack-encoder.ts";
 
 function decode(bytes: readonly number[]): string | undefined {

@@ -38,6 +38,13 @@ test("keys compare, share prefixes and give heads as their bytes do", () => {
   }), { numRuns: 1000 });
 });
 
+test("a key that ends inside a prefix does not share it, even where the prefix has zero bytes", () => {
+  const arena = new KeyArena();
+  const place = arena.add(probeOf(Uint8Array.of(0, 0, 255)));
+  assert.ok(arena.comparePrefix(probeOf(Uint8Array.of(0)), place, 2) < 0);
+  assert.equal(arena.comparePrefix(probeOf(Uint8Array.of(0, 0, 7)), place, 2), 0);
+});
+
 test("a probe loaded from the arena has the key and the hash of the probe that stored it", () => {
   fc.assert(fc.property(unkindKey, (key) => {
     const arena = new KeyArena();

@@ -209,6 +209,21 @@ test("a record larger than the segment overshoots it, as in etcd", async () => {
   await again.close();
 });
 
+test("a file that is longer than its records is cut there when the next one follows", async () => {
+  const fs = new MemoryFs();
+  await (await Wal.create(dir, metadata, optionsFor(fs, { segmentBytes: 8192 }))).close();
+  const options = optionsFor(fs, { segmentBytes: 512 });
+  const { wal } = await Wal.open(dir, origin, options);
+  for (const index of [1, 2])
+    await save(wal, hardState(1, voter, 0), [entry(index, 1, bytesOf(500))]);
+  await wal.close();
+  const names = await segmentNames(fs);
+  assert.ok(fs.content(`${dir}/${names[0]}`).length < 1024);
+  const { wal: again, content } = await Wal.open(dir, origin, options);
+  assert.equal(content.entries.length, 2);
+  await again.close();
+});
+
 test("released files go, oldest first, but the newest maxWals and the one that begins below the index stay", async () => {
   const fs = new MemoryFs();
   const options = optionsFor(fs, { segmentBytes: 1024, maxWals: 2 });
