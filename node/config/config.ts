@@ -48,8 +48,8 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
     quotaBytes: quotaOf(raw["quota-backend-bytes"]),
     // 0 asks for the default, as on etcd.
-    backendBatchIntervalMs: raw["backend-batch-interval"] || options["backend-batch-interval"].default,
-    backendBatchOps: raw["backend-batch-limit"] || options["backend-batch-limit"].default,
+    backendBatchIntervalMs: orDefault(raw["backend-batch-interval"], options["backend-batch-interval"].default),
+    backendBatchOps: orDefault(raw["backend-batch-limit"], options["backend-batch-limit"].default),
     raw,
     logLevel: raw["log-level"],
   };
@@ -83,6 +83,8 @@ function initialClusterProblems(raw: RawOptions): readonly string[] {
     ? []
     : [`--initial-cluster has ${urls.join()} for "${raw.name}", but --initial-advertise-peer-urls is ${advertised.join()}`];
 }
+
+const orDefault = (value: number, fallback: number): number => (value === 0 ? fallback : value);
 
 /** etcd's reading of the flag: 0 is the default, a negative number no limit. */
 function quotaOf(bytes: number): number {

@@ -12,6 +12,8 @@ export interface Option<Value> {
   /** What stands behind the flag in the help text. */
   readonly placeholder: string;
   readonly help: string;
+  /** The default as the help text shows it, where its plain form would mislead. */
+  readonly defaultText?: string;
 }
 
 const option = <Value>(fields: Option<Value>): Option<Value> => fields;
@@ -148,6 +150,7 @@ export const options = {
     default: 100,
     parse: duration,
     placeholder: "DURATION",
+    defaultText: "100ms",
     help: "longest time between two commits of the backend",
   }),
   "backend-batch-limit": option({

@@ -77,8 +77,8 @@ function valuesOf(
 
 export function helpText(): string {
   const rows = names.map((name) => {
-    const { placeholder, help, default: fallback } = options[name] as Option<unknown>;
-    const shown = Array.isArray(fallback) ? fallback.join(",") : String(fallback);
+    const { placeholder, help, defaultText, default: fallback } = options[name] as Option<unknown>;
+    const shown = defaultText ?? (Array.isArray(fallback) ? fallback.join(",") : String(fallback));
     return `  ${`--${name} ${placeholder}`.padEnd(44)}${help}${shown === "" ? "" : ` (default ${shown})`}`;
   });
   return [

@@ -135,9 +135,15 @@ export function staticField(name: string, value: string): HeaderField {
   return headerField(headerName(name), bytes, 0, bytes.length);
 }
 
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.prototype.latin1Slice.call(bytes, start, end);
+/** Faster for short texts than a view and its toString. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return bufferMethods.latin1Slice.call(bytes, start, end);
 }
+
+/** Not in Node's type declarations. */
+const bufferMethods = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+};
 
 function isValidValue(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {

@@ -1,7 +1,13 @@
 /** HPACK decoding (RFC 7541 section 6): turns one header block into fields, for one connection. */
 import { ConnectionError } from "./connection-error.ts";
 import { errorCode } from "./frame.ts";
-import { type HeaderField, type HeaderName, headerField, headerName } from "./header-field.ts";
+import {
+  type HeaderField,
+  type HeaderName,
+  headerField,
+  headerName,
+  latin1,
+} from "./header-field.ts";
 import { HpackTable } from "./hpack-table.ts";
 import { decodeHuffman, huffmanDecodedMax } from "./huffman.ts";
 
@@ -68,9 +74,7 @@ export class HpackDecoder {
       name = this.table.get(index).name;
     } else {
       this.string();
-      name = headerName(
-        Buffer.prototype.latin1Slice.call(this.stringBytes, this.stringStart, this.stringEnd),
-      );
+      name = headerName(latin1(this.stringBytes, this.stringStart, this.stringEnd));
     }
     this.string();
     return headerField(name, this.stringBytes, this.stringStart, this.stringEnd);

@@ -18,7 +18,8 @@ export const huffmanCodeLength = (symbol: number): number => codeLengths.charCod
 /** Canonical codes: symbols sorted by (length, value) count upwards. */
 export function huffmanCodes(): Uint32Array {
   const symbols = Array.from({ length: symbolCount }, (_, symbol) => symbol);
-  symbols.sort((a, b) => huffmanCodeLength(a) - huffmanCodeLength(b) || a - b);
+  // The sort is stable: symbols of one length stay in order.
+  symbols.sort((a, b) => huffmanCodeLength(a) - huffmanCodeLength(b));
   const codes = new Uint32Array(symbolCount);
   let code = 0;
   let length = huffmanCodeLength(symbols[0] as number);

@@ -28,8 +28,8 @@ export class Outlet {
     if (this.out.length >= flushBytes) this.flush();
   }
 
-  /** Writes everything, and what the queue can send after it, unless the socket is blocked or becomes so. */
-  flush(): void {
+  /** Writes everything, and what the queue can send after it, unless the socket is or becomes blocked: false. */
+  flush(): boolean {
     const { out, socket } = this;
     while (!this.isBlocked && out.length > 0) {
       if (socket.write(out.bytes.subarray(0, out.length))) {
@@ -44,6 +44,7 @@ export class Outlet {
       this.isPaused = true;
       socket.pause();
     }
+    return !this.isBlocked;
   }
 
   private get unsentBytes(): number {
@@ -53,9 +54,9 @@ export class Outlet {
   drained(): void {
     this.isBlocked = false;
     this.flow.pump();
-    this.flush();
+    const isFree = this.flush();
     // Replies may wait for windows rather than for the socket, and only reading brings those.
-    if (this.isPaused && (!this.isBlocked || this.unsentBytes < blockedOutputBytesMax / 2)) {
+    if (this.isPaused && (isFree || this.unsentBytes < blockedOutputBytesMax / 2)) {
       this.isPaused = false;
       this.socket.resume();
     }

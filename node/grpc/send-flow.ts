@@ -90,17 +90,11 @@ export class SendFlow {
     this.queuedBytes += pending.prefixLeft + pending.end - pending.at;
     this.enqueue(call);
     this.pump();
-    // The message is the caller's again when we return.
-    if (call.pending !== null) {
-      pending.bytes = Uint8Array.prototype.slice.call(pending.bytes, pending.at, pending.end);
-      pending.end -= pending.at;
-      pending.at = 0;
-    }
+    keepRest(call);
   }
 
-  /** Sends from the queue what the windows allow, until the output is worth a flush. True if anything was written. */
-  pump(): boolean {
-    let hasWritten = false;
+  /** Sends from the queue what the windows allow, until the output is worth a flush. */
+  pump(): void {
     while (this.first !== null && this.window > 0 && this.out.length < flushBytes) {
       const call = this.dequeue(this.first);
       const { pending } = call;
@@ -116,7 +110,6 @@ export class SendFlow {
         length,
         isLast && !pending.hasTrailers ? frameFlag.endStream : 0,
       );
-      hasWritten = true;
       if (!isLast) {
         this.enqueue(call);
       } else {
@@ -125,7 +118,6 @@ export class SendFlow {
         this.replyEnded(call);
       }
     }
-    return hasWritten;
   }
 
   private writeFrame(call: Call, pending: PendingReply, length: number, flags: number): void {
@@ -193,11 +185,23 @@ export class SendFlow {
   }
 }
 
+/** The message is its owner's again when the reply returns: what is not sent yet is copied. */
+function keepRest(call: Call): void {
+  const { pending } = call;
+  if (pending === null) return;
+  pending.bytes = Uint8Array.prototype.slice.call(pending.bytes, pending.at, pending.end);
+  pending.end -= pending.at;
+  pending.at = 0;
+}
+
+/** Buffer's copy, for any byte array, needs no view of the range. */
+const bufferMethods = Buffer.prototype as Buffer;
+
 function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: number): void {
   const length = end - start;
   if (length <= loopCopyBytesMax) {
     for (let index = 0; index < length; index++) to[at + index] = from[start + index] as number;
   } else {
-    Buffer.prototype.copy.call(from, to, at, start, end);
+    bufferMethods.copy.call(from, to, at, start, end);
   }
 }

@@ -88,7 +88,8 @@ export class Cell {
       if (this.#showsValues(position, states)) return "acknowledged write lost";
     }
     const isIntact = states.every((state) => state === undefined || isIntactValue(state));
-    return isIntact ? "write half there" : "damaged value";
+    if (!isIntact) return "damaged value";
+    return this.keys.length > 1 ? "write half there" : "acknowledged write lost";
   }
 
   /** What the numbers should have been, or undefined when they are right. */

@@ -37,6 +37,9 @@ function failed(
   assert.equal(answer.hasEnded, true);
 }
 
+/** The first call. */
+const held = (calls: readonly UnaryCall[]): UnaryCall => calls[0] as UnaryCall;
+
 /** Adds a method whose calls the test answers itself. */
 function withHeld(client: FakeClient): { calls: UnaryCall[]; bodies: string[] } {
   const held = { calls: [] as UnaryCall[], bodies: [] as string[] };
@@ -337,8 +340,6 @@ describe("a request body", () => {
   });
 
   test("may end in trailers, which are dropped", () => {
-    const client = new FakeClient().withEcho().connect();
-    client.send(client.headers(1, headFields(echoPath)), frame(frameType.data, 0, 1, message("x")));
     const client = new FakeClient();
     const { calls } = withHeld(client);
     client.connect();
@@ -391,12 +392,12 @@ test("a cancelled call is over, and nothing it says is sent", () => {
   const { calls } = withHeld(client);
   client.connect();
   client.send(client.request(1, "/test.Svc/Hold", "x"));
-  assert.equal(calls[0]?.isOver, false);
+  assert.equal(held(calls).isOver, false);
   client.send(frame(frameType.rstStream, 0, 1, uint32(errorCode.cancel)));
-  assert.equal(calls[0]?.isOver, true);
+  assert.equal(held(calls).isOver, true);
   const before = client.output.length;
-  calls[0]?.reply(Buffer.from("late"), 0, 4);
-  calls[0]?.fail(13, "late");
+  held(calls).reply(Buffer.from("late"), 0, 4);
+  held(calls).fail(13, "late");
   client.timers.endTurn();
   assert.equal(client.output.length, before);
 });
@@ -406,9 +407,9 @@ test("only the first answer counts", () => {
   const { calls } = withHeld(client);
   client.connect();
   client.send(client.request(1, "/test.Svc/Hold", "x"));
-  calls[0]?.fail(5, "etcdserver: requested lease not found");
-  assert.equal(calls[0]?.isOver, true);
-  calls[0]?.reply(Buffer.from("no"), 0, 2);
+  held(calls).fail(5, "etcdserver: requested lease not found");
+  assert.equal(held(calls).isOver, true);
+  held(calls).reply(Buffer.from("no"), 0, 2);
   client.timers.endTurn();
   failed(client, 1, 5, "etcdserver: requested lease not found");
   assert.equal(client.framesOf(frameType.data).length, 0);
@@ -439,9 +440,9 @@ describe("a deadline", () => {
       client.request(3, "/test.Svc/Hold", "y"),
     );
     client.timers.advance(299);
-    assert.equal(calls[0]?.isOver, false);
+    assert.equal(held(calls).isOver, false);
     client.timers.advance(52);
-    assert.equal(calls[0]?.isOver, true);
+    assert.equal(held(calls).isOver, true);
     failed(client, 1, 4, "context deadline exceeded");
     assert.equal(calls[1]?.isOver, false);
   });

@@ -12,12 +12,12 @@ import {
 import type { HeaderField } from "../../../node/grpc/header-field.ts";
 import { HpackDecoder } from "../../../node/grpc/hpack-decoder.ts";
 import { GrpcServer, type GrpcServerOptions } from "../../../node/grpc/server.ts";
-import type { ByteSocket, Timer, Timers } from "../../../node/lib/ports.ts";
+import type { ByteSocket, Clock, Timer, Timers } from "../../../node/lib/ports.ts";
 import { type TestField, TestHpackEncoder } from "./hpack-encoder.ts";
 
 export class FakeTimers implements Timers {
   nowMs = 1_000;
-  readonly clock = { monotonicMs: () => this.nowMs, unixMs: () => 0 };
+  readonly clock: Clock = { monotonicMs: () => this.nowMs, unixMs: () => 0 };
   private readonly queue: (() => void)[] = [];
   private repeating: { periodMs: number; run: () => void; nextMs: number }[] = [];
 
