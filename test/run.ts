@@ -118,8 +118,9 @@ function printMissing(missingFile: string): void {
   } catch {
     return; // Nothing was recorded.
   }
-  console.log("\nSome tests did not run because a program they need is missing. To bring it:");
-  for (const name of names) console.log(`  ${name}: ${commandFor(name)}`);
+  console.log("\nSome tests did not run because something they need is missing:");
+  // A program's name has a command that brings it; anything else is a reason in words.
+  for (const name of names) console.log(`  ${name.includes(" ") ? name : `${name}: ${commandFor(name)}`}`);
 }
 
 process.chdir(projectDir);

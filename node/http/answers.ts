@@ -3,14 +3,35 @@ import type { ServerResponse } from "node:http";
 import type { Member } from "../server/member.ts";
 import { serverVersion, storageVersion } from "../server/version.ts";
 
+const plainText = "text/plain; charset=utf-8";
+
+/** A body with its length: what is known whole is not sent in chunks. */
+export function answer(response: ServerResponse, contentType: string, body: string): void {
+  response.setHeader("Content-Type", contentType);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
+  response.end(body);
+}
+
+export function plainAnswer(response: ServerResponse, body: string): void {
+  answer(response, plainText, body);
+}
+
 /** The way Go's net/http answers an error: plain text and a newline. */
 export function plainError(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" });
-  response.end(`${text}\n`);
+  response.statusCode = status;
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  plainAnswer(response, `${text}\n`);
+}
+
+/** Any web page may ask: etcd's answer to --cors=*, its default (server/embed/serve.go). */
+export function allowAnyOrigin(response: ServerResponse): void {
+  response.setHeader("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE");
+  response.setHeader("Access-Control-Allow-Origin", "*");
+  response.setHeader("Access-Control-Allow-Headers", "accept, content-type, authorization");
 }
 
 export function writeVersion(member: Member, response: ServerResponse): void {
-  response.setHeader("Content-Type", "application/json");
   const etcdcluster = member.cluster.version ?? "not_decided";
-  response.end(JSON.stringify({ etcdserver: serverVersion, etcdcluster, storage: storageVersion }));
+  const versions = { etcdserver: serverVersion, etcdcluster, storage: storageVersion };
+  answer(response, "application/json", JSON.stringify(versions));
 }

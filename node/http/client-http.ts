@@ -7,7 +7,7 @@ import { Socket } from "node:net";
 import type { ByteSocket } from "../lib/ports.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Member } from "../server/member.ts";
-import { plainError, writeVersion } from "./answers.ts";
+import { allowAnyOrigin, plainAnswer, plainError, writeVersion } from "./answers.ts";
 
 type Handler = (url: URL, response: ServerResponse) => void;
 
@@ -37,6 +37,12 @@ export class ClientHttp {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
+    allowAnyOrigin(response);
+    if (request.method === "OPTIONS") {
+      response.setHeader("Content-Length", 0);
+      response.end();
+      return;
+    }
     const url = new URL(request.url ?? "/", "http://member");
     const handler = this.handlers.get(url.pathname);
     if (handler === undefined) {
@@ -52,7 +58,7 @@ export class ClientHttp {
   private health(url: URL, response: ServerResponse): void {
     const answer = (reason: string): void => {
       const body = JSON.stringify({ health: reason === "" ? "true" : "false", reason });
-      if (reason === "") response.end(body);
+      if (reason === "") plainAnswer(response, body);
       else plainError(response, 503, body);
     };
     if (url.searchParams.get("serializable") === "true") {

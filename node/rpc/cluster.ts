@@ -17,8 +17,8 @@ export class ClusterService {
     let request: etcdserverpb.MemberListRequest;
     try {
       request = etcdserverpb.MemberListRequest.decode(bytes.subarray(start, end));
-    } catch (error) {
-      failMalformed(call, error instanceof Error ? error : new Error(String(error)));
+    } catch {
+      failMalformed(call);
       return;
     }
     if (!request.linearizable) {

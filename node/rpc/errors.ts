@@ -37,7 +37,7 @@ export function failWith(call: UnaryCall, error: EtcdErrorKind): void {
   call.fail(code, text);
 }
 
-/** A request whose bytes are no message of its type, in grpc-go's words. */
-export function failMalformed(call: UnaryCall, error: Error): void {
-  call.fail(statusCode.internal, `grpc: error unmarshalling request: ${error.message}`);
+/** A request whose bytes are no message of its type, in the words of grpc-go and Go's protobuf. */
+export function failMalformed(call: UnaryCall): void {
+  call.fail(statusCode.internal, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
 }

@@ -221,7 +221,7 @@ function decoded(call: UnaryCall, view: Decodable, bytes: Uint8Array, start: num
     return true;
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    failMalformed(call, error);
+    failMalformed(call);
     return false;
   }
 }
@@ -231,7 +231,7 @@ function decodedTxn(call: UnaryCall, bytes: Uint8Array, start: number, end: numb
     return decodeTxnRequest(bytes, start, end);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    failMalformed(call, error);
+    failMalformed(call);
     return undefined;
   }
 }

@@ -43,8 +43,8 @@ export class MaintenanceService {
     let request: etcdserverpb.AlarmRequest;
     try {
       request = etcdserverpb.AlarmRequest.decode(bytes.subarray(start, end));
-    } catch (error) {
-      failMalformed(call, error instanceof Error ? error : new Error(String(error)));
+    } catch {
+      failMalformed(call);
       return;
     }
     if (request.action !== etcdserverpb.AlarmRequest.AlarmAction.GET) {

@@ -6,7 +6,7 @@ import { Applier } from "../apply/applier.ts";
 import type { AppliedPosition, Backend } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
-import { type ClusterId, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
+import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { Clock, Fs, Logger, Random, Timer, Timers } from "../lib/ports.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { memberFromJson } from "../membership/member.ts";
@@ -108,6 +108,13 @@ export class Member implements ReadyHandler {
       walOptions: options.walOptions,
       backend,
       newMember: { name: config.name, peerUrls: config.peerUrls, clusterToken: config.clusterToken },
+    });
+    ports.logger.info("starting local member", {
+      "local-member-id": idToHex(parts.memberId),
+      "cluster-id": idToHex(parts.clusterId),
+      "applied-index": backend.committed.consistentIndex,
+      "commit-index": parts.storage.initialHardState.commit,
+      "replayed-entries": parts.storage.lastIndex - backend.committed.consistentIndex,
     });
     const member = new Member(options, store, parts);
     await member.publish();
@@ -304,8 +311,8 @@ export class Member implements ReadyHandler {
     const attributes = { memberId: this.id, name: config.name, clientUrls: config.clientUrls };
     await this.proposeUntilApplied(internalRequest.clusterMemberAttrSet, encodeClusterMemberAttrSet(attributes));
     ports.logger.info("published local member to cluster through raft", {
-      "local-member-id": this.id.toString(16),
-      "cluster-id": this.clusterId.toString(16),
+      "local-member-id": idToHex(this.id),
+      "cluster-id": idToHex(this.clusterId),
     });
     if (this.cluster.version === undefined) {
       await this.proposeUntilApplied(internalRequest.clusterVersionSet, encodeClusterVersionSet(clusterVersion));

@@ -14,8 +14,6 @@ const ourProgram = join(import.meta.dirname, "../../dist/node/main.js");
 
 /** Both get exactly these. The rest is each server's default, fsync included. */
 const flags: readonly string[] = [
-  "--auto-compaction-mode=revision",
-  "--auto-compaction-retention=1000000",
   "--quota-backend-bytes=8589934592",
   "--log-level=error",
 ];
