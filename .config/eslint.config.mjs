@@ -4,6 +4,7 @@
  */
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
+import { noBytesSlice } from "./no-bytes-slice.mjs";
 
 /** Deterministic code: no Node.js, no npm package, no clock, no luck, nothing asynchronous. */
 const pure = ["node/raft/**/*.ts", "node/apply/**/*.ts"];
@@ -89,6 +90,11 @@ export default defineConfig(
     // Relations between limits are asserted at start, also those that the types already know.
     files: ["**/limits.ts"],
     rules: { "@typescript-eslint/no-unnecessary-condition": "off" },
+  },
+  {
+    files: ["node/**/*.ts"],
+    plugins: { "etcd-ts": { rules: { "no-bytes-slice": noBytesSlice } } },
+    rules: { "etcd-ts/no-bytes-slice": "error" },
   },
   { files: hot, rules: { "max-params": ["error", { max: 8 }] } },
   {

@@ -4,7 +4,6 @@
  *
  *   stored key: see layout.ts      stored value: | value ... | crc32c u32 BE over stored key and value |
  */
-import { assert } from "../lib/assert.ts";
 import { cloneBytes, compareBytes } from "../lib/bytes.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import type { BucketName } from "./backend.ts";
@@ -105,14 +104,13 @@ export class Buckets {
     const crc = crc32c(value, crc32c(storedKey));
     const view = new DataView(storedValue.buffer, storedValue.byteOffset, storedValue.byteLength);
     if (view.getUint32(valueBytes) !== crc) return "bad checksum";
-    this.hold(name, { key: storedKey.slice(2), value: cloneBytes(value), crc });
+    this.hold(name, { key: cloneBytes(storedKey, 2), value: cloneBytes(value), crc });
     return undefined;
   }
 
   private hold(name: BucketName, entry: HeldEntry): void {
     let bucket = this.buckets.get(name);
     if (bucket === undefined) {
-      assert(bucketIds[name] !== undefined, "unknown bucket", name);
       bucket = { byKey: new Map(), sorted: undefined };
       this.buckets.set(name, bucket);
     }

@@ -28,7 +28,7 @@ const bucketPrefix = 0x20;
 const keyKind = { record: 0, seal: 1 } as const;
 
 export const recordKeyBytes = 15;
-export const sealKeyBytes = 23;
+const sealKeyBytes = 23;
 export const subMax = 0xffff_ffff;
 
 const twoTo28 = 2 ** 28;

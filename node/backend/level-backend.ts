@@ -9,7 +9,8 @@ import { assert } from "../lib/assert.ts";
 import type { Fs, Logger, Timers } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
 import type { AppliedPosition, Backend, BucketName, RecordKind, RecordVisitor } from "./backend.ts";
-import { type BucketEntry, Buckets } from "./buckets.ts";
+import type { Buckets } from "./buckets.ts";
+import { type BucketEntry } from "./buckets.ts";
 import { damaged } from "./damage.ts";
 import {
   formatMarkerKey,

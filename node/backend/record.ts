@@ -10,7 +10,7 @@ import { crc32c } from "../lib/crc32c.ts";
 import { type RecordKind, recordKind } from "./backend.ts";
 
 export const recordHeaderBytes = 1;
-export const recordOverheadBytes = 5;
+const recordOverheadBytes = 5;
 const tombstoneFlag = 1;
 const scratchBytesMin = 4096;
 

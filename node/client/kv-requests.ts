@@ -1,5 +1,5 @@
 /** From the client's plain objects to the generated messages of the KV service. */
-import { fromText } from "../lib/bytes.ts";
+import { cloneBytes, fromText } from "../lib/bytes.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { int64Long, type Long, numberLong } from "../proto/long.ts";
 import type {
@@ -21,11 +21,11 @@ const toLong = (value: number | bigint): Long =>
   typeof value === "bigint" ? int64Long(value) : numberLong(value);
 
 /** The first key behind all keys with this prefix; "\0", no end, when there is none. */
-export function prefixEnd(prefix: Uint8Array): Uint8Array {
+function prefixEnd(prefix: Uint8Array): Uint8Array {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length -= 1;
   if (length === 0) return new Uint8Array(1);
-  const end = prefix.slice(0, length);
+  const end = cloneBytes(prefix, 0, length);
   end[length - 1] = (end[length - 1] as number) + 1;
   return end;
 }

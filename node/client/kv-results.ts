@@ -22,7 +22,7 @@ export function header(
   };
 }
 
-export function keyValue(message: mvccpb.KeyValue.$Properties): KeyValue {
+function keyValue(message: mvccpb.KeyValue.$Properties): KeyValue {
   return {
     // Copies: a view would keep the whole answer in memory.
     key: new Uint8Array(message.key ?? []),

@@ -35,7 +35,7 @@ const keyFieldsBytesMax = 64;
 const batchKeys = 64;
 
 /** rangeEnd that stands for "every key at or after key". */
-export const isOpenEnd = (rangeEnd: Uint8Array): boolean => rangeEnd.length === 1 && rangeEnd[0] === 0;
+const isOpenEnd = (rangeEnd: Uint8Array): boolean => rangeEnd.length === 1 && rangeEnd[0] === 0;
 
 /** True for a range that no key can be in. */
 export const isEmptyRange = (key: Uint8Array, rangeEnd: Uint8Array): boolean =>

@@ -29,7 +29,7 @@ export const opcode = {
 export const errno = { ENOENT: 2, EIO: 5, EINVAL: 22, ENOSYS: 38 } as const;
 
 /** Largest data of one write, and with the headers the least size of the buffer that requests are read into. */
-export const writeBytesMax = 1 << 20;
+const writeBytesMax = 1 << 20;
 export const requestBytesMax = writeBytesMax + 64 * 1024;
 
 const inHeaderBytes = 40;

@@ -71,7 +71,7 @@ const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
 const text = (from: Uint8Array): string => Buffer.from(from).toString("latin1");
 
 /** The key just behind all keys that begin with `prefix`; the last byte must not be 0xff. */
-export function prefixEnd(prefix: string): string {
+function prefixEnd(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 

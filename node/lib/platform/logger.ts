@@ -4,12 +4,14 @@ import type { LogFields, Logger } from "../ports.ts";
 const levels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof levels)[number];
 
-export const isLogLevel = (text: string): text is LogLevel => (levels as readonly string[]).includes(text);
-
 function plain(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Error) return value.cause === undefined ? value.message : `${value.message}: ${String(value.cause)}`;
-  return value;
+  return value instanceof Error ? errorText(value) : value;
+}
+
+/** The message, and what caused it, all the way down. */
+function errorText(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${errorText(error.cause)}` : error.message;
 }
 
 export function jsonLogger(lowest: LogLevel, write: (line: string) => void, unixMs: () => number): Logger {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Backend } from "../../../node/backend/backend.ts";
+import { type Backend, recordKind } from "../../../node/backend/backend.ts";
 import { LevelBackend, type LevelBackendOptions } from "../../../node/backend/level-backend.ts";
 import { fromText, toText } from "../../../node/lib/bytes.ts";
 import { revision } from "../../../node/lib/units.ts";
@@ -43,7 +43,7 @@ export class DamageLab {
         const record = {
           main: ++rev,
           sub: 0,
-          kind: (rev % 7 === 0 ? 1 : 0) as 0 | 1,
+          kind: rev % 7 === 0 ? recordKind.tombstone : recordKind.put,
           text: `${rev}`.padEnd(valueBytes, "~"),
         };
         records.push(record);

@@ -15,7 +15,7 @@ import { GrpcServer, type GrpcServerOptions } from "../../../node/grpc/server.ts
 import type { ByteSocket, Clock, Timer, Timers } from "../../../node/lib/ports.ts";
 import { type TestField, TestHpackEncoder } from "./hpack-encoder.ts";
 
-export class FakeTimers implements Timers {
+class FakeTimers implements Timers {
   nowMs = 1_000;
   readonly clock: Clock = { monotonicMs: () => this.nowMs, unixMs: () => 0 };
   private readonly queue: (() => void)[] = [];
@@ -60,7 +60,7 @@ export class FakeTimers implements Timers {
   }
 }
 
-export class FakeSocket implements ByteSocket {
+class FakeSocket implements ByteSocket {
   readonly remoteAddress = "10.0.0.1:4000";
   readonly writes: Buffer[] = [];
   /** What `write` answers. */

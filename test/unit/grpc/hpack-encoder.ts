@@ -33,7 +33,7 @@ export function huffman(text: string): number[] {
   return (bits.match(/.{8}/g) ?? []).map((octet) => Number.parseInt(octet, 2));
 }
 
-export function string(text: string, isHuffman: boolean): number[] {
+function string(text: string, isHuffman: boolean): number[] {
   const bytes = isHuffman ? huffman(text) : [...Buffer.from(text, "latin1")];
   return [...integer(isHuffman ? 0x80 : 0, 7, bytes.length), ...bytes];
 }

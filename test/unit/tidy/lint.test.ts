@@ -29,6 +29,12 @@ const cases: readonly (readonly [file: string, source: string, rule: string])[] 
     "no-restricted-syntax",
   ],
   ["node/apply/await.ts", "await 1;\nexport const x = 1;", "no-restricted-syntax"],
+  [
+    "node/server/slice.ts",
+    "export const f = (bytes: Uint8Array): Uint8Array => bytes.slice(1);",
+    "etcd-ts/no-bytes-slice",
+  ],
+  ["node/server/text.ts", "export const f = (text: string): string => text.slice(1);", ""],
   ["node/server/console.ts", 'console.log("x");', "no-console"],
   [
     "node/server/floating.ts",

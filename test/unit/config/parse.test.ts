@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { environmentName, options } from "../../../node/config/options.ts";
+import { helpText, parseOptions } from "../../../node/config/parse.ts";
+
+type Env = Record<string, string>;
+
+function values(args: readonly string[], environment: Env = {}) {
+  const parsed = parseOptions(args, environment);
+  assert.ok(parsed.kind === "ok", JSON.stringify(parsed));
+  return parsed;
+}
+
+function problems(args: readonly string[], environment: Env = {}): readonly string[] {
+  const parsed = parseOptions(args, environment);
+  assert.ok(parsed.kind === "problems", JSON.stringify(parsed));
+  return parsed.problems;
+}
+
+test("without flags every option has etcd's default", () => {
+  const { values: all, given } = values([]);
+  assert.equal(given.size, 0);
+  assert.equal(all.name, "default");
+  assert.deepEqual(all["listen-client-urls"], ["http://127.0.0.1:2379"]);
+  assert.deepEqual(all["initial-advertise-peer-urls"], ["http://localhost:2380"]);
+  assert.equal(all["initial-cluster-token"], "etcd-cluster");
+  assert.equal(all["heartbeat-interval"], 100);
+  assert.equal(all["election-timeout"], 1000);
+  assert.equal(all["snapshot-count"], 10_000);
+  assert.equal(all["max-txn-ops"], 128);
+  assert.equal(all["max-request-bytes"], 1_572_864);
+  assert.equal(all["quota-backend-bytes"], 2_147_483_648);
+});
+
+test("--flag=value, --flag value and one dash are the same", () => {
+  for (const args of [["--name=m1"], ["--name", "m1"], ["-name=m1"], ["-name", "m1"]]) {
+    const { values: all, given } = values(args);
+    assert.equal(all.name, "m1");
+    assert.deepEqual([...given], ["name"]);
+  }
+});
+
+test("a value may hold =, be empty, begin with a dash or span lines", () => {
+  assert.equal(values(["--initial-cluster=a=http://x:1"]).values["initial-cluster"], "a=http://x:1");
+  assert.equal(values(["--data-dir="]).values["data-dir"], "");
+  assert.equal(values(["--quota-backend-bytes", "-1"]).values["quota-backend-bytes"], -1);
+  assert.equal(values(["--data-dir=a\nb"]).values["data-dir"], "a\nb");
+});
+
+test("of a flag that is given twice the last counts", () => {
+  assert.equal(values(["--name=a", "--name", "b"]).values.name, "b");
+});
+
+test("every option can be set by its environment variable", () => {
+  const given: Env = {
+    ETCD_NAME: "m1",
+    ETCD_MAX_TXN_OPS: "7",
+    ETCD_LISTEN_CLIENT_URLS: "http://a:1,http://b:2",
+    ETCD_BACKEND_BATCH_INTERVAL: "5s",
+  };
+  const { values: all, given: names } = values([], given);
+  assert.equal(all.name, "m1");
+  assert.equal(all["max-txn-ops"], 7);
+  assert.deepEqual(all["listen-client-urls"], ["http://a:1", "http://b:2"]);
+  assert.equal(all["backend-batch-interval"], 5000);
+  assert.equal(names.size, 4);
+  assert.equal(environmentName("initial-cluster-token"), "ETCD_INITIAL_CLUSTER_TOKEN");
+});
+
+test("an empty environment variable counts as none", () => {
+  assert.equal(values([], { ETCD_NAME: "" }).values.name, "default");
+});
+
+test("a variable that a flag shadows is a problem that names both", () => {
+  const [problem, ...more] = problems(["--name=a"], { ETCD_NAME: "b" });
+  assert.deepEqual(more, []);
+  assert.match(problem ?? "", /ETCD_NAME is shadowed by --name/);
+});
+
+test("all problems are told at once, each with its flag or variable", () => {
+  const found = problems(
+    ["--nonsense=1", "--max-txn-ops=0", "stray", "--snapshot-count", "x", "--log-level=loud"],
+    { ETCD_ELECTION_TIMEOUT: "1s", ETCD_LISTEN_PEER_URLS: "https://a:1" },
+  );
+  const expected = [
+    /--nonsense is not known/,
+    /"stray" is not a flag/,
+    /^--max-txn-ops: expected an integer from 1/,
+    /^--snapshot-count: expected an integer/,
+    /^--log-level: expected one of debug, info, warn, error/,
+    /^ETCD_ELECTION_TIMEOUT: expected an integer from 1 to 50000/,
+    /^ETCD_LISTEN_PEER_URLS: "https:\/\/a:1": https is not served yet/,
+  ];
+  for (const pattern of expected) assert.ok(found.some((one) => pattern.test(one)), String(pattern));
+  assert.equal(found.length, expected.length);
+});
+
+test("an unknown flag swallows its value, not the flag behind it", () => {
+  assert.deepEqual(problems(["--auto-compaction-retention", "1", "--name=a"]), [
+    "--auto-compaction-retention is not known, or not served yet; see --help",
+  ]);
+  assert.equal(problems(["--nonsense", "--name", ""]).length, 1);
+});
+
+test("names that every object has are no flags", () => {
+  for (const name of ["constructor", "toString", "hasOwnProperty", "__proto__"]) {
+    assert.equal(problems([`--${name}=1`]).length, 1);
+  }
+});
+
+test("a last flag without a value is told", () => {
+  assert.deepEqual(problems(["--name"]), ["--name needs a value"]);
+});
+
+test("numbers must be whole, in their bounds and exact", () => {
+  for (const bad of ["", " 1", "1.5", "1e3", "0x10", "ten", "9007199254740993", "0", "-5"]) {
+    assert.match(problems([`--snapshot-count=${bad}`])[0] ?? "", /^--snapshot-count: expected/);
+  }
+  assert.equal(problems(["--heartbeat-interval=50001"]).length, 1);
+  assert.equal(problems(["--max-concurrent-streams=4294967296"]).length, 1);
+  assert.equal(values(["--snapshot-catchup-entries=0"]).values["snapshot-catchup-entries"], 0);
+});
+
+test("durations have one of Go's units", () => {
+  const interval = (text: string) =>
+    values([`--backend-batch-interval=${text}`]).values["backend-batch-interval"];
+  assert.deepEqual(
+    ["0", "0s", "250ms", "5s", "2m", "1h"].map(interval),
+    [0, 0, 250, 5000, 120_000, 3_600_000],
+  );
+  for (const bad of ["5", "s", "-1s", "1d"]) {
+    assert.match(problems([`--backend-batch-interval=${bad}`])[0] ?? "", /duration/);
+  }
+});
+
+test("URLs need http, a host and a port, and nothing behind", () => {
+  const urls = (text: string) =>
+    values([`--listen-client-urls=${text}`]).values["listen-client-urls"];
+  assert.deepEqual(urls("http://a:1, http://[::1]:2/"), ["http://a:1", "http://[::1]:2"]);
+  assert.deepEqual(urls("http://a:80"), ["http://a:80"]);
+  for (const [bad, why] of [
+    ["a:1", /scheme|is no URL/],
+    ["", /is no URL/],
+    ["http://a", /has no port/],
+    ["http://a:1/path", /path|port/],
+    ["http://a:1?q=1", /path|port/],
+    ["unix://a:1", /http as the scheme/],
+    ["http://a:99999", /is no URL/],
+    ["http://a:1,", /is no URL/],
+  ] as const) {
+    const [problem] = problems([`--listen-client-urls=${bad}`]);
+    assert.match(problem ?? "", /^--listen-client-urls: /);
+    assert.match(problem ?? "", why);
+  }
+});
+
+test("a cluster that exists already is not joined in silence", () => {
+  assert.match(problems(["--initial-cluster-state=existing"])[0] ?? "", /initial-cluster-state/);
+});
+
+test("help and version win over what stands beside them", () => {
+  assert.deepEqual(parseOptions(["--nonsense", "x", "--help"], {}), { kind: "help" });
+  assert.deepEqual(parseOptions(["-h"], {}), { kind: "help" });
+  assert.deepEqual(parseOptions(["--name", "a", "--version"], {}), { kind: "version" });
+});
+
+test("the help text lists every option with its help", () => {
+  const text = helpText();
+  for (const [name, { help, placeholder }] of Object.entries(options)) {
+    assert.ok(text.includes(`  --${name} ${placeholder} `), name);
+    assert.ok(text.includes(help), name);
+  }
+  assert.match(text, /--name NAME .*\(default default\)/);
+  assert.match(text, /--version/);
+});

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AppliedPosition, Backend } from "../../../node/backend/backend.ts";
+import { logIndex, revision, term } from "../../../node/lib/units.ts";
+import type { KvStore } from "../../../node/mvcc/kv-store.ts";
+import { CommitLoop } from "../../../node/server/commit-loop.ts";
+import { World } from "../../sim/world.ts";
+
+const positionAt = (index: number): AppliedPosition => ({
+  consistentIndex: logIndex(index),
+  term: term(1),
+  revision: revision(index),
+});
+
+/** A loop over a backend that is finished by hand. */
+class Lab {
+  readonly world = new World(1);
+  readonly committing: AppliedPosition[] = [];
+  readonly landed: number[] = [];
+  readonly errors: Error[] = [];
+  readonly marks: string[] = [];
+  index = 0;
+  pendingOps = 0;
+  committed = positionAt(0);
+  loop: CommitLoop;
+  private done: ((error: Error | null) => void) | undefined;
+
+  constructor() {
+    const lab = this;
+    const backend = {
+      get pendingOps() {
+        return lab.pendingOps;
+      },
+      get committed() {
+        return lab.committed;
+      },
+      get isCommitting() {
+        return lab.done !== undefined;
+      },
+      commit(position: AppliedPosition, done: (error: Error | null) => void) {
+        lab.committing.push(position);
+        lab.done = done;
+      },
+    };
+    let mark = 0;
+    const store = {
+      beforeCommit: () => {
+        mark += 1;
+        this.marks.push(`before ${mark}`);
+        return mark;
+      },
+      afterCommit: (of: number) => void this.marks.push(`after ${of}`),
+    };
+    this.loop = new CommitLoop({
+      backend: backend as unknown as Backend,
+      store: store as unknown as KvStore,
+      timers: this.world,
+      intervalMs: 100,
+      opsMax: 10,
+      position: () => positionAt(this.index),
+      onCommitted: () => void this.landed.push(this.committed.consistentIndex),
+      onError: (error) => void this.errors.push(error),
+    });
+  }
+
+  /** Entries were applied that made so many operations. */
+  apply(ops: number): void {
+    this.index += 1;
+    this.pendingOps += ops;
+    this.loop.applied();
+  }
+
+  finish(error: Error | null = null): void {
+    const { done } = this;
+    assert.ok(done !== undefined, "no commit in flight");
+    this.done = undefined;
+    if (error === null) {
+      this.committed = this.committing.at(-1) as AppliedPosition;
+      this.pendingOps = 0;
+    }
+    done(error);
+  }
+
+  async after(ms: number): Promise<void> {
+    const until = this.world.monotonicMs() + ms;
+    this.world.at(until, () => undefined);
+    await this.world.run(() => false, until);
+  }
+
+  get commitsAt(): number[] {
+    return this.committing.map(({ consistentIndex }) => consistentIndex);
+  }
+}
+
+test("the first entry starts the interval, later ones do not move it", async () => {
+  const lab = new Lab();
+  lab.apply(1);
+  await lab.after(60);
+  lab.apply(1);
+  await lab.after(39);
+  assert.deepEqual(lab.commitsAt, []);
+  await lab.after(1);
+  assert.deepEqual(lab.commitsAt, [2]);
+});
+
+test("enough operations bring the commit about at once, and the interval's does not follow", async () => {
+  const lab = new Lab();
+  lab.apply(4);
+  lab.apply(6);
+  assert.deepEqual(lab.commitsAt, [2]);
+  lab.finish();
+  await lab.after(500);
+  assert.deepEqual(lab.commitsAt, [2]);
+});
+
+test("one commit is in flight; what is applied meanwhile goes into the next", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  lab.apply(50);
+  await lab.after(500);
+  assert.deepEqual(lab.commitsAt, [1]);
+  lab.finish();
+  await lab.after(100);
+  assert.deepEqual(lab.commitsAt, [1, 2]);
+});
+
+test("an entry that stored nothing still moves the position in time", async () => {
+  const lab = new Lab();
+  lab.apply(0);
+  await lab.after(100);
+  assert.deepEqual(lab.commitsAt, [1]);
+  lab.finish();
+  lab.loop.applied();
+  await lab.after(500);
+  assert.deepEqual(lab.commitsAt, [1]);
+});
+
+test("the store hears of each commit before and after it, and the owner after that", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  assert.deepEqual(lab.marks, ["before 1"]);
+  lab.finish();
+  assert.deepEqual(lab.marks, ["before 1", "after 1"]);
+  assert.deepEqual(lab.landed, [1]);
+});
+
+test("a failed commit is told and never tried again", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  const error = new Error("no space left");
+  lab.finish(error);
+  await lab.after(500);
+  assert.deepEqual(lab.errors, [error]);
+  assert.deepEqual(lab.commitsAt, [1]);
+  assert.deepEqual(lab.marks, ["before 1"]);
+});
+
+test("stopping commits what is open and waits for it", async () => {
+  const lab = new Lab();
+  lab.apply(3);
+  let isStopped = false;
+  const stopping = lab.loop.stop().then(() => {
+    isStopped = true;
+  });
+  assert.deepEqual(lab.commitsAt, [1]);
+  await lab.after(200);
+  assert.equal(isStopped, false);
+  lab.finish();
+  await stopping;
+  assert.deepEqual(lab.commitsAt, [1]);
+});
+
+test("stopping while a commit is in flight waits for it and commits the rest", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  lab.apply(1);
+  const stopping = lab.loop.stop();
+  assert.deepEqual(lab.commitsAt, [1]);
+  lab.finish();
+  assert.deepEqual(lab.commitsAt, [1, 2]);
+  lab.finish();
+  await stopping;
+});
+
+test("stopping with nothing open commits nothing", async () => {
+  const lab = new Lab();
+  await lab.loop.stop();
+  assert.deepEqual(lab.commitsAt, []);
+});

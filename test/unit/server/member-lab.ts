@@ -1,0 +1,112 @@
+/** A member on a simulated machine, without a network: what the tests of server/, rpc/ and http/ start. */
+import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
+import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
+import { emptyBytes } from "../../../node/lib/bytes.ts";
+import type { Timers } from "../../../node/lib/ports.ts";
+import type { ApplyResult } from "../../../node/apply/result.ts";
+import { Member, type MemberConfig } from "../../../node/server/member.ts";
+import { MemoryFs } from "../../support/memory-fs.ts";
+import { World } from "../../sim/world.ts";
+import { quiet } from "../wal/wal-lab.ts";
+
+export const config: MemberConfig = {
+  name: "m1",
+  peerUrls: ["http://localhost:2380"],
+  clientUrls: ["http://localhost:2379"],
+  clusterToken: "etcd-cluster",
+  tickMs: 100,
+  electionTicks: 10,
+  snapshotCount: 50,
+  catchupEntries: 10,
+  backendBatchIntervalMs: 20,
+  backendBatchOps: 40,
+  valueCacheBytesMax: 64 * 1024,
+};
+
+/** What was asked of the disk just now has become an event of the world. */
+const promisesRun = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export class MemberLab {
+  readonly world = new World(1);
+  readonly disk = new MemoryDisk();
+  readonly fatal: Error[] = [];
+  fs = new MemoryFs();
+  /** Timers of a process that was killed never run again. */
+  private life = 0;
+
+  /** Resolves when the member serves. */
+  start(changes: Partial<MemberConfig> = {}): Promise<Member> {
+    return this.settled(this.starting(changes));
+  }
+
+  /** The same without a step of the world. */
+  starting(changes: Partial<MemberConfig> = {}): Promise<Member> {
+    const { world, fs } = this;
+    const life = ++this.life;
+    const ifAlive = (run: () => void) => () => {
+      if (life === this.life) run();
+    };
+    const timers: Timers = {
+      after: (delayMs, run) => world.after(delayMs, ifAlive(run)),
+      every: (periodMs, run) => world.every(periodMs, ifAlive(run)),
+      endOfTurn: (run) => world.endOfTurn(ifAlive(run)),
+    };
+    fs.setComplete((run) => void world.after(0.5, ifAlive(run)));
+    return Member.start({
+      ports: { clock: world, timers, random: world.random, fs, logger: quiet },
+      config: { ...config, ...changes },
+      paths: { wal: "/data/member/wal", backend: "/data/member/backend" },
+      walOptions: { fs, timers, logger: quiet, segmentBytes: 8192, maxWals: 1 },
+      backend: new MemoryBackend(this.disk, { timers, commitDelayMs: () => 2 }),
+      onFatal: (error) => void this.fatal.push(error),
+    });
+  }
+
+  /** The process is gone; what it had written without a sync may be lost ("nothing" is kept) or not. */
+  crash(keeps: "nothing" | "everything"): void {
+    this.life += 1;
+    this.fs = this.fs.crash(this.world.random, keeps);
+    this.disk.crash(keeps === "nothing" ? "lost" : "durable");
+  }
+
+  /** Runs the world until the promise is settled; throws when that takes a minute. */
+  async settled<Value>(promise: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const end = (): void => {
+      isDone = true;
+    };
+    promise.then(end, end);
+    await promisesRun();
+    const until = this.world.monotonicMs() + 60_000;
+    if (!(await this.world.run(() => isDone, until))) throw new Error("nothing more happens");
+    return promise;
+  }
+
+  async pass(ms: number): Promise<void> {
+    await promisesRun();
+    const until = this.world.monotonicMs() + ms;
+    this.world.at(until, () => undefined);
+    await this.world.run(() => false, until);
+  }
+
+  /** Proposes and waits for the answer: a result, or the kind of the error. */
+  propose(
+    member: Member,
+    field: number,
+    message: Uint8Array = emptyBytes,
+  ): Promise<ApplyResult | string> {
+    return this.settled(
+      new Promise((resolve) => {
+        member.propose(field, message, 0, message.length, { applied: resolve, refused: resolve });
+      }),
+    );
+  }
+
+  read(member: Member): Promise<string> {
+    return this.settled(
+      new Promise((resolve) => {
+        member.linearizableRead({ readable: () => resolve("readable"), refused: resolve });
+      }),
+    );
+  }
+}

@@ -1,0 +1,295 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Timers } from "../../../node/lib/ports.ts";
+import type { Proposal, ReadState } from "../../../node/raft/raft.ts";
+import type { RawNode } from "../../../node/raft/raw-node.ts";
+import type { Entry, HardState } from "../../../node/raft/types.ts";
+import { type ReadyHandler, ReadyLoop } from "../../../node/server/ready-loop.ts";
+import type { Wal } from "../../../node/wal/wal.ts";
+import { makeLeader, makeNode, type NodeOptions, proposal, textsOf } from "../raft/raft-lab.ts";
+
+/** Turns of the event loop that a test takes one by one. */
+class HandTimers implements Timers {
+  private endOfTurnQueue: (() => void)[] = [];
+  private nextTurn: (() => void)[] = [];
+
+  after(_delayMs: number, run: () => void) {
+    this.nextTurn.push(run);
+    return { cancel: () => void (this.nextTurn = this.nextTurn.filter((one) => one !== run)) };
+  }
+
+  every() {
+    return { cancel: () => undefined };
+  }
+
+  endOfTurn(run: () => void): void {
+    this.endOfTurnQueue.push(run);
+  }
+
+  get isIdle(): boolean {
+    return this.endOfTurnQueue.length + this.nextTurn.length === 0;
+  }
+
+  /** One turn: timers that are due, then the end of it. */
+  turn(): void {
+    for (const run of this.nextTurn.splice(0)) run();
+    for (let at = 0; at < this.endOfTurnQueue.length; at++) this.endOfTurnQueue[at]?.();
+    this.endOfTurnQueue = [];
+  }
+}
+
+interface Save {
+  readonly hardState: HardState | undefined;
+  readonly entries: readonly Entry[];
+  readonly done: (error: Error | null) => void;
+}
+
+/** A log whose disk is as slow as the test wants; like the real one it takes one save at a time. */
+class HandWal {
+  readonly saves: Save[] = [];
+  /** Hard states that moved their commit alone. */
+  readonly commits: HardState[] = [];
+  private writing: Save | undefined;
+
+  save(hardState: HardState | undefined, entries: readonly Entry[], done: Save["done"]): void {
+    assert.equal(this.writing, undefined, "two batches at once");
+    if (entries.length === 0 && hardState?.commit !== 0 && this.saves.length > 0) {
+      this.commits.push(hardState as HardState);
+      return;
+    }
+    this.writing = { hardState, entries, done };
+    this.saves.push(this.writing);
+  }
+
+  get isWriting(): boolean {
+    return this.writing !== undefined;
+  }
+
+  finish(error: Error | null = null): void {
+    const { done } = this.writing as Save;
+    this.writing = undefined;
+    done(error);
+  }
+}
+
+class Lab implements ReadyHandler {
+  readonly timers = new HandTimers();
+  readonly wal = new HandWal();
+  readonly node: RawNode;
+  readonly loop: ReadyLoop;
+  readonly errors: Error[] = [];
+  readonly applied_: string[] = [];
+  readonly slices: number[] = [];
+  readonly states: ReadState[] = [];
+  readonly appliedIndexes: number[] = [];
+  queue: Proposal[] = [];
+  reads: number[] = [];
+  isApplying = true;
+
+  constructor(options: NodeOptions & { readonly isLeader?: boolean } = {}) {
+    this.node = options.isLeader === false ? makeNode(options) : makeLeader(options);
+    const wal = this.wal as unknown as Wal;
+    const { node, timers } = this;
+    const onError = (error: Error) => void this.errors.push(error);
+    this.loop = new ReadyLoop({ node, wal, timers, handler: this, onError });
+  }
+
+  propose(...texts: string[]): void {
+    this.queue.push(...texts.map(proposal));
+    this.loop.schedule();
+  }
+
+  takeProposals(): readonly Proposal[] {
+    return this.queue.splice(0);
+  }
+
+  hasProposals(): boolean {
+    return this.queue.length > 0;
+  }
+
+  issueReads(): void {
+    for (const context of this.reads.splice(0)) this.node.readIndex(context);
+  }
+
+  canApply(): boolean {
+    return this.isApplying;
+  }
+
+  apply(entry: Entry): void {
+    this.applied_.push(...textsOf([entry]));
+  }
+
+  readStates(states: readonly ReadState[]): void {
+    this.states.push(...states);
+  }
+
+  applied(index: number): void {
+    this.slices.push(this.applied_.length);
+    this.appliedIndexes.push(index);
+  }
+}
+
+test("all proposals of a turn share one write, however often the turn was asked for", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.propose("b");
+  lab.propose("c");
+  assert.equal(lab.wal.saves.length, 0);
+  lab.timers.turn();
+  assert.equal(lab.wal.saves.length, 1);
+  assert.deepEqual(textsOf(lab.wal.saves[0]?.entries ?? []), ["a", "b", "c"]);
+  assert.ok(lab.timers.isIdle);
+});
+
+test("nothing is applied before its write is done", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, []);
+  lab.wal.finish();
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, ["a"]);
+});
+
+test("while a write is in flight proposals gather, and leave in one batch when it is done", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.timers.turn();
+  for (const text of ["b", "c", "d"]) {
+    lab.propose(text);
+    lab.timers.turn();
+    assert.equal(lab.wal.saves.length, 1);
+  }
+  assert.deepEqual(textsOf(lab.queue as unknown as Entry[]), ["b", "c", "d"]);
+  lab.wal.finish();
+  lab.timers.turn();
+  assert.equal(lab.wal.saves.length, 2);
+  assert.deepEqual(textsOf(lab.wal.saves[1]?.entries ?? []), ["b", "c", "d"]);
+  assert.deepEqual(lab.applied_, ["a"]);
+});
+
+test("a turn takes one batch: what the handler holds back waits for the next write", () => {
+  const lab = new Lab();
+  lab.takeProposals = () => lab.queue.splice(0, 2);
+  lab.propose("a", "b", "c", "d", "e");
+  const batches: string[] = [];
+  for (let at = 0; at < 10; at++) {
+    lab.timers.turn();
+    if (!lab.wal.isWriting) continue;
+    batches.push(textsOf(lab.wal.saves.at(-1)?.entries ?? []).join(""));
+    lab.wal.finish();
+  }
+  assert.deepEqual(batches, ["ab", "cd", "e"]);
+  assert.deepEqual(lab.applied_, ["a", "b", "c", "d", "e"]);
+});
+
+test("a turn applies one slice; the rest comes in later turns without being asked for", () => {
+  const lab = new Lab({ committedPerReadyMax: 2 });
+  lab.propose("a", "b", "c", "d", "e");
+  lab.timers.turn();
+  lab.wal.finish();
+  const seen: number[] = [];
+  for (let at = 0; at < 4; at++) {
+    lab.timers.turn();
+    seen.push(lab.applied_.length);
+  }
+  assert.deepEqual(seen, [2, 4, 5, 5]);
+  assert.ok(lab.timers.isIdle);
+});
+
+test("a follower keeps its proposals until it leads", () => {
+  const lab = new Lab({ isLeader: false });
+  lab.propose("a");
+  lab.timers.turn();
+  assert.equal(lab.queue.length, 1);
+  lab.node.campaign();
+  lab.loop.schedule();
+  for (let at = 0; at < 6; at++) {
+    lab.timers.turn();
+    if (lab.wal.isWriting) lab.wal.finish();
+  }
+  assert.deepEqual(lab.applied_, ["", "a"]);
+});
+
+test("the vote is written before the node leads, and its empty entry before it is applied", () => {
+  const lab = new Lab({ isLeader: false });
+  lab.node.campaign();
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.equal(lab.node.role, "candidate");
+  assert.deepEqual(lab.wal.saves[0]?.hardState?.term, 1);
+  lab.wal.finish();
+  assert.equal(lab.node.role, "leader");
+  lab.timers.turn();
+  assert.equal(lab.wal.saves.length, 2);
+  assert.deepEqual(lab.applied_, []);
+  lab.wal.finish();
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, [""]);
+});
+
+test("a commit that moved alone is handed to the log without waiting for it", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.timers.turn();
+  assert.deepEqual(
+    lab.wal.commits.map(({ commit }) => commit),
+    [2],
+  );
+  assert.equal(lab.wal.isWriting, false);
+});
+
+test("a failed write is told once and nothing of it is applied", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.timers.turn();
+  const error = new Error("disk full");
+  lab.wal.finish(error);
+  assert.deepEqual(lab.errors, [error]);
+  assert.ok(lab.timers.isIdle);
+  lab.propose("b");
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, []);
+  assert.equal(lab.wal.saves.length, 1);
+});
+
+test("reads are answered in the turn they were asked in, behind what was applied", () => {
+  const lab = new Lab();
+  lab.reads.push(7);
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.deepEqual(lab.states, [{ context: 7, index: 1 }]);
+  assert.deepEqual(lab.appliedIndexes, [1]);
+});
+
+test("while applying must wait nothing is taken from raft; it goes on when asked again", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.isApplying = false;
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, []);
+  assert.ok(lab.timers.isIdle);
+  lab.isApplying = true;
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, ["a"]);
+});
+
+test("a stopped loop does nothing more, also when its turn was asked for before", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.loop.stop();
+  lab.timers.turn();
+  assert.equal(lab.wal.saves.length, 0);
+  const other = new Lab();
+  other.propose("a");
+  other.timers.turn();
+  other.loop.stop();
+  other.wal.finish();
+  other.timers.turn();
+  assert.deepEqual(other.applied_, []);
+});
