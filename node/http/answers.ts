@@ -12,6 +12,10 @@ function answer(response: ServerResponse, contentType: string, body: string): vo
   response.end(body);
 }
 
+export function jsonAnswer(response: ServerResponse, body: string): void {
+  answer(response, "application/json", body);
+}
+
 export function plainAnswer(response: ServerResponse, body: string): void {
   answer(response, plainText, body);
 }
@@ -33,5 +37,5 @@ export function allowAnyOrigin(response: ServerResponse): void {
 export function writeVersion(member: Member, response: ServerResponse): void {
   const etcdcluster = member.cluster.version ?? "not_decided";
   const versions = { etcdserver: serverVersion, etcdcluster, storage: storageVersion };
-  answer(response, "application/json", JSON.stringify(versions));
+  jsonAnswer(response, JSON.stringify(versions));
 }

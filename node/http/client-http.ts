@@ -2,38 +2,37 @@
  * HTTP/1.1 on the client port: /health and /version, as etcd answers them (server/etcdserver/api/etcdhttp). The gRPC server gives
  * connections away that do not begin with HTTP/2's preface.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ByteSocket } from "../lib/ports.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Member } from "../server/member.ts";
 import { allowAnyOrigin, plainAnswer, plainError, writeVersion } from "./answers.ts";
+import { Http1, targetOf } from "./http1.ts";
 
-type Handler = (url: URL, response: ServerResponse) => void;
+type Handler = (query: URLSearchParams, response: ServerResponse) => void;
 
 export class ClientHttp {
   private readonly member: Member;
-  private readonly server: Server;
   private readonly handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
-    ["/health", (url, response) => this.health(url, response)],
-    ["/version", (_url, response) => writeVersion(this.member, response)],
+    ["/health", (query, response) => this.health(query, response)],
+    ["/version", (_query, response) => writeVersion(this.member, response)],
   ]);
+
+  private readonly http = new Http1((request, response) => {
+    this.handle(request, response);
+  });
 
   constructor(member: Member) {
     this.member = member;
-    this.server = createServer((request, response) => this.handle(request, response));
   }
 
   /** Takes over a connection whose first bytes, `unread`, are not HTTP/2's. */
   serve(socket: ByteSocket, unread: Uint8Array): void {
-    const raw = socket.detach(unread);
-    if (!(raw instanceof Socket)) throw new Error("HTTP/1.1 needs a real socket");
-    this.server.emit("connection", raw);
-    raw.resume();
+    this.http.serve(socket, unread);
   }
 
   close(): void {
-    this.server.closeAllConnections();
+    this.http.close();
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
@@ -43,25 +42,25 @@ export class ClientHttp {
       response.end();
       return;
     }
-    const url = new URL(request.url ?? "/", "http://member");
-    const handler = this.handlers.get(url.pathname);
+    const { path, query } = targetOf(request);
+    const handler = this.handlers.get(path);
     if (handler === undefined) {
       plainError(response, 404, "404 page not found");
     } else if (request.method !== "GET") {
       response.setHeader("Allow", "GET");
       plainError(response, 405, "Method Not Allowed");
     } else {
-      handler(url, response);
+      handler(query, response);
     }
   }
 
-  private health(url: URL, response: ServerResponse): void {
+  private health(query: URLSearchParams, response: ServerResponse): void {
     const answer = (reason: string): void => {
       const body = JSON.stringify({ health: reason === "" ? "true" : "false", reason });
       if (reason === "") plainAnswer(response, body);
       else plainError(response, 503, body);
     };
-    if (url.searchParams.get("serializable") === "true") {
+    if (query.get("serializable") === "true") {
       answer("");
     } else if (!this.member.hasLeader) {
       answer("RAFT NO LEADER");

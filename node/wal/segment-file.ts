@@ -3,7 +3,7 @@
  * durable write into it changes no file metadata, and mending the last one after a power cut.
  */
 import { parentDir } from "../lib/durable-dir.ts";
-import type { Fs, Logger } from "../lib/ports.ts";
+import type { DurableFile, Fs, Logger } from "../lib/ports.ts";
 import type { Tail } from "./segment-reader.ts";
 
 /** Zeros are written in slices of this size, each made durable before the next, so that log writes get in between. */
@@ -115,4 +115,20 @@ async function copyFile(fs: Fs, from: string, to: string): Promise<void> {
     await file.close();
   }
   await fs.syncDir(parentDir(to));
+}
+
+/** Removes the files in a directory that an interrupted creation left; the directory itself may stay. */
+export async function emptyDir(fs: Fs, dir: string): Promise<void> {
+  if (!(await fs.exists(dir))) return;
+  for (const name of await fs.readDir(dir)) await fs.remove(`${dir}/${name}`);
+}
+
+/** The first bytes of a new segment. */
+export function writeDurably(file: DurableFile, bytes: Uint8Array, length: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    file.write(bytes, length, 0, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
 }

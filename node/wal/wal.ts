@@ -15,7 +15,7 @@ import type { LogIndex } from "../lib/units.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 import { RecordEncoder } from "./record-encoder.ts";
 import { emptyHardState, isEmptyHardState, Replay, SnapshotScan } from "./replay.ts";
-import { createZeroed, mendTail, truncateDurably } from "./segment-file.ts";
+import { createZeroed, emptyDir, mendTail, truncateDurably, writeDurably } from "./segment-file.ts";
 import { SegmentList } from "./segment-list.ts";
 import {
   checkSequence,
@@ -139,7 +139,7 @@ export class Wal {
     encoder.metadata(metadataBytes);
     encoder.snapshot({ index: 0 as LogIndex, term: emptyHardState.term });
     const file = await fs.openDurable(path);
-    await writeDurably(file, encoder);
+    await writeDurably(file, encoder.bytes, encoder.length);
     await fs.syncDir(temporary);
     await fs.rename(temporary, dir);
     await fs.syncDir(parentDir(dir));
@@ -370,7 +370,7 @@ export class Wal {
     encoder.handOver();
     encoder.metadata(this.metadataBytes);
     if (!isEmptyHardState(this.hardState)) encoder.state(this.hardState);
-    await writeDurably(next, encoder);
+    await writeDurably(next, encoder.bytes, encoder.length);
     const full = this.segments.last;
     await truncateDurably(fs, `${dir}/${full.name}`, this.offset);
     const segment = segmentOf(full.sequence + 1, this.lastIndex + 1);
@@ -383,19 +383,4 @@ export class Wal {
     await old.close();
     logger.info("created a new WAL segment", { path: `${dir}/${segment.name}` });
   }
-}
-
-/** Removes the files in a directory that an interrupted creation left; the directory itself may stay. */
-async function emptyDir(fs: Fs, dir: string): Promise<void> {
-  if (!(await fs.exists(dir))) return;
-  for (const name of await fs.readDir(dir)) await fs.remove(`${dir}/${name}`);
-}
-
-function writeDurably(file: DurableFile, encoder: RecordEncoder): Promise<void> {
-  return new Promise((resolve, reject) => {
-    file.write(encoder.bytes, encoder.length, 0, (error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
-  });
 }

@@ -54,6 +54,7 @@ const requests = [
   "POST /version",
   "HEAD /version",
   "GET /nothing-here",
+  "GET /health?%zz=%",
 ] as const;
 
 describe("HTTP/1.1 answers are those of etcd", needs("etcd"), () => {

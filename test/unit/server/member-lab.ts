@@ -23,9 +23,6 @@ export const config: MemberConfig = {
   valueCacheBytesMax: 64 * 1024,
 };
 
-/** What was asked of the disk just now has become an event of the world. */
-const promisesRun = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 export class MemberLab {
   readonly world = new World(1);
   readonly disk = new MemoryDisk();
@@ -76,14 +73,14 @@ export class MemberLab {
       isDone = true;
     };
     promise.then(end, end);
-    await promisesRun();
+    await this.turnEnds();
     const until = this.world.monotonicMs() + 60_000;
     if (!(await this.world.run(() => isDone, until))) throw new Error("nothing more happens");
     return promise;
   }
 
   async pass(ms: number): Promise<void> {
-    await promisesRun();
+    await this.turnEnds();
     const until = this.world.monotonicMs() + ms;
     this.world.at(until, () => undefined);
     await this.world.run(() => false, until);
@@ -108,5 +105,11 @@ export class MemberLab {
         member.linearizableRead({ readable: () => resolve("readable"), refused: resolve });
       }),
     );
+  }
+
+  /** What was asked outside of an event belongs to a turn too: its promises and its end have an event to run behind. */
+  private async turnEnds(): Promise<void> {
+    this.world.after(0, () => undefined);
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
