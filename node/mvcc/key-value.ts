@@ -1,9 +1,10 @@
 /**
  * mvccpb.KeyValue as bytes: 1 key, 2 create_revision, 3 mod_revision, 4 version, 5 value, 6 lease; in field order, zero
- * fields left out, as Go's protobuf writes it. HashKV sums these bytes, so they must equal etcd's to the last one.
+ * fields left out, as Go's protobuf writes it. HashKV sums these bytes, so they must equal etcd's to the last one. Written in place,
+ * with the size known before: proto/key-value.ts appends to a Writer instead, and reads.
  */
 import { CorruptionError } from "../lib/corruption-error.ts";
-import type { Reader } from "../proto/wire.ts";
+import type { KeyValueView } from "../proto/key-value.ts";
 import { tagOf, varintSize, wireType, WireError } from "../proto/wire.ts";
 import { copyBytes } from "./copy-bytes.ts";
 
@@ -95,33 +96,10 @@ export function writeLease(target: Uint8Array, at: number, lease: bigint): numbe
   return at;
 }
 
-/** What `readKeyValue` found; the bytes are places in the buffer read. One object is reused for a whole scan. */
-export interface KeyValueFields {
-  keyStart: number;
-  keyEnd: number;
-  createRevision: number;
-  modRevision: number;
-  version: number;
-}
-
-export const newKeyValueFields = (): KeyValueFields =>
-  ({ keyStart: 0, keyEnd: 0, createRevision: 0, modRevision: 0, version: 0 });
-
-/** Reads a record that we wrote, all but value and lease. Throws CorruptionError when it is not one. */
-export function readKeyValue(reader: Reader, into: KeyValueFields): void {
-  into.keyStart = into.keyEnd = into.createRevision = into.modRevision = into.version = 0;
+/** Decodes a record that we wrote. Throws CorruptionError when it is not one. */
+export function decodeRecord(bytes: Uint8Array, start: number, end: number, into: KeyValueView): void {
   try {
-    while (!reader.isDone) {
-      const field = reader.tag();
-      if (field === tag.key) {
-        reader.bytes();
-        into.keyStart = reader.start;
-        into.keyEnd = reader.stop;
-      } else if (field === tag.createRevision) into.createRevision = reader.varint();
-      else if (field === tag.modRevision) into.modRevision = reader.varint();
-      else if (field === tag.version) into.version = reader.varint();
-      else reader.skip(field);
-    }
+    into.decode(bytes, start, end);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw new CorruptionError("a record of the backend is no mvccpb.KeyValue", { cause: error });

@@ -1,9 +1,9 @@
 /**
  * Reads of the store: one key or a range of keys, at the current revision or an older one (etcd's kvstore_txn.go, rangeKeys).
  */
-import { compareBytes, emptyBytes } from "../lib/bytes.ts";
-import { Reader } from "../proto/wire.ts";
-import { newKeyValueFields, readKeyValue, writeKey, writeRevisions } from "./key-value.ts";
+import { compareBytes } from "../lib/bytes.ts";
+import { KeyValueView } from "../proto/key-value.ts";
+import { decodeRecord, writeKey, writeRevisions } from "./key-value.ts";
 import type { KvRecords } from "./kv-records.ts";
 
 /** Sees a marshalled mvccpb.KeyValue, valid during the call only. It must not call the store. */
@@ -108,8 +108,7 @@ export class RangeReader {
   private readonly ordinals = new Float64Array(batchKeys);
   /** What `warm` read; public so that the reads are not taken for dead code. */
   warmed = 0;
-  private readonly reader = new Reader(emptyBytes);
-  private readonly fields = newKeyValueFields();
+  private readonly fields = new KeyValueView();
 
   constructor(records: KvRecords) {
     this.records = records;
@@ -221,10 +220,9 @@ export class RangeReader {
       at = writeRevisions(target, at, arena.createRevision(place), log.main(ordinal), arena.version(place));
     } else {
       // The index knows create revision and version of the newest record only; the record itself has its own.
-      const { records, reader, fields } = this;
+      const { records, fields } = this;
       records.load(ordinal);
-      reader.reset(records.bytes, records.start, records.end);
-      readKeyValue(reader, fields);
+      decodeRecord(records.bytes, records.start, records.end, fields);
       at = writeRevisions(target, at, fields.createRevision, fields.modRevision, fields.version);
     }
     visit(target, 0, at);

@@ -1,9 +1,8 @@
 /** Rebuilds the index from the backend's records when the store opens, and checks that no record is missing in between. */
 import { CorruptionError } from "../lib/corruption-error.ts";
-import { emptyBytes } from "../lib/bytes.ts";
-import { Reader } from "../proto/wire.ts";
+import { KeyValueView } from "../proto/key-value.ts";
 import { recordKind } from "../backend/backend.ts";
-import { newKeyValueFields, readKeyValue } from "./key-value.ts";
+import { decodeRecord } from "./key-value.ts";
 import { type KvRecords, revisionKeyBytes, tombstoneKeyBytes } from "./kv-records.ts";
 
 const whatToDo = "; rebuild this member's backend from its snapshot and log, or replace the member";
@@ -14,8 +13,7 @@ const whatToDo = "; rebuild this member's backend from its snapshot and log, or 
  */
 export async function restoreRecords(records: KvRecords): Promise<void> {
   const { arena, log } = records;
-  const reader = new Reader(emptyBytes);
-  const fields = newKeyValueFields();
+  const fields = new KeyValueView();
   let lastMain = 0;
   let lastSub = -1;
   await records.backend.scan((main, sub, kind, bytes, start, end) => {
@@ -25,8 +23,7 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
     if (main < lastMain || (main === lastMain && sub <= lastSub)) corrupt(`not after ${lastMain}_${lastSub}`);
     lastMain = main;
     lastSub = sub;
-    reader.reset(bytes, start, end);
-    readKeyValue(reader, fields);
+    decodeRecord(bytes, start, end, fields);
     if (fields.keyEnd === fields.keyStart) corrupt("has no key");
     const isTombstone = kind === recordKind.tombstone;
     const place = isTombstone

@@ -1,12 +1,13 @@
 /** What the tests of apply/ share: requests in a few words, a real store in memory, and answers as plain values. */
-import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
-import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
+
 import { Applier } from "../../../node/apply/applier.ts";
 import { writeRange } from "../../../node/apply/range.ts";
 import type { ApplyResult } from "../../../node/apply/result.ts";
+import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
+import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
 import { Cluster } from "../../../node/membership/cluster.ts";
 import { KvStore } from "../../../node/mvcc/kv-store.ts";
-import { etcdserverpb, mvccpb } from "../../../node/proto/generated/messages.js";
+import { etcdserverpb, type mvccpb } from "../../../node/proto/generated/messages.js";
 import {
   encodeInternalRaft,
   InternalRaftView,
@@ -79,7 +80,7 @@ export interface RangeOptions {
 }
 
 function rangeFields(key: string, options: RangeOptions): etcdserverpb.RangeRequest.$Properties {
-  return {
+  const fields = {
     key: bytes(key),
     rangeEnd: bytes(options.end ?? ""),
     limit: long(options.limit ?? 0),
@@ -94,6 +95,8 @@ function rangeFields(key: string, options: RangeOptions): etcdserverpb.RangeRequ
     minCreateRevision: long(options.minCreate ?? 0),
     maxCreateRevision: long(options.maxCreate ?? 0),
   };
+  // The generated enums take numbers that they have no name for, as the wire does.
+  return fields as unknown as etcdserverpb.RangeRequest.$Properties;
 }
 
 export interface PutOptions {
@@ -154,7 +157,6 @@ export function compare(
     result: results[sign],
     target: compareTarget[target],
   };
-  if (typeof operand === "string") return { ...common, value: bytes(operand) };
   const field = {
     version: "version",
     create: "createRevision",
@@ -162,7 +164,11 @@ export function compare(
     lease: "lease",
     value: "value",
   }[target];
-  return { ...common, [field]: long(operand) };
+  const fields = {
+    ...common,
+    ...(typeof operand === "string" ? { value: bytes(operand) } : { [field]: long(operand) }),
+  };
+  return fields as unknown as CompareFields;
 }
 
 export const encodeTxn = (txn: TxnFields): Uint8Array =>

@@ -88,7 +88,12 @@ test("keys_only gives keys and revisions without values", async () => {
 
 test("keys_only with an order by value still sorts by the values", async () => {
   const lab = await fourKeys();
-  const answer = lab.range("a", { ...all, keysOnly: true, target: sortTarget.value, order: ascend });
+  const answer = lab.range("a", {
+    ...all,
+    keysOnly: true,
+    target: sortTarget.value,
+    order: ascend,
+  });
   assert.ok(typeof answer === "object");
   assert.deepEqual(
     answer.kvs.map(({ key, value }) => key + value),
@@ -181,7 +186,10 @@ test("an older revision shows what was there then, under today's header", async 
   lab.delete("a", "\0");
   assert.equal(lab.keys("a", all), "");
   assert.equal(lab.keys("a", { ...all, revision: 8 }), "a b c d");
-  assert.equal(lab.keys("a", { ...all, revision: 5, target: sortTarget.mod, order: descend }), "c b a");
+  assert.equal(
+    lab.keys("a", { ...all, revision: 5, target: sortTarget.mod, order: descend }),
+    "c b a",
+  );
 });
 
 test("a revision of 0 or less is the newest, one that is not there yet is refused", async () => {

@@ -16,7 +16,7 @@ import {
 } from "./apply-lab.ts";
 
 function answered(answer: TxnAnswer | string): TxnAnswer {
-  assert.ok(typeof answer === "object", String(answer));
+  assert.ok(typeof answer === "object", JSON.stringify(answer));
   return answer;
 }
 
@@ -235,7 +235,9 @@ test("operations of a branch that is not taken are not checked", async () => {
 test("ignore_value in a transaction needs the key to be there before the transaction", async () => {
   const lab = await Lab.open();
   assert.equal(
-    lab.txn({ success: [put("a", "1"), nested({ success: [put("a", "", { ignoreValue: true })] })] }),
+    lab.txn({
+      success: [put("a", "1"), nested({ success: [put("a", "", { ignoreValue: true })] })],
+    }),
     "KeyNotFound",
   );
   lab.put("a", "kept");
@@ -257,7 +259,9 @@ test("large answers inside nested transactions keep their frames", async () => {
   const lab = await Lab.open();
   const value = "v".repeat(20_000);
   const answer = answered(
-    lab.txn({ success: [nested({ success: [put("a", value), nested({ success: [range("a")] })] })] }),
+    lab.txn({
+      success: [nested({ success: [put("a", value), nested({ success: [range("a")] })] })],
+    }),
   );
   assert.ok(JSON.stringify(answer).includes(value));
 });

@@ -98,6 +98,9 @@ test("all problems of the whole are told at once", () => {
   const found = problems("--name=", "--election-timeout=100", "--initial-cluster=b=http://b:1");
   assert.equal(found.length, 3);
   for (const flag of ["--name", "--election-timeout", "--initial-cluster"]) {
-    assert.ok(found.some((one) => one.startsWith(flag)), flag);
+    assert.ok(
+      found.some((one) => one.startsWith(flag)),
+      flag,
+    );
   }
 });

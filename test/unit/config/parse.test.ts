@@ -41,7 +41,10 @@ test("--flag=value, --flag value and one dash are the same", () => {
 });
 
 test("a value may hold =, be empty, begin with a dash or span lines", () => {
-  assert.equal(values(["--initial-cluster=a=http://x:1"]).values["initial-cluster"], "a=http://x:1");
+  assert.equal(
+    values(["--initial-cluster=a=http://x:1"]).values["initial-cluster"],
+    "a=http://x:1",
+  );
   assert.equal(values(["--data-dir="]).values["data-dir"], "");
   assert.equal(values(["--quota-backend-bytes", "-1"]).values["quota-backend-bytes"], -1);
   assert.equal(values(["--data-dir=a\nb"]).values["data-dir"], "a\nb");
@@ -91,7 +94,11 @@ test("all problems are told at once, each with its flag or variable", () => {
     /^ETCD_ELECTION_TIMEOUT: expected an integer from 1 to 50000/,
     /^ETCD_LISTEN_PEER_URLS: "https:\/\/a:1": https is not served yet/,
   ];
-  for (const pattern of expected) assert.ok(found.some((one) => pattern.test(one)), String(pattern));
+  for (const pattern of expected)
+    assert.ok(
+      found.some((one) => pattern.test(one)),
+      String(pattern),
+    );
   assert.equal(found.length, expected.length);
 });
 

@@ -53,3 +53,7 @@ test("other paths are Go's 404", async () => {
   assert.equal(status, 404);
   assert.equal(body, "404 page not found\n");
 });
+
+test("a path that is no URL is answered, and the member lives on", async () => {
+  for (const path of ["//", "http://["]) assert.equal((await ask(get(path))).status, 404, path);
+});

@@ -88,7 +88,8 @@ test("fields that etcd leaves out or writes as null read as empty", () => {
 });
 
 test("Go's escapes in a name are read, and fields in any order, and unknown ones passed over", () => {
-  const json = '{"name":"a\\u0026b","more":{"id":7},"peerURLs":["http://a:1"],"id":18446744073709551615}';
+  const json =
+    '{"name":"a\\u0026b","more":{"id":7},"peerURLs":["http://a:1"],"id":18446744073709551615}';
   const member = parse(json);
   assert.equal(member.name, "a&b");
   assert.equal(member.id, 2n ** 64n - 1n);

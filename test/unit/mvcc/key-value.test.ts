@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptionError } from "../../../node/lib/corruption-error.ts";
-import { keyValueSize, newKeyValueFields, readKeyValue, writeKey, writeLease, writeRevisions, writeValue } from "../../../node/mvcc/key-value.ts";
-import { Reader, Writer } from "../../../node/proto/wire.ts";
+import { decodeRecord, keyValueSize, writeKey, writeLease, writeRevisions, writeValue } from "../../../node/mvcc/key-value.ts";
+import { KeyValueView } from "../../../node/proto/key-value.ts";
+import { Writer } from "../../../node/proto/wire.ts";
 
 function marshal(key: Uint8Array, numbers: readonly [number, number, number], value: Uint8Array, lease: bigint): Uint8Array {
   const target = new Uint8Array(keyValueSize(key.length, ...numbers, value.length, lease));
@@ -11,6 +12,12 @@ function marshal(key: Uint8Array, numbers: readonly [number, number, number], va
   at = writeValue(target, at, value, 0, value.length);
   assert.equal(writeLease(target, at, lease), target.length);
   return target;
+}
+
+function decoded(bytes: Uint8Array, end: number): KeyValueView {
+  const view = new KeyValueView();
+  decodeRecord(bytes, 0, end, view);
+  return view;
 }
 
 test("a KeyValue is marshalled in field order, zero fields left out", () => {
@@ -36,14 +43,14 @@ for (const number of [1, 127, 128, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1]) 
       writer.bigintField(6, lease);
       const bytes = marshal(key, [number, number, number], value, lease);
       assert.deepEqual(Buffer.from(bytes), Buffer.from(writer.finish()));
-      const fields = newKeyValueFields();
-      readKeyValue(new Reader(bytes), fields);
-      assert.deepEqual(fields, { keyStart: 3, keyEnd: 203, createRevision: number, modRevision: number, version: number });
+      const { keyStart, keyEnd, createRevision, modRevision, version, lease: readLease } = decoded(bytes, bytes.length);
+      assert.deepEqual({ keyStart, keyEnd, createRevision, modRevision, version, readLease },
+        { keyStart: 3, keyEnd: 203, createRevision: number, modRevision: number, version: number, readLease: lease });
     });
   }
 }
 
 test("bytes that end too early are corruption", () => {
   const bytes = marshal(Buffer.from("foo"), [2, 2, 1], Buffer.from("bar"), 0n);
-  assert.throws(() => { readKeyValue(new Reader(bytes, 0, bytes.length - 1), newKeyValueFields()); }, CorruptionError);
+  assert.throws(() => decoded(bytes, bytes.length - 1), CorruptionError);
 });

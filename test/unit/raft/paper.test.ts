@@ -70,7 +70,10 @@ test("3.4: each new election draws a new timeout", () => {
     electionTicks: 10,
     random: drawing(3, 8, 1, 5),
   });
-  assert.deepEqual([1, 2, 3, 4].map(() => ticksToCampaign(node)), [13, 18, 11, 15]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => ticksToCampaign(node)),
+    [13, 18, 11, 15],
+  );
 });
 
 test("3.4: the only voter of a cluster wins its election alone", () => {

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AssertionError } from "../../../node/lib/assert.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
-import { RawNode } from "../../../node/raft/raw-node.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
+import { RawNode } from "../../../node/raft/raw-node.ts";
 import {
   drawing,
   emptyHardState,

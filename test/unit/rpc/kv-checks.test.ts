@@ -57,7 +57,8 @@ test("every request needs a key", () => {
 
 test("sort orders and targets without a name are refused", () => {
   for (const order of [0, 1, 2]) {
-    for (const target of [0, 1, 2, 3, 4]) assert.equal(checkRange("a", { order, target }), undefined);
+    for (const target of [0, 1, 2, 3, 4])
+      assert.equal(checkRange("a", { order, target }), undefined);
   }
   assert.equal(checkRange("a", { order: 3 }), "InvalidSortOption");
   assert.equal(checkRange("a", { order: -1 }), "InvalidSortOption");

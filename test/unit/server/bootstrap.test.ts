@@ -7,7 +7,7 @@ import { idToHex, logIndex, revision, term } from "../../../node/lib/units.ts";
 import { memberFromJson } from "../../../node/membership/member.ts";
 import { confChangeType, decodeConfChange } from "../../../node/proto/membership-codec.ts";
 import { entryType } from "../../../node/raft/types.ts";
-import { bootstrap, type Bootstrapped } from "../../../node/server/bootstrap.ts";
+import { type Bootstrapped, bootstrap } from "../../../node/server/bootstrap.ts";
 import { Wal } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 import { seededRandom } from "../mvcc/key-parts.ts";
@@ -141,7 +141,10 @@ test("the log is read from the newest mark that the backend has reached", async 
 test("a filled backend without a log is told as such, and no log is made", async () => {
   const fs = new MemoryFs();
   const text = await corruption(boot(fs, applied(5)));
-  assert.match(text, /\/data\/member\/backend holds data, but there is no log in \/data\/member\/wal/);
+  assert.match(
+    text,
+    /\/data\/member\/backend holds data, but there is no log in \/data\/member\/wal/,
+  );
   assert.equal(fs.files().size, 0);
 });
 

@@ -26,7 +26,28 @@ class Lab {
   private done: ((error: Error | null) => void) | undefined;
 
   constructor() {
-    const lab = this;
+    let mark = 0;
+    const store = {
+      beforeCommit: () => {
+        mark += 1;
+        this.marks.push(`before ${mark}`);
+        return mark;
+      },
+      afterCommit: (of: number) => void this.marks.push(`after ${of}`),
+    };
+    this.loop = new CommitLoop({
+      backend: Lab.backendOf(this),
+      store: store as unknown as KvStore,
+      timers: this.world,
+      intervalMs: 100,
+      opsMax: 10,
+      position: () => positionAt(this.index),
+      onCommitted: () => void this.landed.push(this.committed.consistentIndex),
+      onError: (error) => void this.errors.push(error),
+    });
+  }
+
+  private static backendOf(lab: Lab): Backend {
     const backend = {
       get pendingOps() {
         return lab.pendingOps;
@@ -42,25 +63,7 @@ class Lab {
         lab.done = done;
       },
     };
-    let mark = 0;
-    const store = {
-      beforeCommit: () => {
-        mark += 1;
-        this.marks.push(`before ${mark}`);
-        return mark;
-      },
-      afterCommit: (of: number) => void this.marks.push(`after ${of}`),
-    };
-    this.loop = new CommitLoop({
-      backend: backend as unknown as Backend,
-      store: store as unknown as KvStore,
-      timers: this.world,
-      intervalMs: 100,
-      opsMax: 10,
-      position: () => positionAt(this.index),
-      onCommitted: () => void this.landed.push(this.committed.consistentIndex),
-      onError: (error) => void this.errors.push(error),
-    });
+    return backend as unknown as Backend;
   }
 
   /** Entries were applied that made so many operations. */

@@ -1,12 +1,13 @@
 /** A member on a simulated machine, without a network: what the tests of server/, rpc/ and http/ start. */
+
+import type { ApplyResult } from "../../../node/apply/result.ts";
 import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
 import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
 import { emptyBytes } from "../../../node/lib/bytes.ts";
 import type { Timers } from "../../../node/lib/ports.ts";
-import type { ApplyResult } from "../../../node/apply/result.ts";
 import { Member, type MemberConfig } from "../../../node/server/member.ts";
-import { MemoryFs } from "../../support/memory-fs.ts";
 import { World } from "../../sim/world.ts";
+import { MemoryFs } from "../../support/memory-fs.ts";
 import { quiet } from "../wal/wal-lab.ts";
 
 export const config: MemberConfig = {

@@ -47,10 +47,7 @@ test("proposals are answered with what applying them led to", async () => {
     revision: 2,
     prevKv: undefined,
   });
-  assert.equal(
-    await lab.propose(member, put, encodePut("a", "1", { lease: 9n })),
-    "LeaseNotFound",
-  );
+  assert.equal(await lab.propose(member, put, encodePut("a", "1", { lease: 9n })), "LeaseNotFound");
   assert.deepEqual(await lab.propose(member, deleteRange, encodeDelete("a")), {
     kind: "deleteRange",
     revision: 3,
@@ -92,7 +89,11 @@ for (const keeps of ["nothing", "everything"] as const) {
       assert.equal(pairsOf(member).length, Math.min(revision - 1, 9));
       for (let at = 0; at < 25; at++) {
         revision += 1;
-        const answer = await lab.propose(member, put, encodePut(`k${revision % 9}`, `v${revision}`));
+        const answer = await lab.propose(
+          member,
+          put,
+          encodePut(`k${revision % 9}`, `v${revision}`),
+        );
         assert.deepEqual(answer, { kind: "put", revision, prevKv: undefined });
       }
       lab.crash(keeps);
