@@ -1,13 +1,13 @@
 /** Runs a member in the real world: options in, parts wired, listeners opened, signals heard. */
 import { LevelBackend } from "./backend/level-backend.ts";
-import { type Address, checkConfig, type Config } from "./config/config.ts";
+import { type Address, type Config, checkConfig } from "./config/config.ts";
 import { helpText, parseOptions } from "./config/parse.ts";
 import { type TestFaults, testFaults } from "./config/test-faults.ts";
 import { GrpcServer } from "./grpc/server.ts";
 import { ClientHttp } from "./http/client-http.ts";
 import { PeerHttp } from "./http/peer-http.ts";
 import { makeDirDurable } from "./lib/durable-dir.ts";
-import { SystemRandom, systemClock, SystemTimers } from "./lib/platform/clock.ts";
+import { SystemRandom, SystemTimers, systemClock } from "./lib/platform/clock.ts";
 import { SystemFs } from "./lib/platform/fs.ts";
 import { jsonLogger } from "./lib/platform/logger.ts";
 import { systemNet } from "./lib/platform/net.ts";
@@ -45,6 +45,11 @@ export async function run(args: readonly string[]): Promise<void> {
     (line) => process.stderr.write(line),
     () => systemClock.unixMs(),
   );
+  if (parsed.kind === "ok") {
+    for (const variable of parsed.unrecognized) {
+      logger.warn("unrecognized environment variable", { "environment-variable": variable });
+    }
+  }
   try {
     await serve(config, logger);
   } catch (error) {
@@ -87,7 +92,12 @@ async function startMember(config: Config, timers: Timers, logger: Logger): Prom
   const random = new SystemRandom();
   const backendDir = `${config.dataDir}/member/backend`;
   await makeDirDurable(fs, backendDir);
-  const backend = await LevelBackend.open(backendDir, { fs, timers, logger, ...backendFaults(faults) });
+  const backend = await LevelBackend.open(backendDir, {
+    fs,
+    timers,
+    logger,
+    ...backendFaults(faults),
+  });
   const segmentBytes = faults.segmentBytes ?? segmentBytesDefault;
   return Member.start({
     ports: { clock: systemClock, timers, random, fs, logger },
@@ -103,6 +113,7 @@ async function startMember(config: Config, timers: Timers, logger: Logger): Prom
       backendBatchIntervalMs: config.backendBatchIntervalMs,
       backendBatchOps: config.backendBatchOps,
       valueCacheBytesMax,
+      requestBytesMax: raw["max-request-bytes"],
     },
     paths: { wal: config.walDir, backend: backendDir },
     walOptions: { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] },
@@ -124,19 +135,21 @@ function backendFaults(faults: TestFaults): { unsafeNoSync?: boolean; writeBuffe
 
 function grpcServer(config: Config, member: Member, timers: Timers, logger: Logger): GrpcServer {
   const { raw, quotaBytes } = config;
-  const requestBytesMax = raw["max-request-bytes"];
   const grpc = new GrpcServer({
     clock: systemClock,
     timers,
     logger,
-    receiveMessageBytesMax: requestBytesMax + grpcOverheadBytes,
+    receiveMessageBytesMax: raw["max-request-bytes"] + grpcOverheadBytes,
     maxConcurrentStreams: raw["max-concurrent-streams"],
   });
-  registerServices(grpc, member, { requestBytesMax, txnOpsMax: raw["max-txn-ops"], quotaBytes });
+  registerServices(grpc, member, { txnOpsMax: raw["max-txn-ops"], quotaBytes });
   return grpc;
 }
 
-function listenAll(addresses: readonly Address[], serve: (socket: ByteSocket) => void): Promise<Listener[]> {
+function listenAll(
+  addresses: readonly Address[],
+  serve: (socket: ByteSocket) => void,
+): Promise<Listener[]> {
   return Promise.all(addresses.map((address) => systemNet.listen(address, serve)));
 }
 

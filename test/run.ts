@@ -120,7 +120,8 @@ function printMissing(missingFile: string): void {
   }
   console.log("\nSome tests did not run because something they need is missing:");
   // A program's name has a command that brings it; anything else is a reason in words.
-  for (const name of names) console.log(`  ${name.includes(" ") ? name : `${name}: ${commandFor(name)}`}`);
+  for (const name of names)
+    console.log(`  ${name.includes(" ") ? name : `${name}: ${commandFor(name)}`}`);
 }
 
 process.chdir(projectDir);

@@ -2,10 +2,11 @@
  * Applies committed entries: (state, entry) to (state, result). Deterministic and synchronous: no clock, no luck, no I/O, so that
  * every member that applies the same entries holds the same state.
  */
-import type { Cluster } from "../membership/cluster.ts";
-import type { KvStore } from "../mvcc/kv-store.ts";
+
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { memberId } from "../lib/units.ts";
+import type { Cluster } from "../membership/cluster.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
 import { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 import { type InternalRaftView, internalRequest } from "../proto/internal-raft-codec.ts";
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
@@ -45,7 +46,11 @@ export class Applier {
         this.state.cluster.setVersion(decodeClusterVersionSet(buffer.subarray(start, end)));
         return done;
       case internalRequest.clusterMemberAttrSet: {
-        const { memberId: id, name, clientUrls } = decodeClusterMemberAttrSet(buffer.subarray(start, end));
+        const {
+          memberId: id,
+          name,
+          clientUrls,
+        } = decodeClusterMemberAttrSet(buffer.subarray(start, end));
         this.state.cluster.updateAttributes(memberId(id), { name, clientUrls });
         return done;
       }

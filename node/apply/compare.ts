@@ -1,6 +1,7 @@
 /** The compares of a transaction (etcd server/etcdserver/txn/txn.go, applyCompare). */
-import type { KvStore } from "../mvcc/kv-store.ts";
+
 import { compareBytes } from "../lib/bytes.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
 import { KeyValueView } from "../proto/key-value.ts";
 import { type Compare, compareResult, compareTarget } from "../proto/txn-request.ts";
 
@@ -22,7 +23,13 @@ function compareHolds(store: KvStore, compare: Compare): boolean {
   }
   let holds = true;
   let count = 0;
-  const query = { key: compare.key, rangeEnd: compare.rangeEnd, revision: 0, limit: 0, countOnly: false };
+  const query = {
+    key: compare.key,
+    rangeEnd: compare.rangeEnd,
+    revision: 0,
+    limit: 0,
+    countOnly: false,
+  };
   store.range(query, (bytes, start, end) => {
     count += 1;
     if (!holds) return;

@@ -1,5 +1,5 @@
 /** The DeleteRange request (etcd server/etcdserver/txn/delete.go). */
-import { cloneBytes } from "../lib/bytes.ts";
+import { cloneBytes, compareBytes } from "../lib/bytes.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import type { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 
@@ -18,8 +18,19 @@ export function executeDeleteRange(store: KvStore, request: DeleteRangeRequestVi
       : undefined;
   const prevKvs: Uint8Array[] = [];
   const visit = request.prevKv
-    ? (bytes: Uint8Array, start: number, end: number): void => void prevKvs.push(cloneBytes(bytes, start, end))
+    ? (bytes: Uint8Array, start: number, end: number): void =>
+        void prevKvs.push(cloneBytes(bytes, start, end))
     : undefined;
   const deleted = store.deleteRange(key, rangeEnd, visit);
   return { deleted, prevKvs };
+}
+
+/** Whether the request deletes this key, if it is there. */
+export function deletesKey(request: DeleteRangeRequestView, key: Uint8Array): boolean {
+  const { buffer, keyStart, keyEnd, rangeEndStart, rangeEndEnd } = request;
+  const fromKey = compareBytes(buffer.subarray(keyStart, keyEnd), key);
+  if (rangeEndStart === rangeEndEnd) return fromKey === 0;
+  const rangeEnd = buffer.subarray(rangeEndStart, rangeEndEnd);
+  const isOpenEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
+  return fromKey <= 0 && (isOpenEnd || compareBytes(key, rangeEnd) < 0);
 }

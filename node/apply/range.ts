@@ -2,13 +2,14 @@
  * The Range request (etcd server/etcdserver/txn/range.go): by key order straight from the store into the answer, or, with another
  * order or revision filters, by way of a sorted list.
  */
-import type { KvStore } from "../mvcc/kv-store.ts";
+
 import { cloneBytes, compareBytes } from "../lib/bytes.ts";
-import { appendRangeKv } from "../proto/kv-response.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
 import { KeyValueView, writeKeyValue } from "../proto/key-value.ts";
+import { appendRangeKv } from "../proto/kv-response.ts";
 import { type RangeRequestView, sortOrder, sortTarget } from "../proto/range-request.ts";
 import { Writer } from "../proto/wire.ts";
-import { refuse, type Refused } from "./result.ts";
+import { type Refused, refuse } from "./result.ts";
 
 export interface RangeDone {
   readonly kind: "ok";
@@ -19,11 +20,17 @@ export interface RangeDone {
 }
 
 /** Appends the `kvs` fields of RangeResponse to `writer`. */
-export function writeRange(store: KvStore, request: RangeRequestView, writer: Writer): RangeDone | Refused {
+export function writeRange(
+  store: KvStore,
+  request: RangeRequestView,
+  writer: Writer,
+): RangeDone | Refused {
   const byKey = isKeyOrder(request.sortTarget, request.sortOrder);
   const filtered = hasRevisionFilters(request);
   const plain = byKey && !filtered && request.sortTarget === sortTarget.key;
-  return plain ? writePlainRange(store, request, writer) : writeSortedRange(store, request, writer, byKey && !filtered);
+  return plain
+    ? writePlainRange(store, request, writer)
+    : writeSortedRange(store, request, writer, byKey && !filtered);
 }
 
 /** True for an order in which the store returns keys anyway; NONE counts as one whatever the target. */
@@ -55,12 +62,17 @@ function queryOf(request: RangeRequestView, limit: number, keysOnly: boolean) {
   };
 }
 
-function writePlainRange(store: KvStore, request: RangeRequestView, writer: Writer): RangeDone | Refused {
+function writePlainRange(
+  store: KvStore,
+  request: RangeRequestView,
+  writer: Writer,
+): RangeDone | Refused {
   const limit = Math.max(request.limit, 0);
   const outcome = store.range(queryOf(request, limit, request.keysOnly), (bytes, start, end) =>
     appendRangeKv(writer, bytes, start, end),
   );
-  if (outcome.kind !== "ok") return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");
+  if (outcome.kind !== "ok")
+    return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");
   const more = limit > 0 && !request.countOnly && outcome.count > limit;
   return { kind: "ok", more, count: outcome.count };
 }
@@ -81,7 +93,8 @@ function writeSortedRange(
     keyValue.decode(cloneBytes(bytes, start, end), 0, end - start);
     if (passesFilters(request, keyValue)) found.push(keyValue);
   });
-  if (outcome.kind !== "ok") return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");
+  if (outcome.kind !== "ok")
+    return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");
   sortKeyValues(found, request);
   const more = limit > 0 && found.length > limit;
   if (more) found.length = limit;
@@ -130,6 +143,11 @@ function appendKeyValue(writer: Writer, keyValue: KeyValueView, keysOnly: boolea
   }
   const { buffer, keyStart, keyEnd } = keyValue;
   scratch.reset();
-  writeKeyValue(scratch, { buffer, start: keyStart, end: keyEnd }, { buffer, start: 0, end: 0 }, keyValue);
+  writeKeyValue(
+    scratch,
+    { buffer, start: keyStart, end: keyEnd },
+    { buffer, start: 0, end: 0 },
+    keyValue,
+  );
   appendRangeKv(writer, scratch.buffer, 0, scratch.position);
 }

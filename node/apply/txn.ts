@@ -2,9 +2,11 @@
  * The Txn request (etcd server/etcdserver/txn/txn.go): first all compares decide the path through nested transactions, then every
  * operation on it is checked, and only then is anything done: a refused transaction changed nothing.
  */
-import type { KvStore } from "../mvcc/kv-store.ts";
+
 import { assert } from "../lib/assert.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
+import type { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 import {
   appendDeleted,
   appendDeletedPrevKv,
@@ -16,12 +18,13 @@ import {
   finishRange,
   responseOp,
 } from "../proto/kv-response.ts";
+import type { PutRequestView } from "../proto/put-request.ts";
 import type { RangeRequestView } from "../proto/range-request.ts";
 import { writeRevisionHeader } from "../proto/response-header.ts";
 import type { RequestOp, TxnRequest } from "../proto/txn-request.ts";
 import { Writer } from "../proto/wire.ts";
 import { compareAll } from "./compare.ts";
-import { executeDeleteRange } from "./delete-range.ts";
+import { deletesKey, executeDeleteRange } from "./delete-range.ts";
 import { checkPut, executePut } from "./put.ts";
 import { writeRange } from "./range.ts";
 import { type Refused, refuse, type TxnResult } from "./result.ts";
@@ -46,14 +49,16 @@ export function isReadOnlyTxn(request: TxnRequest): boolean {
 
 /** True if every read of a read-only transaction may be served without asking the leader. */
 export function isSerializableTxn(request: TxnRequest): boolean {
-  return [...request.success, ...request.failure].every((op) => op.kind === "range" && op.request.serializable);
+  return [...request.success, ...request.failure].every(
+    (op) => op.kind === "range" && op.request.serializable,
+  );
 }
 
 const writer = new Writer(4096);
 
 export function applyTxn(store: KvStore, request: TxnRequest): TxnResult | Refused {
   const decided = decide(store, request);
-  const error = checkOps(store, decided.ops);
+  const error = checkOps(store, decided.ops, []);
   if (error !== undefined) return refuse(error);
   writer.reset();
   store.begin();
@@ -70,31 +75,59 @@ function decide(store: KvStore, request: TxnRequest): DecidedTxn {
   return { succeeded, ops };
 }
 
-function checkOps(store: KvStore, ops: readonly DecidedOp[]): EtcdErrorKind | undefined {
+/** `deletes` gathers, in order, what the operations before this one delete. */
+function checkOps(
+  store: KvStore,
+  ops: readonly DecidedOp[],
+  deletes: DeleteRangeRequestView[],
+): EtcdErrorKind | undefined {
   for (const op of ops) {
-    const error = checkOp(store, op);
+    const error = checkOp(store, op, deletes);
     if (error !== undefined) return error;
   }
   return undefined;
 }
 
-function checkOp(store: KvStore, op: DecidedOp): EtcdErrorKind | undefined {
+function checkOp(
+  store: KvStore,
+  op: DecidedOp,
+  deletes: DeleteRangeRequestView[],
+): EtcdErrorKind | undefined {
   switch (op.kind) {
     case "range":
       return checkRange(store, op.request);
     case "put":
-      return checkPut(store, op.request);
+      return checkPut(store, op.request) ?? checkKept(op.request, deletes);
     case "txn":
-      return checkOps(store, op.txn.ops);
-    default:
+      return checkOps(store, op.txn.ops, deletes);
+    case "deleteRange":
+      deletes.push(op.request);
+      return undefined;
+    case "none":
       return undefined;
   }
+}
+
+/**
+ * A put that keeps the value or the lease of a key which the transaction has deleted before. etcd's check of overlaps does not see
+ * deletes with an open end, and the member panics at such a put, again at every start; here it is refused.
+ */
+function checkKept(
+  request: PutRequestView,
+  deletes: readonly DeleteRangeRequestView[],
+): EtcdErrorKind | undefined {
+  if (!request.ignoreValue && !request.ignoreLease) return undefined;
+  const key = request.buffer.subarray(request.keyStart, request.keyEnd);
+  return deletes.some((range) => deletesKey(range, key)) ? "KeyNotFound" : undefined;
 }
 
 function checkRange(store: KvStore, { revision }: RangeRequestView): EtcdErrorKind | undefined {
   if (revision === 0) return undefined;
   if (revision > store.currentRevision) return "FutureRev";
-  return revision < store.compactRevision || revision < 0 ? "Compacted" : undefined;
+  // A store that was never compacted begins at -1 on etcd, so that -1 asks for the newest like 0.
+  return revision < (store.compactRevision === 0 ? -1 : store.compactRevision)
+    ? "Compacted"
+    : undefined;
 }
 
 function executeOps(store: KvStore, ops: readonly DecidedOp[]): void {

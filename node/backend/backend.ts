@@ -10,7 +10,15 @@
 import type { LogIndex, Revision, Term } from "../lib/units.ts";
 
 export type BucketName =
-  | "meta" | "lease" | "alarm" | "cluster" | "members" | "members_removed" | "auth" | "authUsers" | "authRoles";
+  | "meta"
+  | "lease"
+  | "alarm"
+  | "cluster"
+  | "members"
+  | "members_removed"
+  | "auth"
+  | "authUsers"
+  | "authRoles";
 
 /** What a record of the revision space says about its key. */
 export const recordKind = { put: 0, tombstone: 1 } as const;
@@ -26,7 +34,12 @@ export interface AppliedPosition {
 
 /** Called by `scan` for each record in revision order. `keyValue[start, end)` is valid during the call only. */
 export type RecordVisitor = (
-  main: Revision, sub: number, kind: RecordKind, keyValue: Uint8Array, start: number, end: number,
+  main: Revision,
+  sub: number,
+  kind: RecordKind,
+  keyValue: Uint8Array,
+  start: number,
+  end: number,
 ) => void;
 
 export interface Backend {
@@ -41,7 +54,14 @@ export interface Backend {
    * Adds a record to the open batch; copies `keyValue[start, end)` (a marshalled mvccpb.KeyValue).
    * Invariant: (main, sub) grows with every call.
    */
-  append(main: Revision, sub: number, kind: RecordKind, keyValue: Uint8Array, start: number, end: number): void;
+  append(
+    main: Revision,
+    sub: number,
+    kind: RecordKind,
+    keyValue: Uint8Array,
+    start: number,
+    end: number,
+  ): void;
   /**
    * The KeyValue bytes of a committed record. Records of the open batch and of the one in flight cannot be read back here:
    * mvcc keeps them in its value cache until their commit completed. A missing record or a bad sum throws CorruptionError.

@@ -81,7 +81,9 @@ export class MemoryBackend implements Backend {
   ): void {
     this.assertUsable();
     this.order.record(main, sub);
-    const value = cloneBytes(this.encoder.encode(recordSeed(main, sub), kind, keyValue, start, end));
+    const value = cloneBytes(
+      this.encoder.encode(recordSeed(main, sub), kind, keyValue, start, end),
+    );
     this.batch.records.push({ main, sub, value });
     this.count(value.length);
   }

@@ -32,6 +32,11 @@ export type Checked =
 
 export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Checked {
   const problems = [...electionProblems(raw), ...initialClusterProblems(raw)];
+  if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
+    problems.push(
+      "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+    );
+  }
   if (raw.name === "") problems.push("--name must not be empty");
   if (problems.length > 0) return { kind: "problems", problems };
   const dataDir = raw["data-dir"] === "" ? `${raw.name}.etcd` : raw["data-dir"];
@@ -41,14 +46,17 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     walDir: raw["wal-dir"] === "" ? `${dataDir}/member/wal` : raw["wal-dir"],
     listenClient: raw["listen-client-urls"].map(addressOf),
     listenPeer: raw["listen-peer-urls"].map(addressOf),
-    advertiseClientUrls: given.has("advertise-client-urls") ? raw["advertise-client-urls"] : raw["listen-client-urls"],
+    advertiseClientUrls: raw["advertise-client-urls"],
     advertisePeerUrls: raw["initial-advertise-peer-urls"],
     clusterToken: raw["initial-cluster-token"],
     tickMs: raw["heartbeat-interval"],
     electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
     quotaBytes: quotaOf(raw["quota-backend-bytes"]),
     // 0 asks for the default, as on etcd.
-    backendBatchIntervalMs: orDefault(raw["backend-batch-interval"], options["backend-batch-interval"].default),
+    backendBatchIntervalMs: orDefault(
+      raw["backend-batch-interval"],
+      options["backend-batch-interval"].default,
+    ),
     backendBatchOps: orDefault(raw["backend-batch-limit"], options["backend-batch-limit"].default),
     raw,
     logLevel: raw["log-level"],
@@ -62,26 +70,35 @@ function electionProblems(raw: RawOptions): readonly string[] {
   const election = raw["election-timeout"];
   return election >= 5 * tick
     ? []
-    : [`--election-timeout (${election} ms) must be at least 5 times --heartbeat-interval (${tick} ms)`];
+    : [
+        `--election-timeout (${election} ms) must be at least 5 times --heartbeat-interval (${tick} ms)`,
+      ];
 }
 
 /** More than one member comes with a later version: refused, not ignored. */
 function initialClusterProblems(raw: RawOptions): readonly string[] {
   const text = raw["initial-cluster"];
   if (text === "") return [];
-  const members = text.split(",").map((part) => {
+  const parts = text.split(",");
+  const unnamed = parts.filter((part) => part.indexOf("=") < 1);
+  if (unnamed.length > 0) return [`--initial-cluster: "${unnamed.join()}" is not NAME=URL`];
+  const members = parts.map((part) => {
     const at = part.indexOf("=");
     return { name: part.slice(0, at), url: part.slice(at + 1).replace(/\/$/, "") };
   });
   const others = members.filter(({ name }) => name !== raw.name);
   if (others.length > 0) {
-    return [`--initial-cluster names other members than "${raw.name}" (${others.map(({ name }) => name).join(", ")}); only single-member clusters are served yet`];
+    return [
+      `--initial-cluster names other members than "${raw.name}" (${others.map(({ name }) => name).join(", ")}); only single-member clusters are served yet`,
+    ];
   }
   const urls = members.map(({ url }) => url).sort();
   const advertised = [...raw["initial-advertise-peer-urls"]].sort();
   return urls.join() === advertised.join()
     ? []
-    : [`--initial-cluster has ${urls.join()} for "${raw.name}", but --initial-advertise-peer-urls is ${advertised.join()}`];
+    : [
+        `--initial-cluster has ${urls.join()} for "${raw.name}", but --initial-advertise-peer-urls is ${advertised.join()}`,
+      ];
 }
 
 const orDefault = (value: number, fallback: number): number => (value === 0 ? fallback : value);

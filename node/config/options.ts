@@ -25,7 +25,9 @@ function integer(bounds: { readonly min: number; readonly max?: number }): Parse
     const max = bounds.max ?? Number.MAX_SAFE_INTEGER;
     const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
     if (Number.isSafeInteger(number) && number >= bounds.min && number <= max) return number;
-    throw new Error(`expected an integer from ${bounds.min}${bounds.max === undefined ? "" : ` to ${bounds.max}`}`);
+    throw new Error(
+      `expected an integer from ${bounds.min}${bounds.max === undefined ? "" : ` to ${bounds.max}`}`,
+    );
   };
 }
 
@@ -49,7 +51,8 @@ const duration: Parse<number> = (value) => {
 };
 
 /** A comma-separated list of http URLs with a host and a port and no path. */
-const urls: Parse<readonly string[]> = (value) => value.split(",").map((url) => checkedUrl(url.trim()));
+const urls: Parse<readonly string[]> = (value) =>
+  value.split(",").map((url) => checkedUrl(url.trim()));
 
 function checkedUrl(value: string): string {
   let url: URL;
@@ -66,25 +69,35 @@ function checkedUrl(value: string): string {
 }
 
 export const options = {
-  name: option({ default: "default", parse: text, placeholder: "NAME", help: "human-readable name of this member" }),
+  name: option({
+    default: "default",
+    parse: text,
+    placeholder: "NAME",
+    help: "human-readable name of this member",
+  }),
   "data-dir": option({
     default: "",
     parse: text,
     placeholder: "DIR",
     help: "directory of all data; NAME.etcd when not given",
   }),
-  "wal-dir": option({ default: "", parse: text, placeholder: "DIR", help: "directory of the log, if not in the data directory" }),
+  "wal-dir": option({
+    default: "",
+    parse: text,
+    placeholder: "DIR",
+    help: "directory of the log, if not in the data directory",
+  }),
   "listen-client-urls": option({
     default: ["http://127.0.0.1:2379"],
     parse: urls,
     placeholder: "URLS",
     help: "where clients are served",
   }),
-  "advertise-client-urls": option<readonly string[]>({
-    default: [],
+  "advertise-client-urls": option({
+    default: ["http://localhost:2379"],
     parse: urls,
     placeholder: "URLS",
-    help: "client URLs told to the cluster; --listen-client-urls when not given",
+    help: "client URLs told to the cluster; needed with --listen-client-urls",
   }),
   "listen-peer-urls": option({
     default: ["http://127.0.0.1:2380"],
@@ -194,4 +207,5 @@ export const options = {
 export type OptionName = keyof typeof options;
 export type RawOptions = { [Name in OptionName]: (typeof options)[Name]["default"] };
 
-export const environmentName = (name: string): string => `ETCD_${name.toUpperCase().replaceAll("-", "_")}`;
+export const environmentName = (name: string): string =>
+  `ETCD_${name.toUpperCase().replaceAll("-", "_")}`;

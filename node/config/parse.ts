@@ -1,10 +1,23 @@
 /**
  * Flags and environment variables to values. All problems are collected, each with the flag's name, so that one start tells them all.
  */
-import { environmentName, type Option, type OptionName, options, type RawOptions } from "./options.ts";
+import {
+  environmentName,
+  type Option,
+  type OptionName,
+  options,
+  type RawOptions,
+} from "./options.ts";
+import { unservedOptions } from "./unserved.ts";
 
 export type Parsed =
-  | { readonly kind: "ok"; readonly values: RawOptions; readonly given: ReadonlySet<OptionName> }
+  | {
+      readonly kind: "ok";
+      readonly values: RawOptions;
+      readonly given: ReadonlySet<OptionName>;
+      /** Variables that look like an option's and are none: Kubernetes sets such names for a Service called "etcd". */
+      readonly unrecognized: readonly string[];
+    }
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | { readonly kind: "problems"; readonly problems: readonly string[] };
@@ -26,7 +39,9 @@ export function parseOptions(args: readonly string[], environment: Environment):
     if (name === undefined) {
       problems.push(`"${arg}" is not a flag; flags begin with --`);
     } else if (!isOptionName(name)) {
-      problems.push(`--${name} is not known, or not served yet; see --help`);
+      problems.push(
+        unservedOptions.has(name) ? notServed(`--${name}`) : `--${name} is not known; see --help`,
+      );
       if (match?.[2] === undefined && args[at + 1]?.startsWith("-") === false) at += 1;
     } else {
       const text = match?.[2] ?? args[++at];
@@ -36,7 +51,23 @@ export function parseOptions(args: readonly string[], environment: Environment):
   }
   readEnvironment(environment, texts, problems);
   const values = valuesOf(texts, problems);
-  return problems.length > 0 ? { kind: "problems", problems } : { kind: "ok", values, given: new Set(texts.keys()) };
+  if (problems.length > 0) return { kind: "problems", problems };
+  return {
+    kind: "ok",
+    values,
+    given: new Set(texts.keys()),
+    unrecognized: unrecognizedIn(environment),
+  };
+}
+
+const notServed = (source: string): string =>
+  `${source} is not served in this version; see --help for what is`;
+
+function unrecognizedIn(environment: Environment): readonly string[] {
+  const known = new Set(names.map(environmentName));
+  return Object.keys(environment).filter(
+    (name) => name.startsWith("ETCD_") && !name.startsWith("ETCD_TS_") && !known.has(name),
+  );
 }
 
 function readEnvironment(
@@ -48,8 +79,13 @@ function readEnvironment(
     const variable = environmentName(name);
     const text = environment[variable];
     if (text === undefined || text === "") continue;
-    if (texts.has(name)) problems.push(`${variable} is shadowed by --${name}; set only one of the two`);
+    if (texts.has(name))
+      problems.push(`${variable} is shadowed by --${name}; set only one of the two`);
     else texts.set(name, { source: variable, text });
+  }
+  for (const name of unservedOptions) {
+    const text = environment[environmentName(name)] ?? "";
+    if (text !== "") problems.push(notServed(environmentName(name)));
   }
 }
 

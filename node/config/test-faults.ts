@@ -15,7 +15,10 @@ export interface TestFaults {
   readonly writeBufferBytes: number | undefined;
 }
 
-export function testFaults(environment: Readonly<Record<string, string | undefined>>, logger: Logger): TestFaults {
+export function testFaults(
+  environment: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
+): TestFaults {
   const fault = environment["ETCD_TS_TEST_FAULT"] ?? "";
   if (fault !== "") logger.warn("THIS MEMBER IS BROKEN ON PURPOSE and will lose data", { fault });
   const bytes = (name: string): number | undefined => {

@@ -27,6 +27,12 @@ export function plainError(response: ServerResponse, status: number, text: strin
   plainAnswer(response, `${text}\n`);
 }
 
+/** For everything but GET. */
+export function methodNotAllowed(response: ServerResponse): void {
+  response.setHeader("Allow", "GET");
+  plainError(response, 405, "Method Not Allowed");
+}
+
 /** Any web page may ask: etcd's answer to --cors=*, its default (server/embed/serve.go). */
 export function allowAnyOrigin(response: ServerResponse): void {
   response.setHeader("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE");

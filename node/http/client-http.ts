@@ -6,7 +6,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ByteSocket } from "../lib/ports.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Member } from "../server/member.ts";
-import { allowAnyOrigin, plainAnswer, plainError, writeVersion } from "./answers.ts";
+import {
+  allowAnyOrigin,
+  methodNotAllowed,
+  plainAnswer,
+  plainError,
+  writeVersion,
+} from "./answers.ts";
 import { Http1, targetOf } from "./http1.ts";
 
 type Handler = (query: URLSearchParams, response: ServerResponse) => void;
@@ -47,8 +53,7 @@ export class ClientHttp {
     if (handler === undefined) {
       plainError(response, 404, "404 page not found");
     } else if (request.method !== "GET") {
-      response.setHeader("Allow", "GET");
-      plainError(response, 405, "Method Not Allowed");
+      methodNotAllowed(response);
     } else {
       handler(query, response);
     }

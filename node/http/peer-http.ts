@@ -8,7 +8,7 @@ import type { ByteSocket } from "../lib/ports.ts";
 import { idToHex } from "../lib/units.ts";
 import { memberToJson } from "../membership/member.ts";
 import type { Member } from "../server/member.ts";
-import { jsonAnswer, plainError, writeVersion } from "./answers.ts";
+import { jsonAnswer, methodNotAllowed, plainError, writeVersion } from "./answers.ts";
 import { Http1, targetOf } from "./http1.ts";
 
 export class PeerHttp {
@@ -31,7 +31,12 @@ export class PeerHttp {
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
     const { member } = this;
-    switch (targetOf(request).path) {
+    const { path } = targetOf(request);
+    if ((path === "/version" || path === "/members") && request.method !== "GET") {
+      methodNotAllowed(response);
+      return;
+    }
+    switch (path) {
       case "/version":
         writeVersion(member, response);
         return;

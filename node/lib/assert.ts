@@ -4,7 +4,11 @@ export class AssertionError extends Error {
 }
 
 /** Stays on in production. `value` is printed behind the message; build no strings at the call site of a hot path. */
-export function assert(condition: boolean, message: string, value?: string | number | bigint): asserts condition {
+export function assert(
+  condition: boolean,
+  message: string,
+  value?: string | number | bigint,
+): asserts condition {
   if (!condition) {
     throw new AssertionError(value === undefined ? message : `${message}: ${String(value)}`);
   }

@@ -7,7 +7,8 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b);
 }
 
-const textDecoder = new TextDecoder();
+/** A byte-order mark is text like any other. */
+const textDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const textEncoder = new TextEncoder();
 
 export const toText = (bytes: Uint8Array): string => textDecoder.decode(bytes);

@@ -48,7 +48,12 @@ export interface File {
  */
 export interface DurableFile {
   /** Writes `bytes[0, length)` at `position`. `bytes` must stay untouched until `done` runs. */
-  write(bytes: Uint8Array, length: number, position: number, done: (error: Error | null) => void): void;
+  write(
+    bytes: Uint8Array,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void;
   close(): Promise<void>;
 }
 

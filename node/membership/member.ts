@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { assert } from "../lib/assert.ts";
 import { toText } from "../lib/bytes.ts";
-import { clusterId, type ClusterId, type MemberId, memberId } from "../lib/units.ts";
+import { type ClusterId, clusterId, type MemberId, memberId } from "../lib/units.ts";
 
 export interface Member {
   readonly id: MemberId;
@@ -51,7 +51,11 @@ interface MemberJson {
 }
 
 /** Keeps the digits of `id`, which a JavaScript number would round. */
-function keepIdDigits(key: string, value: unknown, context?: { readonly source?: string }): unknown {
+function keepIdDigits(
+  key: string,
+  value: unknown,
+  context?: { readonly source?: string },
+): unknown {
   return key === "id" && context?.source !== undefined ? context.source : value;
 }
 

@@ -79,7 +79,9 @@ export class KeyArena {
   }
 
   keyLength(place: number): number {
-    return (this.words[place >>> slabBits] as Int32Array)[(place & unitMask) * 2 + lengthWord] as number;
+    return (this.words[place >>> slabBits] as Int32Array)[
+      (place & unitMask) * 2 + lengthWord
+    ] as number;
   }
 
   /** The slab that holds the key's bytes, from `keyStart(place)` on. */

@@ -82,7 +82,8 @@ export class KeyIndex {
     }
     this.keys.shiftIn(words, base, leaves, seekIndex, place);
     const prefixLength = words[base + header.prefixLength] as number;
-    if (words[base + header.isFenced] === 1) words[base + leaves.heads + seekIndex] = probe.head(prefixLength);
+    if (words[base + header.isFenced] === 1)
+      words[base + leaves.heads + seekIndex] = probe.head(prefixLength);
     else this.fitPrefix(words, base, seekIndex);
   }
 
@@ -113,7 +114,8 @@ export class KeyIndex {
 
   /** Keys that exist. */
   get lives(): number {
-    if (this.height === 0) return this.leaves.words(this.root)[this.leaves.base(this.root) + header.lives] as number;
+    if (this.height === 0)
+      return this.leaves.words(this.root)[this.leaves.base(this.root) + header.lives] as number;
     return this.livesOfInner(this.root);
   }
 
@@ -126,7 +128,8 @@ export class KeyIndex {
       const base = inner.base(page);
       const found = keys.search(words, base, inner, 1, probe);
       const index = keys.isExact ? found : found - 1;
-      if (change !== 0) words[base + inner.lives + index] = (words[base + inner.lives + index] as number) + change;
+      if (change !== 0)
+        words[base + inner.lives + index] = (words[base + inner.lives + index] as number) + change;
       this.pathPage[level] = page;
       this.pathIndex[level] = index;
       page = words[base + inner.pages + index] as number;
@@ -148,7 +151,8 @@ export class KeyIndex {
     const count = words[base + header.count] as number;
     // A leaf that began with one key has an empty prefix: look again whenever it has doubled.
     const hasDoubled = count >= 8 && (count & (count - 1)) === 0;
-    if (hasDoubled || (prefixLength > 0 && arena.commonPrefix(place, neighbour) < prefixLength)) this.refreshLeaf(words, base);
+    if (hasDoubled || (prefixLength > 0 && arena.commonPrefix(place, neighbour) < prefixLength))
+      this.refreshLeaf(words, base);
     else words[base + leaves.heads + index] = arena.headBytes(place, prefixLength);
   }
 
@@ -186,7 +190,12 @@ export class KeyIndex {
 
   /** Tells the parent at `level` that `left` now has `leftLives`, and that `right` came behind it. */
   private insertInner(
-    level: number, left: number, leftLives: number, fence: number, right: number, rightLives: number,
+    level: number,
+    left: number,
+    leftLives: number,
+    fence: number,
+    right: number,
+    rightLives: number,
   ): void {
     const { inner } = this;
     if (level > this.height) {
@@ -207,10 +216,18 @@ export class KeyIndex {
     }
     const split = this.splitInner(page, index === inner.entries ? index : inner.entries >>> 1);
     const cut = words[base + header.count] as number;
-    if (index > cut || index === inner.entries) this.shiftInInner(split, index - cut, fence, right, rightLives);
+    if (index > cut || index === inner.entries)
+      this.shiftInInner(split, index - cut, fence, right, rightLives);
     else this.shiftInInner(page, index, fence, right, rightLives);
     const splitFence = inner.words(split)[inner.base(split) + inner.places] as number;
-    this.insertInner(level + 1, page, this.livesOfInner(page), splitFence, split, this.livesOfInner(split));
+    this.insertInner(
+      level + 1,
+      page,
+      this.livesOfInner(page),
+      splitFence,
+      split,
+      this.livesOfInner(split),
+    );
   }
 
   /** Moves the entries from `cut` on to a new page and returns it. */
@@ -223,7 +240,8 @@ export class KeyIndex {
     const toBase = inner.base(right);
     const moved = inner.entries - cut;
     for (const column of [inner.places, inner.pages, inner.lives]) {
-      for (let at = 0; at < moved; at++) to[toBase + column + at] = from[fromBase + column + cut + at] as number;
+      for (let at = 0; at < moved; at++)
+        to[toBase + column + at] = from[fromBase + column + cut + at] as number;
     }
     to[toBase + header.count] = moved;
     from[fromBase + header.count] = cut;
@@ -232,7 +250,13 @@ export class KeyIndex {
     return right;
   }
 
-  private shiftInInner(page: number, index: number, fence: number, child: number, lives: number): void {
+  private shiftInInner(
+    page: number,
+    index: number,
+    fence: number,
+    child: number,
+    lives: number,
+  ): void {
     const { inner } = this;
     const words = inner.words(page);
     const base = inner.base(page);

@@ -8,7 +8,10 @@
  */
 import { assert } from "../lib/assert.ts";
 
-assert(new Uint8Array(Uint32Array.of(1).buffer)[0] === 1, "the key index needs a little-endian machine");
+assert(
+  new Uint8Array(Uint32Array.of(1).buffer)[0] === 1,
+  "the key index needs a little-endian machine",
+);
 
 /** Number of words that hold `length` bytes. */
 export const wordsOf = (length: number): number => (length + 3) >>> 2;
@@ -68,8 +71,11 @@ export class KeyProbe {
     const whole = length >>> 2;
     let at = start;
     for (let index = 0; index < whole; index++) {
-      words[index] = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) |
-        ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+      words[index] =
+        (bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24);
       at += 4;
     }
     if (whole < count) {

@@ -5,7 +5,7 @@
  */
 import { CorruptionError } from "../lib/corruption-error.ts";
 import type { KeyValueView } from "../proto/key-value.ts";
-import { tagOf, varintSize, wireType, WireError } from "../proto/wire.ts";
+import { tagOf, varintSize, WireError, wireType } from "../proto/wire.ts";
 import { copyBytes } from "./copy-bytes.ts";
 
 const tag = {
@@ -18,7 +18,8 @@ const tag = {
 } as const;
 
 const numberFieldSize = (value: number): number => (value === 0 ? 0 : 1 + varintSize(value));
-const bytesFieldSize = (length: number): number => (length === 0 ? 0 : 1 + varintSize(length) + length);
+const bytesFieldSize = (length: number): number =>
+  length === 0 ? 0 : 1 + varintSize(length) + length;
 
 /** A lease is an int64; a negative one takes ten bytes, as in Go. */
 function leaseFieldSize(lease: bigint): number {
@@ -30,10 +31,21 @@ function leaseFieldSize(lease: bigint): number {
 
 /** Marshalled length of a put's record. */
 export function keyValueSize(
-  keyLength: number, createRevision: number, modRevision: number, version: number, valueLength: number, lease: bigint,
+  keyLength: number,
+  createRevision: number,
+  modRevision: number,
+  version: number,
+  valueLength: number,
+  lease: bigint,
 ): number {
-  return bytesFieldSize(keyLength) + numberFieldSize(createRevision) + numberFieldSize(modRevision) +
-    numberFieldSize(version) + bytesFieldSize(valueLength) + leaseFieldSize(lease);
+  return (
+    bytesFieldSize(keyLength) +
+    numberFieldSize(createRevision) +
+    numberFieldSize(modRevision) +
+    numberFieldSize(version) +
+    bytesFieldSize(valueLength) +
+    leaseFieldSize(lease)
+  );
 }
 
 /** Marshalled length of a tombstone's record: only the key. */
@@ -61,26 +73,47 @@ function writeNumber(target: Uint8Array, at: number, fieldTag: number, value: nu
 }
 
 function writeBytes(
-  target: Uint8Array, at: number, fieldTag: number, source: Uint8Array, start: number, end: number,
+  target: Uint8Array,
+  at: number,
+  fieldTag: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
 ): number {
   if (start === end) return at;
   target[at] = fieldTag;
   return copyBytes(source, start, end, target, writeVarint(target, at + 1, end - start));
 }
 
-export function writeKey(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+export function writeKey(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
   return writeBytes(target, at, tag.key, source, start, end);
 }
 
 export function writeRevisions(
-  target: Uint8Array, at: number, createRevision: number, modRevision: number, version: number,
+  target: Uint8Array,
+  at: number,
+  createRevision: number,
+  modRevision: number,
+  version: number,
 ): number {
   at = writeNumber(target, at, tag.createRevision, createRevision);
   at = writeNumber(target, at, tag.modRevision, modRevision);
   return writeNumber(target, at, tag.version, version);
 }
 
-export function writeValue(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+export function writeValue(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
   return writeBytes(target, at, tag.value, source, start, end);
 }
 
@@ -97,7 +130,12 @@ export function writeLease(target: Uint8Array, at: number, lease: bigint): numbe
 }
 
 /** Decodes a record that we wrote. Throws CorruptionError when it is not one. */
-export function decodeRecord(bytes: Uint8Array, start: number, end: number, into: KeyValueView): void {
+export function decodeRecord(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  into: KeyValueView,
+): void {
   try {
     into.decode(bytes, start, end);
   } catch (error) {

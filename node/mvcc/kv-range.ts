@@ -90,7 +90,12 @@ export class KeyWalk {
   /** The same for up to `length` keys at once; returns how many, 0 at the end. */
   fill(places: Int32Array, length: number): number {
     let count = 0;
-    for (let place = length > 0 ? this.next() : 0; place !== 0; place = count < length ? this.next() : 0) places[count++] = place;
+    for (
+      let place = length > 0 ? this.next() : 0;
+      place !== 0;
+      place = count < length ? this.next() : 0
+    )
+      places[count++] = place;
     return count;
   }
 
@@ -129,7 +134,8 @@ export class RangeReader {
       return 1;
     }
     if (isEmptyRange(key, rangeEnd)) return 0;
-    if (query.countOnly) return isNewest ? this.countNewest(key, rangeEnd) : this.countAt(key, rangeEnd, lastOrdinal);
+    if (query.countOnly)
+      return isNewest ? this.countNewest(key, rangeEnd) : this.countAt(key, rangeEnd, lastOrdinal);
     const visitsMax = query.limit > 0 ? query.limit : Infinity;
     this.walk.start(key, rangeEnd);
     let count = 0;
@@ -138,7 +144,8 @@ export class RangeReader {
       if (walked === 0) return count;
       const found = this.findRecords(walked, lastOrdinal);
       if (!keysOnly) this.warm(found);
-      for (let at = 0; at < found; at++) this.visitRecord(this.ordinals[at] as number, keysOnly, visit);
+      for (let at = 0; at < found; at++)
+        this.visitRecord(this.ordinals[at] as number, keysOnly, visit);
       count += found;
     }
     return isNewest ? this.countNewest(key, rangeEnd) : count + this.countRest(lastOrdinal);
@@ -193,7 +200,8 @@ export class RangeReader {
   private warm(found: number): void {
     const { cache, log } = this.records;
     let sum = 0;
-    for (let at = 0; at < found; at++) sum += cache.warm(log.cachePosition(this.ordinals[at] as number));
+    for (let at = 0; at < found; at++)
+      sum += cache.warm(log.cachePosition(this.ordinals[at] as number));
     this.warmed = sum;
   }
 
@@ -213,11 +221,18 @@ export class RangeReader {
     const place = log.place(ordinal);
     const keyStart = arena.keyStart(place);
     const keyLength = arena.keyLength(place);
-    if (this.keyBuffer.length < keyLength + keyFieldsBytesMax) this.keyBuffer = new Uint8Array(keyLength * 2 + keyFieldsBytesMax);
+    if (this.keyBuffer.length < keyLength + keyFieldsBytesMax)
+      this.keyBuffer = new Uint8Array(keyLength * 2 + keyFieldsBytesMax);
     const target = this.keyBuffer;
     let at = writeKey(target, 0, arena.slab(place), keyStart, keyStart + keyLength);
     if (ordinal === arena.head(place)) {
-      at = writeRevisions(target, at, arena.createRevision(place), log.main(ordinal), arena.version(place));
+      at = writeRevisions(
+        target,
+        at,
+        arena.createRevision(place),
+        log.main(ordinal),
+        arena.version(place),
+      );
     } else {
       // The index knows create revision and version of the newest record only; the record itself has its own.
       const { records, fields } = this;

@@ -2,18 +2,26 @@
  * The store's memory, put together: keys (arena, hash, tree), history (revision log) and newest bytes (value cache), over the
  * backend. It writes and reads single records; transactions and revisions are KvStore's business, ranges RangeReader's.
  */
+
+import type { Backend } from "../backend/backend.ts";
+import { recordKind } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import { emptyBytes } from "../lib/bytes.ts";
 import type { Random } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
-import type { Backend } from "../backend/backend.ts";
-import { recordKind } from "../backend/backend.ts";
 import { copyBytes } from "./copy-bytes.ts";
 import { KeyArena } from "./key-arena.ts";
 import { KeyHash } from "./key-hash.ts";
 import { KeyIndex } from "./key-index.ts";
 import { KeyProbe } from "./key-probe.ts";
-import { keyValueSize, tombstoneSize, writeKey, writeLease, writeRevisions, writeValue } from "./key-value.ts";
+import {
+  keyValueSize,
+  tombstoneSize,
+  writeKey,
+  writeLease,
+  writeRevisions,
+  writeValue,
+} from "./key-value.ts";
 import { RevisionLog } from "./revision-log.ts";
 import { ValueCache } from "./value-cache.ts";
 
@@ -69,13 +77,28 @@ export class KvRecords {
   }
 
   /** Writes a put of the key at `place`, which was brought to life, as record (main, sub). */
-  put(place: number, main: number, sub: number, value: Uint8Array, valueStart: number, valueEnd: number, lease: bigint): void {
+  put(
+    place: number,
+    main: number,
+    sub: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    lease: bigint,
+  ): void {
     const { arena, cache, log } = this;
     const oldVersion = arena.version(place);
     const version = oldVersion + 1;
     const createRevision = oldVersion === 0 ? main : arena.createRevision(place);
     const keyLength = arena.keyLength(place);
-    const size = keyValueSize(keyLength, createRevision, main, version, valueEnd - valueStart, lease);
+    const size = keyValueSize(
+      keyLength,
+      createRevision,
+      main,
+      version,
+      valueEnd - valueStart,
+      lease,
+    );
     const position = cache.allocate(size);
     const { slab, offset } = cache;
     const keyStart = arena.keyStart(place);
@@ -150,7 +173,12 @@ export class KvRecords {
 
   /** Memory held, in bytes, without the value cache. */
   get indexBytes(): number {
-    return this.arena.residentBytes + this.hash.residentBytes + this.index.residentBytes + this.log.residentBytes;
+    return (
+      this.arena.residentBytes +
+      this.hash.residentBytes +
+      this.index.residentBytes +
+      this.log.residentBytes
+    );
   }
 
   /** Adds the probe's key, which `find` did not find. `lives` is 1 when it exists from now on. */

@@ -1,7 +1,8 @@
 /** Rebuilds the index from the backend's records when the store opens, and checks that no record is missing in between. */
+
+import { recordKind } from "../backend/backend.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { KeyValueView } from "../proto/key-value.ts";
-import { recordKind } from "../backend/backend.ts";
 import { decodeRecord } from "./key-value.ts";
 import { type KvRecords, revisionKeyBytes, tombstoneKeyBytes } from "./kv-records.ts";
 
@@ -20,7 +21,8 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
     const corrupt = (problem: string): never => {
       throw new CorruptionError(`backend record at revision ${main}_${sub}: ${problem}${whatToDo}`);
     };
-    if (main < lastMain || (main === lastMain && sub <= lastSub)) corrupt(`not after ${lastMain}_${lastSub}`);
+    if (main < lastMain || (main === lastMain && sub <= lastSub))
+      corrupt(`not after ${lastMain}_${lastSub}`);
     lastMain = main;
     lastSub = sub;
     decodeRecord(bytes, start, end, fields);
@@ -42,17 +44,21 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
     if (fields.modRevision !== main) corrupt(`says mod_revision ${fields.modRevision}`);
     // Where compaction has removed what was before, any version may come first.
     if (previous !== 0) {
-      if (fields.version !== version + 1) corrupt(`says version ${fields.version} after ${version}`);
+      if (fields.version !== version + 1)
+        corrupt(`says version ${fields.version} after ${version}`);
       const createRevision = version === 0 ? main : arena.createRevision(place);
       if (fields.createRevision !== createRevision) {
         corrupt(`says create_revision ${fields.createRevision}, not ${createRevision}`);
       }
-    } else if (!(fields.version >= 1 && fields.createRevision <= main)) corrupt(`says version ${fields.version}`);
+    } else if (!(fields.version >= 1 && fields.createRevision <= main))
+      corrupt(`says version ${fields.version}`);
     arena.setLive(place, fields.createRevision, fields.version, ordinal);
     records.keep(ordinal, bytes, start, end);
   });
   const { revision } = records.backend.committed;
   if (lastMain > revision) {
-    throw new CorruptionError(`backend record at revision ${lastMain} is after its seal at ${revision}${whatToDo}`);
+    throw new CorruptionError(
+      `backend record at revision ${lastMain} is after its seal at ${revision}${whatToDo}`,
+    );
   }
 }

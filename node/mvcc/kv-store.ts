@@ -5,12 +5,13 @@
  * Everything is synchronous and runs on the main thread: writes are visible at once, the backend gets them as one batch later
  * (beforeCommit, afterCommit). Nothing is allocated per key, neither for writes nor for reads.
  */
+
+import type { Backend } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import { emptyBytes } from "../lib/bytes.ts";
 import type { Random } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
 import { revision } from "../lib/units.ts";
-import type { Backend } from "../backend/backend.ts";
 import type { KeyValueVisitor, RangeOutcome, RangeQuery } from "./kv-range.ts";
 import { isEmptyRange, KeyWalk, RangeReader } from "./kv-range.ts";
 import { KvRecords } from "./kv-records.ts";
@@ -95,7 +96,10 @@ export class KvStore {
   }
 
   get memory(): KvMemory {
-    return { indexBytes: this.records.indexBytes, valueCacheBytes: this.records.cache.residentBytes };
+    return {
+      indexBytes: this.records.indexBytes,
+      valueCacheBytes: this.records.cache.residentBytes,
+    };
   }
 
   /** Opens the transaction of one raft entry; its records get the next main revision. */
@@ -106,19 +110,39 @@ export class KvStore {
   }
 
   /** Sets a key. Key and value lie in `bytes`, which is copied; `lease` 0n is none. Visible at once to reads in the transaction. */
-  put(bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number, lease: bigint): void {
+  put(
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    lease: bigint,
+  ): void {
     this.putValue(bytes, keyStart, keyEnd, bytes, valueStart, valueEnd, lease);
   }
 
   /** The same with the value in another buffer, which may be what `get` has just found (ignore_value). */
   putValue(
-    keyBytes: Uint8Array, keyStart: number, keyEnd: number,
-    valueBytes: Uint8Array, valueStart: number, valueEnd: number, lease: bigint,
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueBytes: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    lease: bigint,
   ): void {
     assert(this.isWriting, "put outside a transaction");
     assert(keyEnd > keyStart, "put of an empty key");
     const place = this.records.bringToLife(keyBytes, keyStart, keyEnd);
-    this.records.put(place, this.current + 1, this.nextSub, valueBytes, valueStart, valueEnd, lease);
+    this.records.put(
+      place,
+      this.current + 1,
+      this.nextSub,
+      valueBytes,
+      valueStart,
+      valueEnd,
+      lease,
+    );
     this.nextSub += 1;
   }
 

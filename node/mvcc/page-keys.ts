@@ -67,15 +67,30 @@ export class PageKeys {
     const count = words[base + header.count] as number;
     const first = words[base + pages.places + from] as number;
     const last = words[base + pages.places + count - 1] as number;
-    this.setHeads(words, base, pages, from, count - from >= 2 ? this.arena.commonPrefix(first, last) : 0);
+    this.setHeads(
+      words,
+      base,
+      pages,
+      from,
+      count - from >= 2 ? this.arena.commonPrefix(first, last) : 0,
+    );
   }
 
   /** Sets the prefix, which the entries in [from, count) are known to share, and all heads. */
-  setHeads(words: Int32Array, base: number, pages: TreePages, from: number, prefixLength: number): void {
+  setHeads(
+    words: Int32Array,
+    base: number,
+    pages: TreePages,
+    from: number,
+    prefixLength: number,
+  ): void {
     const count = words[base + header.count] as number;
     words[base + header.prefixLength] = prefixLength;
     for (let at = from; at < count; at++) {
-      words[base + pages.heads + at] = this.arena.headBytes(words[base + pages.places + at] as number, prefixLength);
+      words[base + pages.heads + at] = this.arena.headBytes(
+        words[base + pages.places + at] as number,
+        prefixLength,
+      );
     }
   }
 }

@@ -56,7 +56,9 @@ export class RevisionLog {
   }
 
   main(ordinal: number): number {
-    return (this.numbers[Math.floor(ordinal / chunkEntries)] as Float64Array)[(ordinal & entryMask) * 4] as number;
+    return (this.numbers[Math.floor(ordinal / chunkEntries)] as Float64Array)[
+      (ordinal & entryMask) * 4
+    ] as number;
   }
 
   sub(ordinal: number): number {
@@ -79,7 +81,9 @@ export class RevisionLog {
   }
 
   cachePosition(ordinal: number): number {
-    return (this.numbers[Math.floor(ordinal / chunkEntries)] as Float64Array)[(ordinal & entryMask) * 4 + 1] as number;
+    return (this.numbers[Math.floor(ordinal / chunkEntries)] as Float64Array)[
+      (ordinal & entryMask) * 4 + 1
+    ] as number;
   }
 
   /** Length of the record's marshalled KeyValue; meaningful while it is in the cache. */
@@ -117,7 +121,9 @@ export class RevisionLog {
   }
 
   private word(ordinal: number, index: number): number {
-    return (this.words[Math.floor(ordinal / chunkEntries)] as Int32Array)[(ordinal & entryMask) * 8 + index] as number;
+    return (this.words[Math.floor(ordinal / chunkEntries)] as Int32Array)[
+      (ordinal & entryMask) * 8 + index
+    ] as number;
   }
 
   private addChunk(): void {

@@ -9,7 +9,15 @@
  *                              └──────────── leaves only ─────────────┘                    └─ inner pages only ┘
  */
 
-export const header = { count: 0, prefixLength: 1, next: 2, lives: 3, fence: 4, isFenced: 5, size: 6 } as const;
+export const header = {
+  count: 0,
+  prefixLength: 1,
+  next: 2,
+  lives: 3,
+  fence: 4,
+  isFenced: 5,
+  size: 6,
+} as const;
 
 const chunkPageBits = 7;
 const pageMask = (1 << chunkPageBits) - 1;
@@ -44,7 +52,8 @@ export class TreePages {
 
   add(): number {
     const page = this.nextPage++;
-    if (page >>> chunkPageBits >= this.chunks.length) this.chunks.push(new Int32Array(this.size << chunkPageBits));
+    if (page >>> chunkPageBits >= this.chunks.length)
+      this.chunks.push(new Int32Array(this.size << chunkPageBits));
     return page;
   }
 

@@ -56,13 +56,20 @@ export class ValueCache {
 
   /** True when only pinned records stand in the way of new ones: what the backend can give back is then not worth keeping. */
   isFullOfPinned(length: number): boolean {
-    return this.heldBytes + Math.max(length, this.slabBytes) > this.bytesMax && this.firstSlab >= this.pinnedSlab;
+    return (
+      this.heldBytes + Math.max(length, this.slabBytes) > this.bytesMax &&
+      this.firstSlab >= this.pinnedSlab
+    );
   }
 
   /** Room for a record of `length` bytes: returns its position, and the place to write to in `slab` and `offset`. */
   allocate(length: number): number {
     assert(length > 0, "a record is never empty");
-    if (this.filled + length > (this.ring[this.lastSlab & (this.ring.length - 1)] as Uint8Array).length) this.advance(length);
+    if (
+      this.filled + length >
+      (this.ring[this.lastSlab & (this.ring.length - 1)] as Uint8Array).length
+    )
+      this.advance(length);
     this.slab = this.ring[this.lastSlab & (this.ring.length - 1)] as Uint8Array;
     this.offset = this.filled;
     this.filled += length;
@@ -82,7 +89,9 @@ export class ValueCache {
   warm(position: number): number {
     const slab = Math.floor(position / this.slabBytes);
     if (slab < this.firstSlab) return 0;
-    return (this.ring[slab & (this.ring.length - 1)] as Uint8Array)[position - slab * this.slabBytes] as number;
+    return (this.ring[slab & (this.ring.length - 1)] as Uint8Array)[
+      position - slab * this.slabBytes
+    ] as number;
   }
 
   /** Opens the next slab, at least `length` bytes long, and evicts what is over the bound. */
@@ -103,7 +112,11 @@ export class ValueCache {
 
   /** Gives up the oldest slabs, never the last one, until `length` more bytes keep the bound or a pin is in the way. */
   private evict(length: number): void {
-    while (this.heldBytes + length > this.bytesMax && this.firstSlab < this.lastSlab && this.firstSlab < this.pinnedSlab) {
+    while (
+      this.heldBytes + length > this.bytesMax &&
+      this.firstSlab < this.lastSlab &&
+      this.firstSlab < this.pinnedSlab
+    ) {
       const index = this.firstSlab & (this.ring.length - 1);
       const slab = this.ring[index] as Uint8Array;
       this.ring[index] = emptyBytes;

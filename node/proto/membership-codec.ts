@@ -1,9 +1,14 @@
 /** The entries that change what the cluster knows of its members: raftpb.ConfChange and two requests of membershippb. */
 import { cloneBytes, fromText, toText } from "../lib/bytes.ts";
-import { Reader, wireType, Writer } from "./wire.ts";
+import { Reader, Writer, wireType } from "./wire.ts";
 
 /** raftpb.ConfChangeType. */
-export const confChangeType = { addNode: 0, removeNode: 1, updateNode: 2, addLearnerNode: 3 } as const;
+export const confChangeType = {
+  addNode: 0,
+  removeNode: 1,
+  updateNode: 2,
+  addLearnerNode: 3,
+} as const;
 
 export interface ConfChange {
   readonly id: bigint;

@@ -10,7 +10,14 @@ export class WireError extends Error {
   override readonly name = "WireError";
 }
 
-export const wireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
+export const wireType = {
+  varint: 0,
+  fixed64: 1,
+  bytes: 2,
+  startGroup: 3,
+  endGroup: 4,
+  fixed32: 5,
+} as const;
 
 /** The first byte or bytes of a field, as a number: field number and wire type. */
 export const tagOf = (field: number, type: number): number => field * 8 + type;

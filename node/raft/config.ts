@@ -22,5 +22,9 @@ export interface RaftConfig {
 export function checkConfig(config: RaftConfig): void {
   assert(config.id !== 0n, "a raft node needs an id");
   assert(config.electionTicks > 1, "electionTicks must exceed one tick", config.electionTicks);
-  assert(config.committedPerReadyMax > 0, "a Ready must have room for an entry", config.committedPerReadyMax);
+  assert(
+    config.committedPerReadyMax > 0,
+    "a Ready must have room for an entry",
+    config.committedPerReadyMax,
+  );
 }

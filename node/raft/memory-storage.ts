@@ -47,7 +47,11 @@ export class MemoryStorage {
 
   /** Entries in [low, high). Precondition: both inside [firstIndex, lastIndex + 1]. */
   slice(low: LogIndex, high: LogIndex): readonly Entry[] {
-    assert(low >= this.firstIndex && high <= this.lastIndex + 1, "slice outside of the stable log", low);
+    assert(
+      low >= this.firstIndex && high <= this.lastIndex + 1,
+      "slice outside of the stable log",
+      low,
+    );
     return this.entries.slice(low - this.firstIndex, high - this.firstIndex);
   }
 

@@ -4,6 +4,7 @@
  * step-follower.ts, step-candidate.ts and step-leader.ts; here are the state they share and the changes of role.
  */
 import { assert } from "../lib/assert.ts";
+import { emptyBytes } from "../lib/bytes.ts";
 import type { Random } from "../lib/ports.ts";
 import type { LogIndex, MemberId, Term } from "../lib/units.ts";
 import { logIndex, term } from "../lib/units.ts";
@@ -13,8 +14,7 @@ import type { Message } from "./messages.ts";
 import { stepCandidate } from "./step-candidate.ts";
 import { answerReads, stepLeader } from "./step-leader.ts";
 import { ProgressTracker } from "./tracker/progress-tracker.ts";
-import { emptyBytes } from "../lib/bytes.ts";
-import { entryType, type EntryType, type HardState } from "./types.ts";
+import { type EntryType, entryType, type HardState } from "./types.ts";
 
 /** What a node is in its current term (thesis 3.3). */
 export type Role = "follower" | "candidate" | "leader";
@@ -140,7 +140,12 @@ export class Raft {
   }
 
   private appendEntry(type: EntryType, data: Uint8Array): void {
-    this.log.append({ term: this.currentTerm, index: logIndex(this.log.lastIndex + 1), type, data });
+    this.log.append({
+      term: this.currentTerm,
+      index: logIndex(this.log.lastIndex + 1),
+      type,
+      data,
+    });
   }
 
   /** The leader counts itself like any voter: by an answer that waits for its own disk (thesis 10.2.1). */

@@ -97,7 +97,9 @@ export class RawNode {
     const { raft } = this;
     if (raft.log.hasCommitted || raft.readStates.length > 0) return true;
     if (this.appending !== undefined) return false;
-    return raft.log.unstable.hasNext || raft.messagesAfterAppend.length > 0 || this.hardStateMoved();
+    return (
+      raft.log.unstable.hasNext || raft.messagesAfterAppend.length > 0 || this.hardStateMoved()
+    );
   }
 
   ready(): Ready {
@@ -105,7 +107,12 @@ export class RawNode {
     const committedEntries = raft.log.takeCommitted(this.committedPerReadyMax);
     const readStates = raft.readStates.splice(0);
     if (this.appending !== undefined) {
-      const nothing = { hardState: undefined, entries: [], mustSync: false, messagesAfterAppend: [] };
+      const nothing = {
+        hardState: undefined,
+        entries: [],
+        mustSync: false,
+        messagesAfterAppend: [],
+      };
       return { ...nothing, committedEntries, readStates };
     }
     const entries = raft.log.unstable.takeNext();
@@ -116,8 +123,18 @@ export class RawNode {
         (hardState.term !== this.lastHardState.term || hardState.vote !== this.lastHardState.vote));
     const messagesAfterAppend = raft.messagesAfterAppend.splice(0);
     if (hardState !== undefined) this.lastHardState = hardState;
-    const ready = { hardState, entries, mustSync, committedEntries, readStates, messagesAfterAppend };
-    assert(mustSync || messagesAfterAppend.length === 0, "a message waits for nothing to be written");
+    const ready = {
+      hardState,
+      entries,
+      mustSync,
+      committedEntries,
+      readStates,
+      messagesAfterAppend,
+    };
+    assert(
+      mustSync || messagesAfterAppend.length === 0,
+      "a message waits for nothing to be written",
+    );
     if (mustSync) this.appending = ready;
     return ready;
   }
@@ -136,7 +153,11 @@ export class RawNode {
 
   /** Everything handed out up to `index` is applied. */
   advanceApply(index: LogIndex): void {
-    assert(index >= this.appliedIndex && index <= this.raft.log.applying, "applied out of order", index);
+    assert(
+      index >= this.appliedIndex && index <= this.raft.log.applying,
+      "applied out of order",
+      index,
+    );
     this.appliedIndex = index;
   }
 

@@ -16,6 +16,7 @@ export function stepLeader(raft: Raft, message: Message): void {
 export function answerReads(raft: Raft): void {
   if (raft.pendingReads.length === 0) return;
   if (raft.log.term(raft.log.committed) !== raft.currentTerm || !raft.tracker.isSingleton) return;
-  for (const context of raft.pendingReads) raft.readStates.push({ context, index: raft.log.committed });
+  for (const context of raft.pendingReads)
+    raft.readStates.push({ context, index: raft.log.committed });
   raft.pendingReads.length = 0;
 }

@@ -32,14 +32,19 @@ export class ClusterService {
   }
 
   private reply(call: UnaryCall): void {
-    const members = this.member.cluster.members.map(({ id, name, peerUrls, clientUrls, isLearner }) => ({
-      ID: uint64Long(id),
-      name,
-      peerURLs: [...peerUrls],
-      clientURLs: [...clientUrls],
-      isLearner,
-    }));
-    const reply = etcdserverpb.MemberListResponse.encode({ header: headerOf(this.member, 0), members }).finish();
+    const members = this.member.cluster.members.map(
+      ({ id, name, peerUrls, clientUrls, isLearner }) => ({
+        ID: uint64Long(id),
+        name,
+        peerURLs: [...peerUrls],
+        clientURLs: [...clientUrls],
+        isLearner,
+      }),
+    );
+    const reply = etcdserverpb.MemberListResponse.encode({
+      header: headerOf(this.member, 0),
+      members,
+    }).finish();
     call.reply(reply, 0, reply.length);
   }
 }

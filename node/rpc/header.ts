@@ -4,7 +4,10 @@ import { numberLong, uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
 
 /** `revision` is 0 in the Cluster service's answers. */
-export function headerOf(member: Member, revision: number): etcdserverpb.ResponseHeader.$Properties {
+export function headerOf(
+  member: Member,
+  revision: number,
+): etcdserverpb.ResponseHeader.$Properties {
   return {
     clusterId: uint64Long(member.clusterId),
     memberId: uint64Long(member.id),

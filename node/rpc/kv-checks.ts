@@ -21,7 +21,9 @@ export function checkPutRequest(request: PutRequestView): EtcdErrorKind | undefi
   return undefined;
 }
 
-export function checkDeleteRangeRequest(request: DeleteRangeRequestView): EtcdErrorKind | undefined {
+export function checkDeleteRangeRequest(
+  request: DeleteRangeRequestView,
+): EtcdErrorKind | undefined {
   return request.keyStart === request.keyEnd ? "EmptyKey" : undefined;
 }
 
@@ -114,6 +116,8 @@ function deletedBy(op: RequestOp): Written["deletes"] {
   const key = buffer.subarray(keyStart, keyEnd);
   // A single key is the range up to its successor, the key with a zero byte behind it.
   const end =
-    rangeEndEnd > rangeEndStart ? buffer.subarray(rangeEndStart, rangeEndEnd) : Buffer.concat([key, Buffer.alloc(1)]);
+    rangeEndEnd > rangeEndStart
+      ? buffer.subarray(rangeEndStart, rangeEndEnd)
+      : Buffer.concat([key, Buffer.alloc(1)]);
   return [{ key, end }];
 }

@@ -2,9 +2,10 @@
  * The KV service. A write is validated here and proposed with the client's own bytes; a read is served from the store once it may be.
  * One small object per call carries it through the turns; answers are built in one writer and copied into the connection at once.
  */
-import { applyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
+
 import { writeRange } from "../apply/range.ts";
 import type { ApplyResult } from "../apply/result.ts";
+import { applyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { assert } from "../lib/assert.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
@@ -25,13 +26,17 @@ import { WireError, Writer } from "../proto/wire.ts";
 import type { Member } from "../server/member.ts";
 import type { Proposer } from "../server/propose.ts";
 import type { ReadWaiter } from "../server/read-index.ts";
-import { putCost, txnCost } from "./quota.ts";
 import { failMalformed, failWith } from "./errors.ts";
-import { checkDeleteRangeRequest, checkPutRequest, checkRangeRequest, checkTxnRequest } from "./kv-checks.ts";
+import {
+  checkDeleteRangeRequest,
+  checkPutRequest,
+  checkRangeRequest,
+  checkTxnRequest,
+} from "./kv-checks.ts";
+import { putCost, txnCost } from "./quota.ts";
 
 export interface KvServiceOptions {
   readonly member: Member;
-  readonly requestBytesMax: number;
   readonly txnOpsMax: number;
   /** Stored bytes at which writes are refused. */
   readonly quotaBytes: number;
@@ -55,22 +60,30 @@ export class KvService {
 
   put(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     if (!decoded(call, this.putRequest, bytes, start, end)) return;
-    const error = checkPutRequest(this.putRequest) ?? this.checkSize(end - start) ?? this.checkQuota(putCost(this.putRequest));
+    const error = this.checkQuota(putCost(this.putRequest)) ?? checkPutRequest(this.putRequest);
     if (error !== undefined) failWith(call, error);
     else this.member.propose(internalRequest.put, bytes, start, end, new WriteCall(this, call));
   }
 
   deleteRange(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     if (!decoded(call, this.deleteRangeRequest, bytes, start, end)) return;
-    const error = checkDeleteRangeRequest(this.deleteRangeRequest) ?? this.checkSize(end - start);
+    const error = checkDeleteRangeRequest(this.deleteRangeRequest);
     if (error !== undefined) failWith(call, error);
-    else this.member.propose(internalRequest.deleteRange, bytes, start, end, new WriteCall(this, call));
+    else
+      this.member.propose(
+        internalRequest.deleteRange,
+        bytes,
+        start,
+        end,
+        new WriteCall(this, call),
+      );
   }
 
   txn(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     const request = decodedTxn(call, bytes, start, end);
     if (request === undefined) return;
-    const error = checkTxnRequest(request, this.options.txnOpsMax) ?? this.checkSize(end - start) ?? this.checkQuota(txnCost(request));
+    const error =
+      this.checkQuota(txnCost(request)) ?? checkTxnRequest(request, this.options.txnOpsMax);
     if (error !== undefined) {
       failWith(call, error);
     } else if (!isReadOnlyTxn(request)) {
@@ -110,7 +123,8 @@ export class KvService {
     switch (result.kind) {
       case "put":
         this.header.write(writer, result.revision, this.member.raft.term);
-        if (result.prevKv !== undefined) appendPutPrevKv(writer, result.prevKv, 0, result.prevKv.length);
+        if (result.prevKv !== undefined)
+          appendPutPrevKv(writer, result.prevKv, 0, result.prevKv.length);
         break;
       case "deleteRange":
         this.header.write(writer, result.revision, this.member.raft.term);
@@ -141,13 +155,11 @@ export class KvService {
     call.reply(writer.buffer, 0, writer.position);
   }
 
-  private checkSize(bytes: number): EtcdErrorKind | undefined {
-    return bytes > this.options.requestBytesMax ? "RequestTooLarge" : undefined;
-  }
-
   /** Requests that store nothing always pass (etcd server/storage/quota.go). */
   private checkQuota(cost: number): EtcdErrorKind | undefined {
-    return cost > 0 && this.member.store.logicalBytes + cost >= this.options.quotaBytes ? "NoSpace" : undefined;
+    return cost > 0 && this.member.store.logicalBytes + cost >= this.options.quotaBytes
+      ? "NoSpace"
+      : undefined;
   }
 }
 
@@ -215,7 +227,13 @@ interface Decodable {
 }
 
 /** False when the bytes are malformed: the call is answered then. */
-function decoded(call: UnaryCall, view: Decodable, bytes: Uint8Array, start: number, end: number): boolean {
+function decoded(
+  call: UnaryCall,
+  view: Decodable,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
   try {
     view.decode(bytes, start, end);
     return true;
@@ -226,7 +244,12 @@ function decoded(call: UnaryCall, view: Decodable, bytes: Uint8Array, start: num
   }
 }
 
-function decodedTxn(call: UnaryCall, bytes: Uint8Array, start: number, end: number): TxnRequest | undefined {
+function decodedTxn(
+  call: UnaryCall,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): TxnRequest | undefined {
   try {
     return decodeTxnRequest(bytes, start, end);
   } catch (error) {

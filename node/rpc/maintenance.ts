@@ -1,6 +1,7 @@
 /** The Maintenance service, as far as it is served: Status, and Alarm for asking. */
-import type { UnaryCall } from "../grpc/unary-call.ts";
+
 import { statusCode } from "../grpc/status.ts";
+import type { UnaryCall } from "../grpc/unary-call.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { numberLong, uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";

@@ -6,7 +6,9 @@ import type { RequestOp, TxnRequest } from "../proto/txn-request.ts";
 const keyOverheadBytes = 256;
 
 export function putCost(request: PutRequestView): number {
-  return keyOverheadBytes + (request.keyEnd - request.keyStart) + (request.valueEnd - request.valueStart);
+  return (
+    keyOverheadBytes + (request.keyEnd - request.keyStart) + (request.valueEnd - request.valueStart)
+  );
 }
 
 /** The dearer branch counts, nested transactions included. */

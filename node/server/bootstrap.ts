@@ -3,13 +3,26 @@
  * the ready loop needs, the log read whole and the backend verified.
  */
 import type { Backend } from "../backend/backend.ts";
+import { fromText } from "../lib/bytes.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { makeDirDurable, parentDir } from "../lib/durable-dir.ts";
-import { fromText } from "../lib/bytes.ts";
-import { type ClusterId, type LogIndex, logIndex, type MemberId, type Term, term } from "../lib/units.ts";
 import type { Fs } from "../lib/ports.ts";
+import {
+  type ClusterId,
+  idToHex,
+  type LogIndex,
+  logIndex,
+  type MemberId,
+  type Term,
+  term,
+} from "../lib/units.ts";
 import { Cluster } from "../membership/cluster.ts";
-import { bootstrapClusterId, bootstrapMemberId, type Member, memberToJson } from "../membership/member.ts";
+import {
+  bootstrapClusterId,
+  bootstrapMemberId,
+  type Member,
+  memberToJson,
+} from "../membership/member.ts";
 import { confChangeType, encodeConfChange } from "../proto/membership-codec.ts";
 import { MemoryStorage } from "../raft/memory-storage.ts";
 import { type Entry, entryType, type HardState } from "../raft/types.ts";
@@ -47,17 +60,24 @@ export interface Bootstrapped {
 }
 
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
-  const { fs, paths, walOptions, backend, newMember } = options;
+  const { fs, paths, walOptions, backend } = options;
   if (!(await Wal.exists(fs, paths.wal))) {
     if (backend.committed.consistentIndex > 0) {
       throw new CorruptionError(
         `${paths.backend} holds data, but there is no log in ${paths.wal}; put the log back, or move the data directory away and restore the member`,
       );
     }
-    await createLog(options, newMember);
+    await createLog(options);
   }
   const snapshot = await newestSnapshot(options);
-  const { wal, content } = await Wal.open(paths.wal, snapshot, walOptions);
+  const opened = await Wal.open(paths.wal, snapshot, walOptions);
+  const { wal } = opened;
+  const isEmpty = snapshot.index === 0 && opened.content.entries.length === 0;
+  // Also after a crash between the making of the log and its first entry.
+  const content =
+    isEmpty && backend.committed.consistentIndex === 0
+      ? await foundCluster(options, opened)
+      : opened.content;
   const hardState = checkedHardState(options, snapshot, content);
   const cluster = new Cluster(backend);
   const confState = {
@@ -72,23 +92,58 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
   return { memberId, clusterId, wal, cluster, storage, snapshotIndex: snapshot.index };
 }
 
-/** The first log of a new cluster: the members enter it by conf-change entries of term 1, already committed. */
-async function createLog(options: BootstrapOptions, newMember: NewMember): Promise<void> {
+/** An empty log of a new member, in a directory that outlives a power cut. */
+async function createLog({ fs, paths, walOptions, newMember }: BootstrapOptions): Promise<void> {
+  const nodeId = bootstrapMemberId(newMember.peerUrls, newMember.clusterToken);
+  await makeDirDurable(fs, parentDir(paths.wal));
+  const wal = await Wal.create(
+    paths.wal,
+    { nodeId, clusterId: bootstrapClusterId([nodeId]) },
+    walOptions,
+  );
+  await wal.close();
+}
+
+/** The first entries of a new cluster: its members enter it by conf-change entries of term 1, already committed. */
+async function foundCluster(
+  { paths, newMember }: BootstrapOptions,
+  { wal, content }: { readonly wal: Wal; readonly content: WalContent },
+): Promise<WalContent> {
   const id = bootstrapMemberId(newMember.peerUrls, newMember.clusterToken);
-  const clusterId = bootstrapClusterId([id]);
+  if (id !== content.metadata.nodeId) {
+    await wal.close();
+    throw new Error(
+      `the empty log in ${paths.wal} was begun for member ${idToHex(content.metadata.nodeId)}, but --initial-advertise-peer-urls and ` +
+        `--initial-cluster-token make this member ${idToHex(id)}; use the flags of the first start, or remove the directory, which holds nothing yet`,
+    );
+  }
   // The name is published later, through the log, when the member is ready to serve.
-  const member: Member = { id, peerUrls: newMember.peerUrls, isLearner: false, name: "", clientUrls: [] };
-  const change = { id: 0n, type: confChangeType.addNode, nodeId: id, context: fromText(memberToJson(member)) };
+  const member: Member = {
+    id,
+    peerUrls: newMember.peerUrls,
+    isLearner: false,
+    name: "",
+    clientUrls: [],
+  };
+  const change = {
+    id: 0n,
+    type: confChangeType.addNode,
+    nodeId: id,
+    context: fromText(memberToJson(member)),
+  };
   const entries: Entry[] = [
-    { term: term(1), index: logIndex(1), type: entryType.confChange, data: encodeConfChange(change) },
+    {
+      term: term(1),
+      index: logIndex(1),
+      type: entryType.confChange,
+      data: encodeConfChange(change),
+    },
   ];
-  await makeDirDurable(options.fs, parentDir(options.paths.wal));
-  const wal = await Wal.create(options.paths.wal, { nodeId: id, clusterId }, options.walOptions);
   const hardState: HardState = { term: term(1), vote: 0n as MemberId, commit: logIndex(1) };
   await new Promise<void>((resolve, reject) => {
     wal.save(hardState, entries, (error) => (error === null ? resolve() : reject(error)));
   });
-  await wal.close();
+  return { metadata: content.metadata, hardState, entries };
 }
 
 /** The newest mark in the log that the backend has reached. A newer one means that the backend lost what it had committed. */
@@ -106,7 +161,11 @@ async function newestSnapshot(options: BootstrapOptions): Promise<WalSnapshot> {
   return reached.at(-1) ?? start;
 }
 
-function checkedHardState(options: BootstrapOptions, snapshot: WalSnapshot, content: WalContent): HardState {
+function checkedHardState(
+  options: BootstrapOptions,
+  snapshot: WalSnapshot,
+  content: WalContent,
+): HardState {
   const { paths, backend } = options;
   const { consistentIndex } = backend.committed;
   const lastIndex = content.entries.at(-1)?.index ?? snapshot.index;

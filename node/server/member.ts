@@ -6,8 +6,8 @@ import { Applier } from "../apply/applier.ts";
 import type { AppliedPosition, Backend } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
-import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { Clock, Fs, Logger, Random, Timer, Timers } from "../lib/ports.ts";
+import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { memberFromJson } from "../membership/member.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
@@ -22,7 +22,7 @@ import type { Proposal, ReadState } from "../raft/raft.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import { type ConfState, type Entry, entryType } from "../raft/types.ts";
 import type { Wal, WalOptions } from "../wal/wal.ts";
-import { bootstrap, type Bootstrapped, type DataPaths } from "./bootstrap.ts";
+import { type Bootstrapped, bootstrap, type DataPaths } from "./bootstrap.ts";
 import { CommitLoop } from "./commit-loop.ts";
 import { backendPendingBytesMax, batchEntriesMax } from "./limits.ts";
 import { Proposals, type Proposer } from "./propose.ts";
@@ -51,6 +51,7 @@ export interface MemberConfig {
   readonly backendBatchIntervalMs: number;
   readonly backendBatchOps: number;
   readonly valueCacheBytesMax: number;
+  readonly requestBytesMax: number;
 }
 
 export interface MemberOptions {
@@ -107,7 +108,11 @@ export class Member implements ReadyHandler {
       paths: options.paths,
       walOptions: options.walOptions,
       backend,
-      newMember: { name: config.name, peerUrls: config.peerUrls, clusterToken: config.clusterToken },
+      newMember: {
+        name: config.name,
+        peerUrls: config.peerUrls,
+        clusterToken: config.clusterToken,
+      },
     });
     ports.logger.info("starting local member", {
       "local-member-id": idToHex(parts.memberId),
@@ -135,7 +140,12 @@ export class Member implements ReadyHandler {
     this.wal = parts.wal;
     this.position = backend.committed;
     this.applier = new Applier({ store, cluster: parts.cluster });
-    this.proposals = new Proposals({ clock, timeoutMs, id: parts.memberId });
+    this.proposals = new Proposals({
+      clock,
+      timeoutMs,
+      id: parts.memberId,
+      requestBytesMax: config.requestBytesMax,
+    });
     this.reads = new ReadIndexQueue({ clock, timeoutMs });
     this.node = new RawNode({
       id: parts.memberId,
@@ -182,7 +192,13 @@ export class Member implements ReadyHandler {
   }
 
   /** Proposes `message[start, end)` as `field` of InternalRaftRequest. Copies it. The answer comes in a later turn. */
-  propose(field: number, message: Uint8Array, start: number, end: number, proposer: Proposer): void {
+  propose(
+    field: number,
+    message: Uint8Array,
+    start: number,
+    end: number,
+    proposer: Proposer,
+  ): void {
     if (this.state !== "running") {
       proposer.refused("Stopped");
       return;
@@ -309,13 +325,19 @@ export class Member implements ReadyHandler {
   private async publish(): Promise<void> {
     const { config, ports } = this.options;
     const attributes = { memberId: this.id, name: config.name, clientUrls: config.clientUrls };
-    await this.proposeUntilApplied(internalRequest.clusterMemberAttrSet, encodeClusterMemberAttrSet(attributes));
+    await this.proposeUntilApplied(
+      internalRequest.clusterMemberAttrSet,
+      encodeClusterMemberAttrSet(attributes),
+    );
     ports.logger.info("published local member to cluster through raft", {
       "local-member-id": idToHex(this.id),
       "cluster-id": idToHex(this.clusterId),
     });
     if (this.cluster.version === undefined) {
-      await this.proposeUntilApplied(internalRequest.clusterVersionSet, encodeClusterVersionSet(clusterVersion));
+      await this.proposeUntilApplied(
+        internalRequest.clusterVersionSet,
+        encodeClusterVersionSet(clusterVersion),
+      );
     }
   }
 
@@ -334,4 +356,5 @@ export class Member implements ReadyHandler {
 }
 
 /** How long a request may wait: etcd's ReqTimeout, 5 s for queues, disk and network and 2 elections. */
-const requestTimeoutMs = (config: MemberConfig): number => 5000 + 2 * config.electionTicks * config.tickMs;
+const requestTimeoutMs = (config: MemberConfig): number =>
+  5000 + 2 * config.electionTicks * config.tickMs;

@@ -23,12 +23,21 @@ interface Waiting {
   readonly deadlineMs: number;
 }
 
+export interface ProposalsOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly id: MemberId;
+  /** Largest data of an entry (etcd's --max-request-bytes). */
+  readonly requestBytesMax: number;
+}
+
 const two32 = 2 ** 32;
 const two48 = 2 ** 48;
 
 export class Proposals {
   private readonly clock: Clock;
   private readonly timeoutMs: number;
+  private readonly requestBytesMax: number;
   private readonly memberBits: number;
   private nextSequence: number;
   /** Ordered by time, as all proposals wait equally long. */
@@ -36,8 +45,9 @@ export class Proposals {
   private queue: Proposal[] = [];
   private slab = new Writer(proposalSlabBytes);
 
-  constructor(options: { readonly clock: Clock; readonly timeoutMs: number; readonly id: MemberId }) {
+  constructor(options: ProposalsOptions) {
     this.clock = options.clock;
+    this.requestBytesMax = options.requestBytesMax;
     this.timeoutMs = options.timeoutMs;
     this.memberBits = Number(BigInt.asUintN(16, options.id));
     this.nextSequence = ((options.clock.unixMs() % 2 ** 40) * 256 + 1) % two48;
@@ -60,6 +70,11 @@ export class Proposals {
     const writer = this.slabWithRoom(end - start + internalRaftOverheadBytes);
     const from = writer.position;
     encodeInternalRaft(writer, idHigh, sequence % two32, field, message, start, end);
+    if (writer.position - from > this.requestBytesMax) {
+      writer.position = from;
+      proposer.refused("RequestTooLarge");
+      return;
+    }
     const data = writer.buffer.subarray(from, writer.position);
     this.queue.push({ type: entryType.normal, data });
     this.waiting.set(sequence, { proposer, deadlineMs: this.clock.monotonicMs() + this.timeoutMs });

@@ -15,8 +15,9 @@ export interface ReadWaiter {
 }
 
 interface Batch {
-  readonly waiters: readonly ReadWaiter[];
-  readonly deadlineMs: number;
+  waiters: readonly ReadWaiter[];
+  /** When each of them has waited long enough, at the same place; in order. */
+  deadlinesMs: readonly number[];
   /** Known once raft answered. */
   index: LogIndex | undefined;
 }
@@ -25,7 +26,7 @@ export class ReadIndexQueue {
   private readonly clock: Clock;
   private readonly timeoutMs: number;
   private arriving: ReadWaiter[] = [];
-  private firstArrivalMs = 0;
+  private arrivingDeadlinesMs: number[] = [];
   private readonly issued = new Map<number, Batch>();
   private lastContext = 0;
 
@@ -35,8 +36,8 @@ export class ReadIndexQueue {
   }
 
   add(waiter: ReadWaiter): void {
-    if (this.arriving.length === 0) this.firstArrivalMs = this.clock.monotonicMs();
     this.arriving.push(waiter);
+    this.arrivingDeadlinesMs.push(this.clock.monotonicMs() + this.timeoutMs);
   }
 
   get isEmpty(): boolean {
@@ -47,9 +48,14 @@ export class ReadIndexQueue {
   issue(readIndex: (context: number) => boolean): void {
     if (this.arriving.length === 0 || !readIndex(this.lastContext + 1)) return;
     this.lastContext += 1;
-    const deadlineMs = this.firstArrivalMs + this.timeoutMs;
-    this.issued.set(this.lastContext, { waiters: this.arriving, deadlineMs, index: undefined });
+    const batch = {
+      waiters: this.arriving,
+      deadlinesMs: this.arrivingDeadlinesMs,
+      index: undefined,
+    };
+    this.issued.set(this.lastContext, batch);
     this.arriving = [];
+    this.arrivingDeadlinesMs = [];
   }
 
   answered(readStates: readonly ReadState[]): void {
@@ -70,19 +76,26 @@ export class ReadIndexQueue {
 
   expire(): void {
     const now = this.clock.monotonicMs();
-    if (this.arriving.length > 0 && this.firstArrivalMs + this.timeoutMs <= now) {
-      this.refuse(this.arriving.splice(0), "Timeout");
+    const late = lateCount(this.arrivingDeadlinesMs, now);
+    if (late > 0) {
+      this.arrivingDeadlinesMs.splice(0, late);
+      this.refuse(this.arriving.splice(0, late), "Timeout");
     }
-    for (const [context, { waiters, deadlineMs }] of this.issued) {
-      if (deadlineMs > now) continue;
-      this.issued.delete(context);
-      this.refuse(waiters, "Timeout");
+    for (const [context, batch] of this.issued) {
+      const count = lateCount(batch.deadlinesMs, now);
+      if (count === 0) continue;
+      const { waiters } = batch;
+      batch.waiters = waiters.slice(count);
+      batch.deadlinesMs = batch.deadlinesMs.slice(count);
+      if (batch.waiters.length === 0) this.issued.delete(context);
+      this.refuse(waiters.slice(0, count), "Timeout");
     }
   }
 
   refuseAll(error: EtcdErrorKind): void {
     const batches = [...this.issued.values()];
     this.issued.clear();
+    this.arrivingDeadlinesMs = [];
     this.refuse(this.arriving.splice(0), error);
     for (const { waiters } of batches) this.refuse(waiters, error);
   }
@@ -90,4 +103,11 @@ export class ReadIndexQueue {
   private refuse(waiters: readonly ReadWaiter[], error: EtcdErrorKind): void {
     for (const waiter of waiters) waiter.refused(error);
   }
+}
+
+/** How many of these deadlines, which are in order, have passed. */
+function lateCount(deadlinesMs: readonly number[], now: number): number {
+  let count = 0;
+  while (count < deadlinesMs.length && (deadlinesMs[count] as number) <= now) count += 1;
+  return count;
 }

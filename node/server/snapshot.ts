@@ -3,8 +3,8 @@
  * released, only behind a completed synced commit of the backend at or after that index (DESIGN section 2, rule 2).
  */
 import type { AppliedPosition } from "../backend/backend.ts";
-import { logIndex } from "../lib/units.ts";
 import type { Logger } from "../lib/ports.ts";
+import { logIndex } from "../lib/units.ts";
 import type { MemoryStorage } from "../raft/memory-storage.ts";
 import type { ConfState } from "../raft/types.ts";
 import type { Wal } from "../wal/wal.ts";
@@ -33,7 +33,8 @@ export class Snapshotter {
 
   /** The backend's disk holds everything up to `position`: sets a mark there if one is due. */
   committed(position: AppliedPosition): void {
-    const { wal, storage, logger, snapshotCount, catchupEntries, confState, onError } = this.options;
+    const { wal, storage, logger, snapshotCount, catchupEntries, confState, onError } =
+      this.options;
     const { consistentIndex: index, term } = position;
     if (this.isSaving || index - this.lastIndex < snapshotCount) return;
     this.isSaving = true;

@@ -13,10 +13,7 @@ export type ContenderName = "etcd" | "etcd-ts";
 const ourProgram = join(import.meta.dirname, "../../dist/node/main.js");
 
 /** Both get exactly these. The rest is each server's default, fsync included. */
-const flags: readonly string[] = [
-  "--quota-backend-bytes=8589934592",
-  "--log-level=error",
-];
+const flags: readonly string[] = ["--quota-backend-bytes=8589934592", "--log-level=error"];
 
 const stopTimeoutMs = 60_000;
 

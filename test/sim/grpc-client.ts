@@ -1,5 +1,11 @@
 /** Just enough of a gRPC client for the simulator: unary calls as plain frames, header fields without compression. */
-import { frameFlag, frameHeaderBytes, frameType, readUint24, readUint31 } from "../../node/grpc/frame.ts";
+import {
+  frameFlag,
+  frameHeaderBytes,
+  frameType,
+  readUint24,
+  readUint31,
+} from "../../node/grpc/frame.ts";
 import { HpackDecoder } from "../../node/grpc/hpack-decoder.ts";
 import type { SimSocket } from "./network.ts";
 

@@ -60,13 +60,20 @@ export class Machine {
   start(): void {
     const { world, net } = this.options;
     const life = ++this.life;
-    this.fs.setComplete((run) => void world.after(0.1 + world.random.below(20) / 10, () => this.ifAlive(life, run)));
+    this.fs.setComplete(
+      (run) => void world.after(0.1 + world.random.below(20) / 10, () => this.ifAlive(life, run)),
+    );
     const timers = {
-      after: (delayMs: number, run: () => void) => world.after(delayMs, () => this.ifAlive(life, run)),
-      every: (periodMs: number, run: () => void) => world.every(periodMs, () => this.ifAlive(life, run)),
+      after: (delayMs: number, run: () => void) =>
+        world.after(delayMs, () => this.ifAlive(life, run)),
+      every: (periodMs: number, run: () => void) =>
+        world.every(periodMs, () => this.ifAlive(life, run)),
       endOfTurn: (run: () => void) => world.endOfTurn(() => this.ifAlive(life, run)),
     };
-    const backend = new MemoryBackend(this.disk, { timers, commitDelayMs: () => 1 + world.random.below(10) });
+    const backend = new MemoryBackend(this.disk, {
+      timers,
+      commitDelayMs: () => 1 + world.random.below(10),
+    });
     const { fs } = this;
     Member.start({
       ports: { clock: world, timers, random: world.random, fs, logger: silent },
@@ -82,6 +89,7 @@ export class Machine {
         backendBatchIntervalMs: 20,
         backendBatchOps: 40,
         valueCacheBytesMax: 16 * 1024,
+        requestBytesMax: 1024 * 1024,
       },
       paths: { wal: "/member/wal", backend: "memory" },
       walOptions: { fs, timers, logger: silent, segmentBytes: 8192, maxWals: 1 },
@@ -90,17 +98,19 @@ export class Machine {
     }).then(
       (member) => {
         if (life !== this.life) return;
-        const limits = { requestBytesMax: 1024 * 1024, txnOpsMax: 128, quotaBytes: 2 ** 31 };
+        const limits = { txnOpsMax: 128, quotaBytes: 2 ** 31 };
         const grpc = new GrpcServer({
           clock: world,
           timers,
           logger: silent,
-          receiveMessageBytesMax: limits.requestBytesMax,
+          receiveMessageBytesMax: 1024 * 1024,
           maxConcurrentStreams: 1000,
         });
         registerServices(grpc, member, limits);
         this.isServing = true;
-        world.trace(`serving revision=${member.store.currentRevision} applied=${member.raft.applied}`);
+        world.trace(
+          `serving revision=${member.store.currentRevision} applied=${member.raft.applied}`,
+        );
         void net.listen({ host: "sim", port: clientPort }, (socket) => grpc.serve(socket));
       },
       (error: unknown) => this.died(life, error as Error),

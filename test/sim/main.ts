@@ -39,14 +39,24 @@ async function main(): Promise<void> {
   let failed = 0;
   process.stdout.write("    seed  crashes  acknowledged   reads  trace\n");
   for (let seed = first; seed < first + count(values.runs, "runs"); seed++) {
-    const onTrace = values.trace ? { onTrace: (line: string) => process.stdout.write(`${line}\n`) } : {};
+    const onTrace = values.trace
+      ? { onTrace: (line: string) => process.stdout.write(`${line}\n`) }
+      : {};
     const report = await simulate({ seed, durationMs, ...onTrace });
-    const cells = [String(seed).padStart(8), String(report.crashes).padStart(9), String(report.acknowledged).padStart(14)];
+    const cells = [
+      String(seed).padStart(8),
+      String(report.crashes).padStart(9),
+      String(report.acknowledged).padStart(14),
+    ];
     process.stdout.write(`${cells.join("")}${String(report.reads).padStart(8)}  ${report.trace}\n`);
     for (const violation of report.violations) process.stdout.write(`  VIOLATION ${violation}\n`);
     if (report.violations.length > 0) failed += 1;
   }
-  process.stdout.write(failed === 0 ? "no violation\n" : `${failed} runs with violations; repeat one with --seed N --runs 1 --trace\n`);
+  process.stdout.write(
+    failed === 0
+      ? "no violation\n"
+      : `${failed} runs with violations; repeat one with --seed N --runs 1 --trace\n`,
+  );
   process.exitCode = failed === 0 ? 0 : 1;
 }
 

@@ -32,7 +32,10 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   world.onTrace = options.onTrace;
   const net = new SimNet(world);
   const machine = new Machine({ world, net, lyingLog: options.lyingLog ?? false });
-  const clients = Array.from({ length: clientCount }, (_, at) => new SimClient(`c${at}`, world, net));
+  const clients = Array.from(
+    { length: clientCount },
+    (_, at) => new SimClient(`c${at}`, world, net),
+  );
   const violations: string[] = [];
   let crashes = 0;
   const crashLater = (): void => {
@@ -52,7 +55,8 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   // Faults are over: the member must come back and show all that it acknowledged.
   const healed = (): boolean => machine.isServing || machine.fatal !== undefined;
   const hasHealed = await world.run(healed, options.durationMs + healMs);
-  if (machine.fatal !== undefined) violations.push(`the member died: ${machine.fatal.stack ?? machine.fatal.message}`);
+  if (machine.fatal !== undefined)
+    violations.push(`the member died: ${machine.fatal.stack ?? machine.fatal.message}`);
   else if (!hasHealed) violations.push(`the member did not serve again within ${healMs} ms`);
   else {
     for (const client of clients) client.isActive = false;
@@ -63,7 +67,8 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     }
   }
   for (const client of clients) violations.push(...client.violations);
-  const sum = (of: (client: SimClient) => number): number => clients.reduce((total, client) => total + of(client), 0);
+  const sum = (of: (client: SimClient) => number): number =>
+    clients.reduce((total, client) => total + of(client), 0);
   return {
     seed: options.seed,
     crashes,

@@ -2,12 +2,13 @@
  * Simulated clients and what they remember. Each owns some keys and writes growing counters to them, so that a read can be judged
  * by two numbers: not below the last counter that was acknowledged before it began, not above the last that was sent.
  */
+
+import { fromText, toText } from "../../node/lib/bytes.ts";
 import { KeyValueView } from "../../node/proto/key-value.ts";
 import { Reader, Writer } from "../../node/proto/wire.ts";
-import { fromText, toText } from "../../node/lib/bytes.ts";
-import type { SimNet } from "./network.ts";
 import { SimGrpcClient } from "./grpc-client.ts";
 import { clientPort } from "./machine.ts";
+import type { SimNet } from "./network.ts";
 import type { World } from "./world.ts";
 
 const keysPerClient = 5;
@@ -27,7 +28,11 @@ export class SimClient {
   private readonly world: World;
   private readonly net: SimNet;
   private connection: SimGrpcClient | undefined;
-  private readonly keys: KeyState[] = Array.from({ length: keysPerClient }, () => ({ sent: 0, acknowledged: 0, seen: 0 }));
+  private readonly keys: KeyState[] = Array.from({ length: keysPerClient }, () => ({
+    sent: 0,
+    acknowledged: 0,
+    seen: 0,
+  }));
   /** False lets the calls under way come to their end and begins no more. */
   isActive = true;
 
@@ -95,7 +100,9 @@ export class SimClient {
         this.world.trace(`${this.name} get ${key}=${counter}`);
         this.reads += 1;
         if (counter < atLeast || counter > state.sent) {
-          this.violations.push(`${this.name}/${key}: read ${counter}, but ${atLeast} was acknowledged or seen before, ${state.sent} sent`);
+          this.violations.push(
+            `${this.name}/${key}: read ${counter}, but ${atLeast} was acknowledged or seen before, ${state.sent} sent`,
+          );
         }
         state.seen = Math.max(state.seen, counter);
       } else {

@@ -125,7 +125,8 @@ export class World implements Clock, Timers {
   /** Promises first, as they may add to the end of the turn; then the end of the turn; until neither has anything left. */
   private async settle(): Promise<void> {
     do {
-      for (let at = 0; at < this.endOfTurnQueue.length; at++) (this.endOfTurnQueue[at] as () => void)();
+      for (let at = 0; at < this.endOfTurnQueue.length; at++)
+        (this.endOfTurnQueue[at] as () => void)();
       this.endOfTurnQueue.length = 0;
       await new Promise<void>((resolve) => setImmediate(resolve));
     } while (this.endOfTurnQueue.length > 0);

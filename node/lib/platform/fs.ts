@@ -1,6 +1,15 @@
 /** The real file system. */
 import { constants, write as writeAt } from "node:fs";
-import { access, type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import {
+  access,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  unlink,
+} from "node:fs/promises";
 import type { DurableFile, File, Fs } from "../ports.ts";
 
 class SystemFile implements File {
@@ -14,7 +23,12 @@ class SystemFile implements File {
     const bytes = Buffer.allocUnsafeSlow(length);
     let filled = 0;
     while (filled < length) {
-      const { bytesRead } = await this.handle.read(bytes, filled, length - filled, position + filled);
+      const { bytesRead } = await this.handle.read(
+        bytes,
+        filled,
+        length - filled,
+        position + filled,
+      );
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -24,7 +38,12 @@ class SystemFile implements File {
   async write(bytes: Uint8Array, position: number): Promise<void> {
     let written = 0;
     while (written < bytes.length) {
-      const result = await this.handle.write(bytes, written, bytes.length - written, position + written);
+      const result = await this.handle.write(
+        bytes,
+        written,
+        bytes.length - written,
+        position + written,
+      );
       written += result.bytesWritten;
     }
   }
@@ -57,7 +76,12 @@ class SystemDurableFile implements DurableFile {
     this.handle = handle;
   }
 
-  write(bytes: Uint8Array, length: number, position: number, done: (error: Error | null) => void): void {
+  write(
+    bytes: Uint8Array,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
     this.writeFrom(bytes, { from: 0, length, position }, done);
   }
 
@@ -69,7 +93,8 @@ class SystemDurableFile implements DurableFile {
     const { from, length, position } = span;
     writeAt(this.handle.fd, bytes, from, length - from, position + from, (error, written) => {
       if (error !== null) done(error);
-      else if (from + written < length) this.writeFrom(bytes, { from: from + written, length, position }, done);
+      else if (from + written < length)
+        this.writeFrom(bytes, { from: from + written, length, position }, done);
       else done(null);
     });
   }

@@ -11,10 +11,16 @@ function plain(_key: string, value: unknown): unknown {
 
 /** The message, and what caused it, all the way down. */
 function errorText(error: Error): string {
-  return error.cause instanceof Error ? `${error.message}: ${errorText(error.cause)}` : error.message;
+  return error.cause instanceof Error
+    ? `${error.message}: ${errorText(error.cause)}`
+    : error.message;
 }
 
-export function jsonLogger(lowest: LogLevel, write: (line: string) => void, unixMs: () => number): Logger {
+export function jsonLogger(
+  lowest: LogLevel,
+  write: (line: string) => void,
+  unixMs: () => number,
+): Logger {
   const log = (level: LogLevel, message: string, fields?: LogFields): void => {
     if (levels.indexOf(level) < levels.indexOf(lowest)) return;
     const line = { level, ts: new Date(unixMs()).toISOString(), msg: message, ...fields };

@@ -90,7 +90,9 @@ class SystemListener implements Listener {
 export const systemNet: Net = {
   listen: (address, onConnection) =>
     new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true }, (socket) => onConnection(new SystemSocket(socket)));
+      const server = createServer({ noDelay: true }, (socket) =>
+        onConnection(new SystemSocket(socket)),
+      );
       server.once("error", reject);
       server.listen({ host: address.host, port: address.port, backlog: 4096 }, () => {
         server.off("error", reject);

@@ -80,7 +80,7 @@ export interface RangeOptions {
 }
 
 function rangeFields(key: string, options: RangeOptions): etcdserverpb.RangeRequest.$Properties {
-  const fields = {
+  const fields: unknown = {
     key: bytes(key),
     rangeEnd: bytes(options.end ?? ""),
     limit: long(options.limit ?? 0),
@@ -96,7 +96,7 @@ function rangeFields(key: string, options: RangeOptions): etcdserverpb.RangeRequ
     maxCreateRevision: long(options.maxCreate ?? 0),
   };
   // The generated enums take numbers that they have no name for, as the wire does.
-  return fields as unknown as etcdserverpb.RangeRequest.$Properties;
+  return fields as etcdserverpb.RangeRequest.$Properties;
 }
 
 export interface PutOptions {
@@ -164,11 +164,11 @@ export function compare(
     lease: "lease",
     value: "value",
   }[target];
-  const fields = {
+  const fields: unknown = {
     ...common,
     ...(typeof operand === "string" ? { value: bytes(operand) } : { [field]: long(operand) }),
   };
-  return fields as unknown as CompareFields;
+  return fields as CompareFields;
 }
 
 export const encodeTxn = (txn: TxnFields): Uint8Array =>

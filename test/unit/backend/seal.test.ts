@@ -46,5 +46,8 @@ test("a seal with a flipped bit, another length or another key is refused", () =
     assert.equal(typeof decodeSeal(key, flipped), "string");
   }
   assert.match(JSON.stringify(decodeSeal(key, bytes.subarray(1))), /56 bytes/);
-  assert.match(JSON.stringify(decodeSeal(sealKey(2 ** 52 + 1, 4, seal.sequence), bytes)), /checksum/);
+  assert.match(
+    JSON.stringify(decodeSeal(sealKey(2 ** 52 + 1, 4, seal.sequence), bytes)),
+    /checksum/,
+  );
 });

@@ -40,16 +40,22 @@ test("the data directory follows the name, the log's follows the data directory"
 });
 
 test("addresses keep port 80 and lose the brackets of IPv6", () => {
-  const { listenClient } = config("--listen-client-urls=http://[::1]:2379,http://a:80");
+  const { listenClient } = config(
+    "--listen-client-urls=http://[::1]:2379,http://a:80",
+    "--advertise-client-urls=http://a:80",
+  );
   assert.deepEqual(listenClient, [
     { host: "::1", port: 2379 },
     { host: "a", port: 80 },
   ]);
 });
 
-test("clients are told the listening URLs unless others are given", () => {
+test("who listens elsewhere must say what clients are told, as on etcd", () => {
   const listen = "--listen-client-urls=http://a:1";
-  assert.deepEqual(config(listen).advertiseClientUrls, ["http://a:1"]);
+  assert.deepEqual(config().advertiseClientUrls, ["http://localhost:2379"]);
+  assert.deepEqual(problems(listen), [
+    "--advertise-client-urls is required when --listen-client-urls is set explicitly",
+  ]);
   assert.deepEqual(config(listen, "--advertise-client-urls=http://b:2").advertiseClientUrls, [
     "http://b:2",
   ]);

@@ -104,9 +104,24 @@ test("all problems are told at once, each with its flag or variable", () => {
 
 test("an unknown flag swallows its value, not the flag behind it", () => {
   assert.deepEqual(problems(["--auto-compaction-retention", "1", "--name=a"]), [
-    "--auto-compaction-retention is not known, or not served yet; see --help",
+    "--auto-compaction-retention is not served in this version; see --help for what is",
   ]);
   assert.equal(problems(["--nonsense", "--name", ""]).length, 1);
+});
+
+test("an option of etcd that is not served is refused by its environment variable too", () => {
+  const parsed = parseOptions([], { ETCD_CLIENT_CERT_AUTH: "true" });
+  assert.deepEqual(parsed, {
+    kind: "problems",
+    problems: ["ETCD_CLIENT_CERT_AUTH is not served in this version; see --help for what is"],
+  });
+});
+
+test("a variable that Kubernetes sets for a Service called etcd is told, not refused", () => {
+  const parsed = parseOptions([], { ETCD_SERVICE_HOST: "10.0.0.1", ETCD_NAME: "m1" });
+  assert.ok(parsed.kind === "ok");
+  assert.deepEqual(parsed.unrecognized, ["ETCD_SERVICE_HOST"]);
+  assert.equal(parsed.values.name, "m1");
 });
 
 test("names that every object has are no flags", () => {

@@ -47,3 +47,12 @@ test("an error of the disk comes through", async () => {
   fs.failWith(new Error("read-only file system"));
   await assert.rejects(makeDirDurable(fs, "/data/member"), /read-only/);
 });
+
+// Found by a test: the process is killed between the making and the sync, and the next one took what it found for durable.
+test("a directory that a killed process has made is durable when the next one has started", async () => {
+  const fs = new MemoryFs();
+  await fs.makeDir("/data/member/wal");
+  const again = fs.kill();
+  await makeDirDurable(again, "/data/member/wal");
+  assert.equal(await again.crash(seededRandom(1), "nothing").exists("/data/member/wal"), true);
+});

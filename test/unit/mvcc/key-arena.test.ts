@@ -19,23 +19,29 @@ const commonPrefixOf = (a: Uint8Array, b: Uint8Array): number => {
 };
 
 test("keys compare, share prefixes and give heads as their bytes do", () => {
-  fc.assert(fc.property(unkindKey, unkindKey, fc.nat(30), (a, b, offset) => {
-    const arena = new KeyArena();
-    const probe = probeOf(a);
-    const placeA = arena.add(probe);
-    const placeB = arena.add(probeOf(b));
-    const order = Buffer.compare(a, b);
-    assert.deepEqual(arena.key(placeB), new Uint8Array(b));
-    assert.equal(Math.sign(arena.compare(probe, placeB)), order);
-    assert.equal(arena.equals(probe, placeB), order === 0);
-    assert.equal(arena.commonPrefix(placeA, placeB), commonPrefixOf(a, b));
-    const prefixLength = Math.min(offset, b.length);
-    assert.equal(Math.sign(arena.comparePrefix(probe, placeB, prefixLength)), Buffer.compare(a.subarray(0, prefixLength), b.subarray(0, prefixLength)));
-    const head = Buffer.alloc(4);
-    Buffer.from(a).copy(head, 0, Math.min(offset, a.length), offset + 4);
-    assert.equal(arena.headBytes(placeA, offset), head.readUInt32BE(0) - 2 ** 31);
-    assert.equal(probe.head(offset), arena.headBytes(placeA, offset));
-  }), { numRuns: 1000 });
+  fc.assert(
+    fc.property(unkindKey, unkindKey, fc.nat(30), (a, b, offset) => {
+      const arena = new KeyArena();
+      const probe = probeOf(a);
+      const placeA = arena.add(probe);
+      const placeB = arena.add(probeOf(b));
+      const order = Buffer.compare(a, b);
+      assert.deepEqual(arena.key(placeB), new Uint8Array(b));
+      assert.equal(Math.sign(arena.compare(probe, placeB)), order);
+      assert.equal(arena.equals(probe, placeB), order === 0);
+      assert.equal(arena.commonPrefix(placeA, placeB), commonPrefixOf(a, b));
+      const prefixLength = Math.min(offset, b.length);
+      assert.equal(
+        Math.sign(arena.comparePrefix(probe, placeB, prefixLength)),
+        Buffer.compare(a.subarray(0, prefixLength), b.subarray(0, prefixLength)),
+      );
+      const head = Buffer.alloc(4);
+      Buffer.from(a).copy(head, 0, Math.min(offset, a.length), offset + 4);
+      assert.equal(arena.headBytes(placeA, offset), head.readUInt32BE(0) - 2 ** 31);
+      assert.equal(probe.head(offset), arena.headBytes(placeA, offset));
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test("a key that ends inside a prefix does not share it, even where the prefix has zero bytes", () => {
@@ -46,15 +52,17 @@ test("a key that ends inside a prefix does not share it, even where the prefix h
 });
 
 test("a probe loaded from the arena has the key and the hash of the probe that stored it", () => {
-  fc.assert(fc.property(unkindKey, (key) => {
-    const arena = new KeyArena();
-    const probe = probeOf(key);
-    const place = arena.add(probe);
-    const again = probeOf(Buffer.from("something else"));
-    arena.loadProbe(place, again);
-    assert.ok(arena.equals(again, place));
-    assert.equal(again.hash, probe.hash);
-  }));
+  fc.assert(
+    fc.property(unkindKey, (key) => {
+      const arena = new KeyArena();
+      const probe = probeOf(key);
+      const place = arena.add(probe);
+      const again = probeOf(Buffer.from("something else"));
+      arena.loadProbe(place, again);
+      assert.ok(arena.equals(again, place));
+      assert.equal(again.hash, probe.hash);
+    }),
+  );
 });
 
 test("the hash depends on the secret and on every byte and the length of the key", () => {
@@ -71,12 +79,19 @@ test("the hash depends on the secret and on every byte and the length of the key
 
 test("the state of a key is kept beside it, with revisions beyond 32 bits", () => {
   const arena = new KeyArena();
-  const places = Array.from({ length: 50_000 }, (_, n) => arena.add(probeOf(Buffer.from(`key-${n}`))));
-  places.forEach((place, n) => { arena.setLive(place, 2 ** 40 + n, n + 1, 2 ** 45 + n); });
+  const places = Array.from({ length: 50_000 }, (_, n) =>
+    arena.add(probeOf(Buffer.from(`key-${n}`))),
+  );
+  places.forEach((place, n) => {
+    arena.setLive(place, 2 ** 40 + n, n + 1, 2 ** 45 + n);
+  });
   arena.setDead(places[7] as number, 9);
   places.forEach((place, n) => {
     const expected = n === 7 ? [0, 0, 9] : [2 ** 40 + n, n + 1, 2 ** 45 + n];
-    assert.deepEqual([arena.createRevision(place), arena.version(place), arena.head(place)], expected);
+    assert.deepEqual(
+      [arena.createRevision(place), arena.version(place), arena.head(place)],
+      expected,
+    );
     assert.equal(Buffer.from(arena.key(place)).toString(), `key-${n}`);
   });
 });

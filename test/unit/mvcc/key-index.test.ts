@@ -8,7 +8,14 @@ import { KeyProbe } from "../../../node/mvcc/key-probe.ts";
 import { seededRandom, unkindKey } from "./key-parts.ts";
 import { hexOf } from "./kv-model.ts";
 
-function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: Uint8Array): Uint8Array | undefined; rank(key: Uint8Array): number; kill(key: Uint8Array): void; has(key: Uint8Array): boolean } {
+function build(): {
+  add(key: Uint8Array): void;
+  all(): Uint8Array[];
+  seek(key: Uint8Array): Uint8Array | undefined;
+  rank(key: Uint8Array): number;
+  kill(key: Uint8Array): void;
+  has(key: Uint8Array): boolean;
+} {
   const arena = new KeyArena();
   const probe = new KeyProbe(1, 2);
   const hash = new KeyHash(arena);
@@ -32,7 +39,8 @@ function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: U
     seek: (key) => {
       probe.load(key, 0, key.length);
       index.seek(probe);
-      if (index.seekIndex < index.count(index.seekLeaf)) return arena.key(index.place(index.seekLeaf, index.seekIndex));
+      if (index.seekIndex < index.count(index.seekLeaf))
+        return arena.key(index.place(index.seekLeaf, index.seekIndex));
       const next = index.next(index.seekLeaf);
       return next === 0 ? undefined : arena.key(index.place(next, 0));
     },
@@ -56,30 +64,46 @@ function build(): { add(key: Uint8Array): void; all(): Uint8Array[]; seek(key: U
 
 function sortedUnique(keys: readonly Uint8Array[]): Uint8Array[] {
   const sorted = [...keys].sort((a, b) => Buffer.compare(a, b));
-  return sorted.filter((key, at) => at === 0 || Buffer.compare(key, sorted[at - 1] as Uint8Array) !== 0);
+  return sorted.filter(
+    (key, at) => at === 0 || Buffer.compare(key, sorted[at - 1] as Uint8Array) !== 0,
+  );
 }
 
 const asHex = (keys: readonly Uint8Array[]): string[] => keys.map(hexOf);
 
 test("the index holds the same keys in the same order as a sorted array, and seeks like it", () => {
   fc.assert(
-    fc.property(fc.array(unkindKey, { maxLength: 1500, size: "max" }), fc.array(unkindKey, { maxLength: 60 }), (keys, sought) => {
-      const index = build();
-      for (const key of keys) index.add(key);
-      const model = sortedUnique(keys);
-      assert.deepEqual(asHex(index.all()), asHex(model));
-      for (const key of [...sought, ...keys.slice(0, 40)]) {
-        const expected = model.find((other) => Buffer.compare(other, key) >= 0);
-        assert.deepEqual(index.seek(key), expected === undefined ? undefined : new Uint8Array(expected));
-        assert.equal(index.has(key), expected !== undefined && Buffer.compare(expected, key) === 0);
-      }
-      const dead = new Set(sought.concat(keys.filter((_, at) => at % 3 === 0)).map((key) => hexOf(key)));
-      for (const key of [...sought, ...keys.filter((_, at) => at % 3 === 0)]) index.kill(key);
-      for (const key of [...sought, ...keys.slice(0, 40)]) {
-        const before = model.filter((other) => Buffer.compare(other, key) < 0 && !dead.has(hexOf(other)));
-        assert.equal(index.rank(key), before.length);
-      }
-    }),
+    fc.property(
+      fc.array(unkindKey, { maxLength: 1500, size: "max" }),
+      fc.array(unkindKey, { maxLength: 60 }),
+      (keys, sought) => {
+        const index = build();
+        for (const key of keys) index.add(key);
+        const model = sortedUnique(keys);
+        assert.deepEqual(asHex(index.all()), asHex(model));
+        for (const key of [...sought, ...keys.slice(0, 40)]) {
+          const expected = model.find((other) => Buffer.compare(other, key) >= 0);
+          assert.deepEqual(
+            index.seek(key),
+            expected === undefined ? undefined : new Uint8Array(expected),
+          );
+          assert.equal(
+            index.has(key),
+            expected !== undefined && Buffer.compare(expected, key) === 0,
+          );
+        }
+        const dead = new Set(
+          sought.concat(keys.filter((_, at) => at % 3 === 0)).map((key) => hexOf(key)),
+        );
+        for (const key of [...sought, ...keys.filter((_, at) => at % 3 === 0)]) index.kill(key);
+        for (const key of [...sought, ...keys.slice(0, 40)]) {
+          const before = model.filter(
+            (other) => Buffer.compare(other, key) < 0 && !dead.has(hexOf(other)),
+          );
+          assert.equal(index.rank(key), before.length);
+        }
+      },
+    ),
     { numRuns: 30 },
   );
 });
@@ -108,10 +132,15 @@ for (const [name, keyOf] of [
 
 test("keys longer than a slab of the arena are kept whole", () => {
   const index = build();
-  const keys = [2 ** 16, 2 ** 20 - 28, 2 ** 20 - 27, 2 ** 21 + 5].map((length) => new Uint8Array(length).fill(length % 251));
+  const keys = [2 ** 16, 2 ** 20 - 28, 2 ** 20 - 27, 2 ** 21 + 5].map((length) =>
+    new Uint8Array(length).fill(length % 251),
+  );
   for (const key of keys) index.add(key);
   for (const key of keys) assert.ok(index.seek(key)?.length === key.length);
-  assert.deepEqual(index.all().map((key) => key.length), sortedUnique(keys).map((key) => key.length));
+  assert.deepEqual(
+    index.all().map((key) => key.length),
+    sortedUnique(keys).map((key) => key.length),
+  );
 });
 
 test("100,000 random keys are found exactly, others are not", () => {

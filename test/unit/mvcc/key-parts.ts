@@ -19,12 +19,22 @@ const bytesOf = (...numbers: number[]): Uint8Array => Uint8Array.from(numbers);
 
 /** Shared heads, prefixes of each other, zero bytes that look like padding, all byte values, long ones. */
 export const unkindKey: fc.Arbitrary<Uint8Array> = fc.oneof(
-  { weight: 4, arbitrary: fc.array(fc.constantFrom(0, 1, 97, 255), { minLength: 1, maxLength: 9 }).map((key) => bytesOf(...key)) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .array(fc.constantFrom(0, 1, 97, 255), { minLength: 1, maxLength: 9 })
+      .map((key) => bytesOf(...key)),
+  },
   { weight: 3, arbitrary: fc.nat(300).map((n) => Buffer.from(`/registry/pods/ns/${n}`)) },
   { weight: 1, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 40 }) },
-  { weight: 1, arbitrary: fc.record({ length: fc.integer({ min: 1, max: 300 }), last: fc.nat(255) }).map(({ length, last }) => {
-    const key = new Uint8Array(length).fill(47);
-    key[length - 1] = last;
-    return key;
-  }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({ length: fc.integer({ min: 1, max: 300 }), last: fc.nat(255) })
+      .map(({ length, last }) => {
+        const key = new Uint8Array(length).fill(47);
+        key[length - 1] = last;
+        return key;
+      }),
+  },
 );

@@ -5,7 +5,14 @@ export interface ModelRecord {
   readonly main: number;
   readonly key: Uint8Array;
   /** Undefined for a tombstone. */
-  readonly put: { readonly createRevision: number; readonly version: number; readonly value: Uint8Array; readonly lease: bigint } | undefined;
+  readonly put:
+    | {
+        readonly createRevision: number;
+        readonly version: number;
+        readonly value: Uint8Array;
+        readonly lease: bigint;
+      }
+    | undefined;
 }
 
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -54,14 +61,19 @@ export class KvModel {
     const main = this.current + 1;
     const before = this.range(key, undefined, main)[0]?.put;
     const createRevision = before?.createRevision ?? main;
-    this.records.push({ main, key, put: { createRevision, version: (before?.version ?? 0) + 1, value, lease } });
+    this.records.push({
+      main,
+      key,
+      put: { createRevision, version: (before?.version ?? 0) + 1, value, lease },
+    });
     this.hasWritten = true;
   }
 
   /** The records that were in force. */
   deleteRange(start: Uint8Array, end: Uint8Array | undefined): ModelRecord[] {
     const doomed = this.range(start, end, this.current + 1);
-    for (const { key } of doomed) this.records.push({ main: this.current + 1, key, put: undefined });
+    for (const { key } of doomed)
+      this.records.push({ main: this.current + 1, key, put: undefined });
     if (doomed.length > 0) this.hasWritten = true;
     return doomed;
   }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { KvStore } from "../../../node/mvcc/kv-store.ts";
 import { logIndex, revision, term } from "../../../node/lib/units.ts";
+import { KvStore } from "../../../node/mvcc/kv-store.ts";
 import { seededRandom, unkindKey } from "./key-parts.ts";
-import { hexOf, keyValueHex, KvModel } from "./kv-model.ts";
+import { hexOf, KvModel, keyValueHex } from "./kv-model.ts";
 import { RecordBook } from "./record-book.ts";
 
 interface Span {
@@ -13,15 +13,27 @@ interface Span {
 }
 
 type Step =
-  | { readonly do: "put"; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease: bigint }
+  | {
+      readonly do: "put";
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly lease: bigint;
+    }
   | { readonly do: "touch"; readonly key: Uint8Array; readonly lease: bigint }
   | { readonly do: "delete"; readonly span: Span }
-  | { readonly do: "read"; readonly span: Span; readonly back: number; readonly limit: number; readonly mode: "all" | "count" | "keys" }
+  | {
+      readonly do: "read";
+      readonly span: Span;
+      readonly back: number;
+      readonly limit: number;
+      readonly mode: "all" | "count" | "keys";
+    }
   | { readonly do: "end" | "commit" | "land" | "reopen" };
 
 const value = fc.oneof(
   fc.uint8Array({ maxLength: 60 }),
-  fc.record({ length: fc.constantFrom(0, 31, 127, 128, 300, 1300), fill: fc.nat(255) })
+  fc
+    .record({ length: fc.constantFrom(0, 31, 127, 128, 300, 1300), fill: fc.nat(255) })
     .map(({ length, fill }) => new Uint8Array(length).fill(fill)),
 );
 const lease = fc.constantFrom(0n, 0n, 7n, 0x7fffffffffffffffn, -1n);
@@ -35,15 +47,24 @@ const stepsOver = (keys: readonly Uint8Array[]): fc.Arbitrary<Step[]> => {
     { weight: 2, arbitrary: fc.constant(Uint8Array.of(0)) },
     { weight: 3, arbitrary: fc.oneof(key, unkindKey) },
   );
-  const span = fc.record({ key: fc.oneof(key, unkindKey, fc.constant(Uint8Array.of(0))), rangeEnd });
+  const span = fc.record({
+    key: fc.oneof(key, unkindKey, fc.constant(Uint8Array.of(0))),
+    rangeEnd,
+  });
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 8, arbitrary: fc.record({ do: fc.constant("put" as const), key, value, lease }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("touch" as const), key, lease }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant("delete" as const), span }) },
-    { weight: 6, arbitrary: fc.record({
-      do: fc.constant("read" as const), span, back: fc.integer({ min: -2, max: 40 }),
-      limit: fc.constantFrom(0, 0, 1, 3), mode: fc.constantFrom("all" as const, "all" as const, "count" as const, "keys" as const),
-    }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant("read" as const),
+        span,
+        back: fc.integer({ min: -2, max: 40 }),
+        limit: fc.constantFrom(0, 0, 1, 3),
+        mode: fc.constantFrom("all" as const, "all" as const, "count" as const, "keys" as const),
+      }),
+    },
     { weight: 5, arbitrary: fc.constant({ do: "end" as const }) },
     { weight: 2, arbitrary: fc.constantFrom({ do: "commit" as const }, { do: "land" as const }) },
     { weight: 1, arbitrary: fc.constant({ do: "reopen" as const }) },
@@ -65,7 +86,11 @@ class Pair {
   }
 
   async open(): Promise<void> {
-    this.store = await KvStore.open({ backend: this.book, random: seededRandom(3), valueCacheBytesMax: this.cacheBytes });
+    this.store = await KvStore.open({
+      backend: this.book,
+      random: seededRandom(3),
+      valueCacheBytesMax: this.cacheBytes,
+    });
     this.check();
   }
 
@@ -112,7 +137,10 @@ class Pair {
 
   private check(): void {
     assert.equal(this.kv.currentRevision, this.model.current);
-    assert.equal(this.kv.keyCount, this.model.range(Uint8Array.of(0), Uint8Array.of(0), this.model.current).length);
+    assert.equal(
+      this.kv.keyCount,
+      this.model.range(Uint8Array.of(0), Uint8Array.of(0), this.model.current).length,
+    );
   }
 
   private put(key: Uint8Array, newValue: Uint8Array, leaseId: bigint): void {
@@ -136,20 +164,41 @@ class Pair {
     }
     assert.ok(found !== undefined);
     assert.equal(hexOf(found.bytes.subarray(found.start, found.end)), keyValueHex(before));
-    assert.deepEqual(state, { createRevision: before.put.createRevision, modRevision: before.main, version: before.put.version });
-    const valueEnd = found.end - (keyValueHex(before).length - keyValueHex({ ...before, put: { ...before.put, lease: 0n } }).length) / 2;
+    assert.deepEqual(state, {
+      createRevision: before.put.createRevision,
+      modRevision: before.main,
+      version: before.put.version,
+    });
+    const valueEnd =
+      found.end -
+      (keyValueHex(before).length -
+        keyValueHex({ ...before, put: { ...before.put, lease: 0n } }).length) /
+        2;
     this.begin();
-    this.kv.putValue(key, 0, key.length, found.bytes, valueEnd - before.put.value.length, valueEnd, leaseId);
+    this.kv.putValue(
+      key,
+      0,
+      key.length,
+      found.bytes,
+      valueEnd - before.put.value.length,
+      valueEnd,
+      leaseId,
+    );
     this.model.put(key, before.put.value, leaseId);
   }
 
   private delete({ key, rangeEnd }: Span): void {
     this.begin();
     const seen: string[] = [];
-    const count = this.kv.deleteRange(key, rangeEnd, (bytes, start, end) => seen.push(hexOf(bytes.subarray(start, end))));
+    const count = this.kv.deleteRange(key, rangeEnd, (bytes, start, end) =>
+      seen.push(hexOf(bytes.subarray(start, end))),
+    );
     const doomed = this.model.deleteRange(key, rangeEnd);
     assert.equal(count, doomed.length);
-    assert.deepEqual(seen, doomed.map((record) => keyValueHex(record)));
+    assert.deepEqual(
+      seen,
+      doomed.map((record) => keyValueHex(record)),
+    );
   }
 
   private read({ span, back, limit, mode }: Step & { readonly do: "read" }): void {
@@ -163,10 +212,17 @@ class Pair {
       assert.deepEqual(outcome, { kind: "futureRevision" });
       return;
     }
-    const expected = this.model.range(span.key, span.rangeEnd, atMain === 0 ? this.model.newest : atMain);
+    const expected = this.model.range(
+      span.key,
+      span.rangeEnd,
+      atMain === 0 ? this.model.newest : atMain,
+    );
     assert.deepEqual(outcome, { kind: "ok", count: expected.length });
     const visited = mode === "count" ? [] : expected.slice(0, limit === 0 ? undefined : limit);
-    assert.deepEqual(seen, visited.map((record) => keyValueHex(record, mode === "keys")));
+    assert.deepEqual(
+      seen,
+      visited.map((record) => keyValueHex(record, mode === "keys")),
+    );
   }
 
   private commit(): void {
@@ -175,13 +231,21 @@ class Pair {
     const { kv } = this;
     this.mark = kv.beforeCommit();
     const { mark } = this;
-    const position = { consistentIndex: logIndex(1), term: term(1), revision: revision(this.model.current) };
-    this.book.commit(position, () => { kv.afterCommit(mark); });
+    const position = {
+      consistentIndex: logIndex(1),
+      term: term(1),
+      revision: revision(this.model.current),
+    };
+    this.book.commit(position, () => {
+      kv.afterCommit(mark);
+    });
   }
 }
 
 test("the store answers like a list of all records, over transactions, commits, evictions and restarts", async () => {
-  const story = keyPool.chain((keys) => fc.record({ cacheBytes: fc.constantFrom(0, 2000, 20_000, 1e7), steps: stepsOver(keys) }));
+  const story = keyPool.chain((keys) =>
+    fc.record({ cacheBytes: fc.constantFrom(0, 2000, 20_000, 1e7), steps: stepsOver(keys) }),
+  );
   await fc.assert(
     fc.asyncProperty(story, async ({ cacheBytes, steps }) => {
       const pair = new Pair(cacheBytes);
@@ -189,7 +253,13 @@ test("the store answers like a list of all records, over transactions, commits, 
       for (const step of steps) await pair.run(step);
       await pair.run({ do: "reopen" });
       for (let back = 0; back < pair.model.current; back += 3) {
-        await pair.run({ do: "read", span: { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) }, back, limit: 0, mode: "all" });
+        await pair.run({
+          do: "read",
+          span: { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) },
+          back,
+          limit: 0,
+          mode: "all",
+        });
       }
     }),
     { numRuns: 150 },

@@ -26,14 +26,25 @@ interface Answer {
 }
 
 /** Keys of a range, read from the marshalled KeyValues: tag, one-byte length, key. */
-function keysOf(store: KvStore, key: string, rangeEnd?: string, rest: { revision?: number; limit?: number } = {}): Answer {
+function keysOf(
+  store: KvStore,
+  key: string,
+  rangeEnd?: string,
+  rest: { revision?: number; limit?: number } = {},
+): Answer {
   const keys: string[] = [];
   const outcome = store.range(
     {
-      key: Buffer.from(key), rangeEnd: rangeEnd === undefined ? undefined : Buffer.from(rangeEnd),
-      revision: rest.revision ?? 0, limit: rest.limit ?? 0, countOnly: false,
+      key: Buffer.from(key),
+      rangeEnd: rangeEnd === undefined ? undefined : Buffer.from(rangeEnd),
+      revision: rest.revision ?? 0,
+      limit: rest.limit ?? 0,
+      countOnly: false,
     },
-    (bytes, start) => keys.push(Buffer.from(bytes.subarray(start + 2, start + 2 + (bytes[start + 1] as number))).toString()),
+    (bytes, start) =>
+      keys.push(
+        Buffer.from(bytes.subarray(start + 2, start + 2 + (bytes[start + 1] as number))).toString(),
+      ),
   );
   assert.ok(outcome.kind === "ok");
   return { keys, count: outcome.count };
@@ -65,10 +76,25 @@ test("all writes of a transaction share a main revision and count sub revisions 
   put(store, "a", "2");
   assert.equal(store.end(), 3);
   store.beforeCommit();
-  book.commit({ consistentIndex: logIndex(2), term: term(1), revision: revision(3) }, () => { store.afterCommit(1); });
+  book.commit({ consistentIndex: logIndex(2), term: term(1), revision: revision(3) }, () => {
+    store.afterCommit(1);
+  });
   book.land();
-  assert.deepEqual(book.records.map(({ main, sub, kind }) => [main, sub, kind]), [[2, 0, 0], [3, 0, 0], [3, 1, 0], [3, 2, 1], [3, 3, 1], [3, 4, 0]]);
-  assert.deepEqual({ ...store.stat(Buffer.from("a"), 0, 1) }, { createRevision: 3, modRevision: 3, version: 1 });
+  assert.deepEqual(
+    book.records.map(({ main, sub, kind }) => [main, sub, kind]),
+    [
+      [2, 0, 0],
+      [3, 0, 0],
+      [3, 1, 0],
+      [3, 2, 1],
+      [3, 3, 1],
+      [3, 4, 0],
+    ],
+  );
+  assert.deepEqual(
+    { ...store.stat(Buffer.from("a"), 0, 1) },
+    { createRevision: 3, modRevision: 3, version: 1 },
+  );
 });
 
 test("ranges are half-open; an end of one zero byte is open; an end not after the key is empty", async () => {
@@ -90,7 +116,10 @@ test("the count of a limited range is the whole range, now and at an old revisio
   store.deleteRange(Buffer.from("k2"), Buffer.from("k4"));
   store.end();
   assert.deepEqual(keysOf(store, "k1", "k8", { limit: 2 }), { keys: ["k100", "k101"], count: 500 });
-  assert.deepEqual(keysOf(store, "k1", "k8", { limit: 2, revision: then }), { keys: ["k100", "k101"], count: 700 });
+  assert.deepEqual(keysOf(store, "k1", "k8", { limit: 2, revision: then }), {
+    keys: ["k100", "k101"],
+    count: 700,
+  });
   assert.deepEqual(keysOf(store, "k399", "k8", { limit: 1 }), { keys: ["k400"], count: 400 });
   assert.equal(store.keyCount, 600);
 });
@@ -98,12 +127,27 @@ test("the count of a limited range is the whole range, now and at an old revisio
 test("a revision ahead of the current one is refused; inside a transaction its own is not", async () => {
   const store = await openStore();
   write(store, "a", "1");
-  const query = { key: Buffer.from("a"), rangeEnd: undefined, revision: 3, limit: 0, countOnly: false };
-  assert.deepEqual(store.range(query, () => undefined), { kind: "futureRevision" });
+  const query = {
+    key: Buffer.from("a"),
+    rangeEnd: undefined,
+    revision: 3,
+    limit: 0,
+    countOnly: false,
+  };
+  assert.deepEqual(
+    store.range(query, () => undefined),
+    { kind: "futureRevision" },
+  );
   store.begin();
-  assert.deepEqual(store.range(query, () => undefined), { kind: "futureRevision" });
+  assert.deepEqual(
+    store.range(query, () => undefined),
+    { kind: "futureRevision" },
+  );
   put(store, "a", "2");
-  assert.deepEqual(store.range(query, () => undefined), { kind: "ok", count: 1 });
+  assert.deepEqual(
+    store.range(query, () => undefined),
+    { kind: "ok", count: 1 },
+  );
   store.end();
 });
 
@@ -115,13 +159,21 @@ test("values that the cache has lost come from the backend, uncommitted ones nev
   assert.equal(keysOf(store, "k", "l").count, 100);
   assert.equal(book.reads, 0);
   const mark = store.beforeCommit();
-  book.commit({ consistentIndex: logIndex(100), term: term(1), revision: store.currentRevision }, () => { store.afterCommit(mark); });
+  book.commit(
+    { consistentIndex: logIndex(100), term: term(1), revision: store.currentRevision },
+    () => {
+      store.afterCommit(mark);
+    },
+  );
   for (let n = 200; n < 300; n++) write(store, `k${n}`, value);
   assert.equal(keysOf(store, "k", "l").count, 200);
   assert.equal(book.reads, 0);
   book.land();
   for (let n = 300; n < 400; n++) write(store, `k${n}`, value);
-  assert.deepEqual(keysOf(store, "k", "l").keys, Array.from({ length: 300 }, (_, n) => `k${100 + n}`));
+  assert.deepEqual(
+    keysOf(store, "k", "l").keys,
+    Array.from({ length: 300 }, (_, n) => `k${100 + n}`),
+  );
   assert.equal(book.reads, 100);
 });
 
@@ -130,7 +182,12 @@ test("a cold range does not make the cache grow while records wait for the backe
   const store = await openStore(book, 8000);
   for (let n = 100; n < 900; n++) write(store, `k${n}`, "x".repeat(200));
   const mark = store.beforeCommit();
-  book.commit({ consistentIndex: logIndex(100), term: term(1), revision: store.currentRevision }, () => { store.afterCommit(mark); });
+  book.commit(
+    { consistentIndex: logIndex(100), term: term(1), revision: store.currentRevision },
+    () => {
+      store.afterCommit(mark);
+    },
+  );
   book.land();
   write(store, "pinned", "v");
   for (let round = 0; round < 5; round++) keysOf(store, "k", "l");
@@ -140,9 +197,13 @@ test("a cold range does not make the cache grow while records wait for the backe
 
 test("writing outside a transaction, nesting one, and a commit inside one are bugs", async () => {
   const store = await openStore();
-  assert.throws(() => { put(store, "a", "1"); }, AssertionError);
+  assert.throws(() => {
+    put(store, "a", "1");
+  }, AssertionError);
   assert.throws(() => store.end(), AssertionError);
   store.begin();
-  assert.throws(() => { store.begin(); }, AssertionError);
+  assert.throws(() => {
+    store.begin();
+  }, AssertionError);
   assert.throws(() => store.beforeCommit(), AssertionError);
 });

@@ -11,8 +11,24 @@ test("an entry gives back what was appended, over many chunks", () => {
   assert.equal(log.lastOrdinal, 100_000);
   for (let n = 1; n <= 100_000; n++) {
     assert.deepEqual(
-      [log.main(n), log.sub(n), log.isTombstone(n), log.place(n), log.previous(n), log.cachePosition(n), log.recordLength(n)],
-      [2 ** 40 + n, n % 7, n % 5 === 0, -n, n > 9 ? n - 9 : 0, n % 2 === 0 ? 2 ** 45 + n : neverCached, n % 2 === 0 ? n : 0],
+      [
+        log.main(n),
+        log.sub(n),
+        log.isTombstone(n),
+        log.place(n),
+        log.previous(n),
+        log.cachePosition(n),
+        log.recordLength(n),
+      ],
+      [
+        2 ** 40 + n,
+        n % 7,
+        n % 5 === 0,
+        -n,
+        n > 9 ? n - 9 : 0,
+        n % 2 === 0 ? 2 ** 45 + n : neverCached,
+        n % 2 === 0 ? n : 0,
+      ],
     );
   }
 });

@@ -17,7 +17,9 @@ test("the oldest records are evicted first and memory stays within the bound", (
   const cache = new ValueCache(8192);
   const positions: number[] = [];
   for (let n = 0; n < 1000; n++) positions.push(write(cache, 100, n & 255));
-  const kept = positions.map((position, n) => (look(cache, position) === undefined ? -1 : n)).filter((n) => n >= 0);
+  const kept = positions
+    .map((position, n) => (look(cache, position) === undefined ? -1 : n))
+    .filter((n) => n >= 0);
   assert.equal(kept[0], 1000 - kept.length, "what is kept is the newest, without a gap");
   assert.ok(kept.length > 50);
   for (const n of kept) assert.equal(look(cache, positions[n] as number), n & 255);
@@ -31,7 +33,9 @@ test("nothing at or after the pinned position is evicted, and all of it goes whe
   cache.pin(pinned);
   const later = Array.from({ length: 500 }, (_, n) => write(cache, 300, n & 255));
   assert.equal(look(cache, pinned), 2);
-  later.forEach((position, n) => { assert.equal(look(cache, position), n & 255); });
+  later.forEach((position, n) => {
+    assert.equal(look(cache, position), n & 255);
+  });
   assert.ok(cache.isFullOfPinned(1));
   cache.pin(Infinity);
   assert.ok(!cache.isFullOfPinned(1));

@@ -32,7 +32,7 @@ class Lab {
   private constructor(world: MemberLab, member: Member, quotaBytes: number) {
     this.world = world;
     this.member = member;
-    this.service = new KvService({ member, requestBytesMax: 1000, txnOpsMax: 4, quotaBytes });
+    this.service = new KvService({ member, txnOpsMax: 4, quotaBytes });
   }
 
   static async open(quotaBytes = Infinity): Promise<Lab> {

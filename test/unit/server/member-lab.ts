@@ -22,6 +22,7 @@ export const config: MemberConfig = {
   backendBatchIntervalMs: 20,
   backendBatchOps: 40,
   valueCacheBytesMax: 64 * 1024,
+  requestBytesMax: 1000,
 };
 
 export class MemberLab {

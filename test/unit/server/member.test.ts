@@ -181,3 +181,16 @@ test("the status tells the marks of raft", async () => {
   assert.equal(member.raft.applied, before.applied + 1);
   assert.equal(member.raft.committed, before.committed + 1);
 });
+
+// Found by a test: a crash between the making of the log and its first entry left a log without voters, for good.
+test("a crash anywhere in the first start leaves a directory that starts", async () => {
+  for (const keeps of ["nothing", "everything"] as const) {
+    for (let at = 0; at <= 40; at += 0.5) {
+      const lab = new MemberLab();
+      lab.starting().catch(() => undefined);
+      await lab.pass(at);
+      lab.crash(keeps);
+      await assert.doesNotReject(lab.start(), `after a crash at ${at} ms that keeps ${keeps}`);
+    }
+  }
+});

@@ -22,7 +22,10 @@ class HandClock implements Clock {
 }
 
 function make(clock = new HandClock(), member = id) {
-  return { clock, proposals: new Proposals({ clock, timeoutMs: 1000, id: member }) };
+  return {
+    clock,
+    proposals: new Proposals({ clock, timeoutMs: 1000, id: member, requestBytesMax: 64 << 20 }),
+  };
 }
 
 /** Writes down what it is told. */
@@ -217,4 +220,15 @@ test("requests around the size of the shared memory come out whole", () => {
     [...proposals.take(), ...proposals.take()].map(textOf),
     sizes.map((size, at) => String(at).repeat(size)),
   );
+});
+
+test("a request whose entry would be larger than the limit is refused, and leaves no trace", () => {
+  const heard: string[] = [];
+  const clock = new HandClock();
+  const proposals = new Proposals({ clock, timeoutMs: 1000, id, requestBytesMax: 40 });
+  proposals.add(4, new Uint8Array(40), 0, 40, listener("large", heard));
+  proposals.add(4, new Uint8Array(10), 0, 10, listener("small", heard));
+  assert.deepEqual(heard, ["large RequestTooLarge"]);
+  assert.equal(proposals.pendingCount, 1);
+  assert.equal(proposals.take().length, 1);
 });

@@ -170,3 +170,22 @@ test("an answer to a question that nobody asked is passed over", () => {
   queue.serve(logIndex(1));
   assert.deepEqual(heard, []);
 });
+
+// Found by a test: all reads that waited for a leader expired with the oldest of them.
+test("a young read does not expire with an old one", () => {
+  const { queue, clock, heard, add, issue } = makeLab();
+  add("old");
+  clock.nowMs = 999;
+  add("young");
+  clock.nowMs = 1000;
+  queue.expire();
+  assert.deepEqual(heard, ["old Timeout"]);
+  add("younger");
+  issue();
+  clock.nowMs = 1999;
+  queue.expire();
+  assert.deepEqual(heard, ["old Timeout", "young Timeout"]);
+  queue.answered([{ context: 1, index: logIndex(5) }]);
+  queue.serve(logIndex(5));
+  assert.deepEqual(heard, ["old Timeout", "young Timeout", "younger readable"]);
+});

@@ -9,7 +9,10 @@ suite("a simulated member under power cuts", () => {
     const first = await simulate({ seed: 7, durationMs });
     const second = await simulate({ seed: 7, durationMs });
     assert.equal(second.trace, first.trace);
-    assert.ok(first.crashes > 0 && first.acknowledged > 0 && first.reads > 0, JSON.stringify(first));
+    assert.ok(
+      first.crashes > 0 && first.acknowledged > 0 && first.reads > 0,
+      JSON.stringify(first),
+    );
   });
 
   test("another seed gives another trace", async () => {
@@ -21,7 +24,11 @@ suite("a simulated member under power cuts", () => {
   test("no acknowledged write is lost and every read is linearizable", async () => {
     for (let seed = 100; seed < 110; seed++) {
       const { violations } = await simulate({ seed, durationMs });
-      assert.deepEqual(violations, [], `seed ${seed}: npm run sim -- --seed ${seed} --runs 1 --duration ${durationMs} --trace`);
+      assert.deepEqual(
+        violations,
+        [],
+        `seed ${seed}: npm run sim -- --seed ${seed} --runs 1 --duration ${durationMs} --trace`,
+      );
     }
   });
 
