@@ -42,11 +42,15 @@ export interface KvServiceOptions {
   readonly quotaBytes: number;
 }
 
+/** Where answers are built; one that a large answer has grown beyond the second is not kept. */
+const replyBytes = 64 * 1024;
+const replyBytesKept = 4 * 1024 * 1024;
+
 export class KvService {
   readonly member: Member;
   private readonly options: KvServiceOptions;
   private readonly header: ResponseHeaderTemplate;
-  private readonly writer = new Writer(64 * 1024);
+  private writer = new Writer(replyBytes);
   private readonly putRequest = new PutRequestView();
   private readonly rangeRequest = new RangeRequestView();
   private readonly deleteRangeRequest = new DeleteRangeRequestView();
@@ -118,8 +122,7 @@ export class KvService {
 
   /** The answer to a Put, DeleteRange or Txn. */
   replyWrite(call: UnaryCall, result: ApplyResult): void {
-    const { writer } = this;
-    writer.reset();
+    const writer = this.emptyWriter();
     switch (result.kind) {
       case "put":
         this.header.write(writer, result.revision, this.member.raft.term);
@@ -143,8 +146,8 @@ export class KvService {
   }
 
   private replyRange(call: UnaryCall, request: RangeRequestView): void {
-    const { writer, member } = this;
-    writer.reset();
+    const { member } = this;
+    const writer = this.emptyWriter();
     this.header.write(writer, member.store.currentRevision, member.raft.term);
     const outcome = writeRange(member.store, request, writer);
     if (outcome.kind === "refused") {
@@ -153,6 +156,12 @@ export class KvService {
     }
     finishRange(writer, outcome.more, outcome.count);
     call.reply(writer.buffer, 0, writer.position);
+  }
+
+  private emptyWriter(): Writer {
+    if (this.writer.buffer.length > replyBytesKept) this.writer = new Writer(replyBytes);
+    this.writer.reset();
+    return this.writer;
   }
 
   /** Requests that store nothing always pass (etcd server/storage/quota.go). */

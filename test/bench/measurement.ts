@@ -11,7 +11,9 @@ export interface Measurement {
   p50Ms: number;
   p99Ms: number;
   p999Ms: number;
-  /** Microseconds of the server's CPU for each call in the window, all its threads. */
+  /** The server's CPU in the window, all its threads. */
+  serverCpuSeconds: number;
+  /** The same in microseconds for each call in the window, all its threads. */
   serverCpuMicros: number;
   /** The load generator's own. */
   loadCpuMicros: number;
@@ -46,6 +48,7 @@ export function measurementOf(
     p50Ms: latency.p50 / 1000,
     p99Ms: latency.p99 / 1000,
     p999Ms: latency.p999 / 1000,
+    serverCpuSeconds: report.serverCpuSeconds,
     serverCpuMicros: (report.serverCpuSeconds / report.measured) * 1e6,
     loadCpuMicros: (report.loadCpuSeconds / report.measured) * 1e6,
     residentBytes: memory.resident,
@@ -73,6 +76,7 @@ export function plainMeasurement(
     p50Ms: none,
     p99Ms: none,
     p999Ms: none,
+    serverCpuSeconds: none,
     serverCpuMicros: none,
     loadCpuMicros: none,
     residentBytes: memory.resident,

@@ -10,6 +10,7 @@ export interface Side {
   p50Ms: number;
   p99Ms: number;
   p999Ms: number;
+  cpuSeconds: number;
   cpuMicros: number;
   loadCpuMicros: number;
   residentBytes: number;
@@ -70,6 +71,7 @@ function sideOf(measurements: readonly Measurement[]): Side {
     p50Ms: of((m) => m.p50Ms),
     p99Ms: of((m) => m.p99Ms),
     p999Ms: of((m) => m.p999Ms),
+    cpuSeconds: of((m) => m.serverCpuSeconds),
     cpuMicros: of((m) => m.serverCpuMicros),
     loadCpuMicros: of((m) => m.loadCpuMicros),
     residentBytes: of((m) => m.residentBytes),

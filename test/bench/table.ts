@@ -13,6 +13,7 @@ const headings = [
   "p50 ms",
   "p99 ms",
   "p99.9 ms",
+  "CPU s",
   "CPU µs/op",
   "RSS MiB",
 ];
@@ -67,6 +68,7 @@ function cells(row: Row): string[] {
     pair((side) => milliseconds(side.p50Ms)),
     pair((side) => milliseconds(side.p99Ms)),
     pair((side) => milliseconds(side.p999Ms)),
+    pair((side) => orDash(side.cpuSeconds, (value) => value.toFixed(1))),
     pair((side) => orDash(side.cpuMicros, (value) => value.toFixed(value < 100 ? 1 : 0))),
     pair((side) =>
       side.residentBytes > 0 ? Math.round(side.residentBytes / 2 ** 20).toString() : "–",

@@ -16,7 +16,15 @@ function measured(value: number, change: Partial<Measurement> = {}): Measurement
     resident: 100 * 2 ** 20,
     peak: 120 * 2 ** 20,
   });
-  return { ...base, p50Ms: 20, p99Ms: 45.678, p999Ms: 123.4, serverCpuMicros: 65.4321, ...change };
+  return {
+    ...base,
+    p50Ms: 20,
+    p99Ms: 45.678,
+    p999Ms: 123.4,
+    serverCpuSeconds: 12.345,
+    serverCpuMicros: 65.4321,
+    ...change,
+  };
 }
 
 const put = workload("put-10x100");
