@@ -60,8 +60,14 @@ export async function run(args: readonly string[]): Promise<void> {
 }
 
 async function serve(config: Config, logger: Logger): Promise<void> {
+  const onFatal = (error: Error): void => {
+    logger.error("the member cannot go on", { error, stack: error.stack });
+    process.exit(1);
+  };
+  // Corruption that a read outside of the log has met, or a bug: the process stops, with a word in its log.
+  process.on("uncaughtException", onFatal);
   const timers = new SystemTimers();
-  const member = await startMember(config, timers, logger);
+  const member = await startMember(config, timers, logger, onFatal);
   const grpc = grpcServer(config, member, timers, logger);
   const http = new ClientHttp(member);
   grpc.onHttp1((socket, unread) => {
@@ -85,7 +91,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
 }
 
-async function startMember(config: Config, timers: Timers, logger: Logger): Promise<Member> {
+async function startMember(
+  config: Config,
+  timers: Timers,
+  logger: Logger,
+  onFatal: (error: Error) => void,
+): Promise<Member> {
   const { raw } = config;
   const faults = testFaults(process.env, logger);
   const fs = new SystemFs({ durableWrites: !faults.noWalSync });
@@ -119,10 +130,7 @@ async function startMember(config: Config, timers: Timers, logger: Logger): Prom
     walOptions: { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] },
     backend,
     unsafeEarlyRelease: faults.earlyWalRelease,
-    onFatal: (error) => {
-      logger.error("the member cannot go on", { error, stack: error.stack });
-      process.exit(1);
-    },
+    onFatal,
   });
 }
 

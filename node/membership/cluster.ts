@@ -5,6 +5,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { fromText, toText } from "../lib/bytes.ts";
 import { idToHex, type MemberId } from "../lib/units.ts";
+import type { ConfState } from "../raft/types.ts";
 import { type Member, memberFromJson, memberToJson } from "./member.ts";
 
 const clusterVersionKey = fromText("clusterVersion");
@@ -30,12 +31,17 @@ export class Cluster {
     return [...this.byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  get voters(): readonly MemberId[] {
-    return this.members.filter((member) => !member.isLearner).map((member) => member.id);
-  }
-
-  get learners(): readonly MemberId[] {
-    return this.members.filter((member) => member.isLearner).map((member) => member.id);
+  /** The configuration that raft decides by. */
+  get confState(): ConfState {
+    const ids = (isLearner: boolean): readonly MemberId[] =>
+      this.members.filter((member) => member.isLearner === isLearner).map((member) => member.id);
+    return {
+      voters: ids(false),
+      learners: ids(true),
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
   }
 
   member(id: MemberId): Member | undefined {

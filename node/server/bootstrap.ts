@@ -80,14 +80,11 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
       : opened.content;
   const hardState = checkedHardState(options, snapshot, content);
   const cluster = new Cluster(backend);
-  const confState = {
-    voters: cluster.voters,
-    learners: cluster.learners,
-    votersOutgoing: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
-  const storage = new MemoryStorage({ ...snapshot, confState }, hardState, content.entries);
+  const storage = new MemoryStorage(
+    { ...snapshot, confState: cluster.confState },
+    hardState,
+    content.entries,
+  );
   const { nodeId: memberId, clusterId } = content.metadata;
   return { memberId, clusterId, wal, cluster, storage, snapshotIndex: snapshot.index };
 }

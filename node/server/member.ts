@@ -2,69 +2,25 @@
  * One member: its log, its applied state, and the loop between them. Everything it needs of the world comes in through ports and
  * parts, so that the simulator runs the same member (DESIGN section 4, decision 9).
  */
-import { Applier } from "../apply/applier.ts";
-import type { AppliedPosition, Backend } from "../backend/backend.ts";
-import { assert } from "../lib/assert.ts";
-import type { EtcdErrorKind } from "../lib/etcd-error.ts";
-import type { Clock, Fs, Logger, Random, Timer, Timers } from "../lib/ports.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { Timer } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
-import { memberFromJson } from "../membership/member.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
-import { InternalRaftView, internalRequest } from "../proto/internal-raft-codec.ts";
-import {
-  confChangeType,
-  decodeConfChange,
-  encodeClusterMemberAttrSet,
-  encodeClusterVersionSet,
-} from "../proto/membership-codec.ts";
 import type { Proposal, ReadState } from "../raft/raft.ts";
 import { RawNode } from "../raft/raw-node.ts";
-import { type ConfState, type Entry, entryType } from "../raft/types.ts";
-import type { Wal, WalOptions } from "../wal/wal.ts";
-import { type Bootstrapped, bootstrap, type DataPaths } from "./bootstrap.ts";
+import type { Entry } from "../raft/types.ts";
+import type { Wal } from "../wal/wal.ts";
+import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import { CommitLoop } from "./commit-loop.ts";
+import { EntryApplier } from "./entry-applier.ts";
 import { backendPendingBytesMax, batchEntriesMax } from "./limits.ts";
+import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { Proposals, type Proposer } from "./propose.ts";
+import { publish } from "./publish.ts";
 import { ReadIndexQueue, type ReadWaiter } from "./read-index.ts";
 import { type ReadyHandler, ReadyLoop } from "./ready-loop.ts";
 import { Snapshotter } from "./snapshot.ts";
-import { clusterVersion } from "./version.ts";
-
-export interface MemberPorts {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly fs: Fs;
-  readonly logger: Logger;
-}
-
-export interface MemberConfig {
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-  readonly clientUrls: readonly string[];
-  readonly clusterToken: string;
-  readonly tickMs: number;
-  readonly electionTicks: number;
-  readonly snapshotCount: number;
-  readonly catchupEntries: number;
-  readonly backendBatchIntervalMs: number;
-  readonly backendBatchOps: number;
-  readonly valueCacheBytesMax: number;
-  readonly requestBytesMax: number;
-}
-
-export interface MemberOptions {
-  readonly ports: MemberPorts;
-  readonly config: MemberConfig;
-  readonly paths: DataPaths;
-  readonly walOptions: WalOptions;
-  readonly backend: Backend;
-  /** Never in production: lets log files go for what is applied only, so that the power-cut test can show that it notices. */
-  readonly unsafeEarlyRelease?: boolean;
-  /** The member cannot go on: a write failed or the state is corrupt. Called once; the process should end. */
-  readonly onFatal: (error: Error) => void;
-}
 
 /** What Status tells of raft. */
 export interface RaftStatus {
@@ -79,93 +35,70 @@ export class Member implements ReadyHandler {
   readonly clusterId: ClusterId;
   readonly store: KvStore;
   readonly cluster: Cluster;
-  readonly backend: Backend;
 
   private readonly options: MemberOptions;
+  private readonly backend: Backend;
   private readonly node: RawNode;
   private readonly wal: Wal;
-  private readonly applier: Applier;
   private readonly proposals: Proposals;
   private readonly reads: ReadIndexQueue;
+  private readonly applier: EntryApplier;
   private readonly loop: ReadyLoop;
   private readonly commits: CommitLoop;
   private readonly snapshotter: Snapshotter;
   private readonly ticker: Timer;
-  private readonly entryView = new InternalRaftView();
-  private position: AppliedPosition;
   private state: "running" | "stopped" | "failed" = "running";
 
   /** Reads what the disk holds, joins the log and starts to tick. Resolves once the member has published itself. */
   static async start(options: MemberOptions): Promise<Member> {
     const { ports, config, backend } = options;
-    const store = await KvStore.open({
-      backend,
-      random: ports.random,
-      valueCacheBytesMax: config.valueCacheBytesMax,
-    });
-    const parts = await bootstrap({
-      fs: ports.fs,
-      paths: options.paths,
-      walOptions: options.walOptions,
-      backend,
-      newMember: {
-        name: config.name,
-        peerUrls: config.peerUrls,
-        clusterToken: config.clusterToken,
-      },
-    });
-    ports.logger.info("starting local member", {
+    const { random, logger, fs } = ports;
+    const { name, clientUrls, peerUrls, clusterToken, valueCacheBytesMax } = config;
+    const store = await KvStore.open({ backend, random, valueCacheBytesMax });
+    const newMember = { name, peerUrls, clusterToken };
+    const parts = await bootstrap({ ...options, fs, newMember });
+    const ids = {
       "local-member-id": idToHex(parts.memberId),
       "cluster-id": idToHex(parts.clusterId),
+    };
+    logger.info("starting local member", {
+      ...ids,
       "applied-index": backend.committed.consistentIndex,
       "commit-index": parts.storage.initialHardState.commit,
       "replayed-entries": parts.storage.lastIndex - backend.committed.consistentIndex,
     });
     const member = new Member(options, store, parts);
-    await member.publish();
+    await publish(member, { name, clientUrls });
+    logger.info("published local member to cluster through raft", ids);
     return member;
   }
 
   private constructor(options: MemberOptions, store: KvStore, parts: Bootstrapped) {
     const { ports, config, backend } = options;
     const { clock, timers, random, logger } = ports;
+    const { memberId: id, cluster, wal, storage } = parts;
+    const { requestBytesMax, electionTicks, snapshotCount, catchupEntries } = config;
     const timeoutMs = requestTimeoutMs(config);
     const onError = (error: Error): void => this.fail(error);
+    const position = backend.committed;
     this.options = options;
-    this.id = parts.memberId;
+    this.id = id;
     this.clusterId = parts.clusterId;
     this.store = store;
-    this.cluster = parts.cluster;
+    this.cluster = cluster;
     this.backend = backend;
-    this.wal = parts.wal;
-    this.position = backend.committed;
-    this.applier = new Applier({ store, cluster: parts.cluster });
-    this.proposals = new Proposals({
-      clock,
-      timeoutMs,
-      id: parts.memberId,
-      requestBytesMax: config.requestBytesMax,
-    });
+    this.wal = wal;
+    this.proposals = new Proposals({ clock, timeoutMs, id, requestBytesMax });
     this.reads = new ReadIndexQueue({ clock, timeoutMs });
-    this.node = new RawNode({
-      id: parts.memberId,
-      electionTicks: config.electionTicks,
-      storage: parts.storage,
-      applied: backend.committed.consistentIndex,
-      random,
-      committedPerReadyMax: batchEntriesMax,
-    });
-    this.loop = new ReadyLoop({ node: this.node, wal: parts.wal, timers, handler: this, onError });
+    const applied = position.consistentIndex;
+    const committedPerReadyMax = batchEntriesMax;
+    this.node = new RawNode({ id, electionTicks, storage, applied, random, committedPerReadyMax });
+    const { node, proposals } = this;
+    this.applier = new EntryApplier({ store, cluster, node, proposals, position });
+    this.loop = new ReadyLoop({ node, wal, timers, handler: this, onError });
+    const confState = () => cluster.confState;
     this.snapshotter = new Snapshotter(
-      {
-        wal: parts.wal,
-        storage: parts.storage,
-        logger,
-        snapshotCount: config.snapshotCount,
-        catchupEntries: config.catchupEntries,
-        confState: () => this.confState(),
-        onError,
-      },
+      { wal, storage, logger, snapshotCount, catchupEntries, confState, onError },
       parts.snapshotIndex,
     );
     this.commits = new CommitLoop({
@@ -174,7 +107,7 @@ export class Member implements ReadyHandler {
       timers,
       intervalMs: config.backendBatchIntervalMs,
       opsMax: config.backendBatchOps,
-      position: () => this.position,
+      position: () => this.applier.position,
       onCommitted: () => this.committed(),
       onError,
     });
@@ -191,7 +124,7 @@ export class Member implements ReadyHandler {
     return this.node.lead !== 0n;
   }
 
-  /** Proposes `message[start, end)` as `field` of InternalRaftRequest. Copies it. The answer comes in a later turn. */
+  /** Proposes `message[start, end)` as `field` of InternalRaftRequest. Copies it. The answer comes in a later turn, a refusal perhaps now. */
   propose(
     field: number,
     message: Uint8Array,
@@ -247,6 +180,12 @@ export class Member implements ReadyHandler {
     if (this.node.hasReady() || !this.reads.isEmpty) this.loop.schedule();
   }
 
+  private committed(): void {
+    this.snapshotter.committed(this.backend.committed);
+    // Applying may have waited for this.
+    this.loop.schedule();
+  }
+
   // --- ReadyHandler
 
   hasProposals(): boolean {
@@ -270,91 +209,17 @@ export class Member implements ReadyHandler {
   }
 
   apply(entry: Entry): void {
-    const { term, index, type, data } = entry;
-    assert(index === this.position.consistentIndex + 1, "an entry was applied out of order", index);
-    // The position moves with the entry's effects: a commit between two entries holds whole entries only.
-    if (type !== entryType.normal) this.applyConfChange(entry);
-    else if (data.length > 0) this.applyNormal(data);
-    this.position = { consistentIndex: index, term, revision: this.store.currentRevision };
+    this.applier.apply(entry);
   }
 
   applied(index: LogIndex): void {
     this.reads.serve(index);
     this.commits.applied();
-    if (this.options.unsafeEarlyRelease === true) this.snapshotter.committed(this.position);
+    if (this.options.unsafeEarlyRelease === true) this.snapshotter.committed(this.applier.position);
     // The only voter needs nobody's silence to lead: it campaigns as soon as the log up to its commit is applied.
     if (this.node.role === "follower" && this.node.isSingleVoter && index === this.node.committed) {
       this.node.campaign();
       this.loop.schedule();
     }
   }
-
-  private applyNormal(data: Uint8Array): void {
-    const view = this.entryView;
-    view.decode(data, 0, data.length);
-    const result = this.applier.apply(view);
-    const proposer = this.proposals.resolve(view.idHigh, view.idLow);
-    if (proposer === undefined) return;
-    if (result.kind === "refused") proposer.refused(result.error);
-    else proposer.applied(result);
-  }
-
-  private applyConfChange(entry: Entry): void {
-    const change = decodeConfChange(entry.data);
-    assert(
-      entry.type === entryType.confChange && change.type === confChangeType.addNode,
-      "a conf change that this version does not apply",
-      change.type,
-    );
-    this.cluster.addMember(memberFromJson(change.context));
-    this.node.applyConfState(this.confState());
-  }
-
-  private confState(): ConfState {
-    const { voters, learners } = this.cluster;
-    return { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false };
-  }
-
-  private committed(): void {
-    this.snapshotter.committed(this.backend.committed);
-    // Applying may have waited for this.
-    this.loop.schedule();
-  }
-
-  /** Tells the cluster this member's name and URLs, and its version: from then on it may serve. */
-  private async publish(): Promise<void> {
-    const { config, ports } = this.options;
-    const attributes = { memberId: this.id, name: config.name, clientUrls: config.clientUrls };
-    await this.proposeUntilApplied(
-      internalRequest.clusterMemberAttrSet,
-      encodeClusterMemberAttrSet(attributes),
-    );
-    ports.logger.info("published local member to cluster through raft", {
-      "local-member-id": idToHex(this.id),
-      "cluster-id": idToHex(this.clusterId),
-    });
-    if (this.cluster.version === undefined) {
-      await this.proposeUntilApplied(
-        internalRequest.clusterVersionSet,
-        encodeClusterVersionSet(clusterVersion),
-      );
-    }
-  }
-
-  private async proposeUntilApplied(field: number, message: Uint8Array): Promise<void> {
-    let error: EtcdErrorKind | undefined = "Timeout";
-    while (error === "Timeout") {
-      error = await new Promise<EtcdErrorKind | undefined>((resolve) => {
-        this.propose(field, message, 0, message.length, {
-          applied: () => resolve(undefined),
-          refused: resolve,
-        });
-      });
-    }
-    if (error !== undefined) throw new Error(`the member could not publish itself: ${error}`);
-  }
 }
-
-/** How long a request may wait: etcd's ReqTimeout, 5 s for queues, disk and network and 2 elections. */
-const requestTimeoutMs = (config: MemberConfig): number =>
-  5000 + 2 * config.electionTicks * config.tickMs;

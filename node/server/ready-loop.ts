@@ -42,7 +42,13 @@ export class ReadyLoop {
 
   private readonly turn = (): void => {
     this.isScheduled = false;
-    if (!this.isStopped) this.run();
+    if (this.isStopped) return;
+    try {
+      this.run();
+    } catch (error) {
+      // Corruption that a read has met, or a bug: nothing after it may be promised either.
+      this.options.onError(error instanceof Error ? error : new Error(String(error)));
+    }
   };
 
   constructor(options: ReadyLoopOptions) {

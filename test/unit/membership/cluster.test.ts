@@ -28,7 +28,7 @@ const commit = (backend: MemoryBackend): Promise<void> =>
 test("a cluster over an empty backend has no members and no version", () => {
   const cluster = new Cluster(openBackend(new MemoryDisk()));
   assert.deepEqual(cluster.members, []);
-  assert.deepEqual(cluster.voters, []);
+  assert.deepEqual(cluster.confState.voters, []);
   assert.equal(cluster.version, undefined);
 });
 
@@ -41,8 +41,8 @@ test("members are listed by id as unsigned numbers, learners apart from voters",
     cluster.members.map(({ id }) => id),
     [7n, 2n ** 53n + 1n, 2n ** 63n + 1n],
   );
-  assert.deepEqual(cluster.voters, [2n ** 53n + 1n, 2n ** 63n + 1n]);
-  assert.deepEqual(cluster.learners, [7n]);
+  assert.deepEqual(cluster.confState.voters, [2n ** 53n + 1n, 2n ** 63n + 1n]);
+  assert.deepEqual(cluster.confState.learners, [7n]);
 });
 
 test("what a member publishes changes its name and client URLs and nothing else", () => {

@@ -1,0 +1,72 @@
+/**
+ * Applies committed entries one by one and knows how far the applied state has come. Entries of requests go to apply/ and their results
+ * to whoever waits; conf changes go to the membership and to raft.
+ */
+import { Applier } from "../apply/applier.ts";
+import type { AppliedPosition } from "../backend/backend.ts";
+import { assert } from "../lib/assert.ts";
+import type { Cluster } from "../membership/cluster.ts";
+import { memberFromJson } from "../membership/member.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
+import { InternalRaftView } from "../proto/internal-raft-codec.ts";
+import { confChangeType, decodeConfChange } from "../proto/membership-codec.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import { type Entry, entryType } from "../raft/types.ts";
+import type { Proposals } from "./propose.ts";
+
+export interface EntryApplierOptions {
+  readonly store: KvStore;
+  readonly cluster: Cluster;
+  readonly node: RawNode;
+  readonly proposals: Proposals;
+  /** What the backend holds: the first entry to apply is the one behind it. */
+  readonly position: AppliedPosition;
+}
+
+export class EntryApplier {
+  private readonly options: EntryApplierOptions;
+  private readonly applier: Applier;
+  private readonly view = new InternalRaftView();
+  private applied: AppliedPosition;
+
+  constructor(options: EntryApplierOptions) {
+    this.options = options;
+    this.applier = new Applier(options);
+    this.applied = options.position;
+  }
+
+  /** Where the applied state is, at the border of two entries: a commit of the backend holds whole entries only. */
+  get position(): AppliedPosition {
+    return this.applied;
+  }
+
+  apply(entry: Entry): void {
+    const { term, index, type, data } = entry;
+    assert(index === this.applied.consistentIndex + 1, "an entry was applied out of order", index);
+    if (type !== entryType.normal) this.applyConfChange(entry);
+    else if (data.length > 0) this.applyRequest(data);
+    this.applied = { consistentIndex: index, term, revision: this.options.store.currentRevision };
+  }
+
+  private applyRequest(data: Uint8Array): void {
+    const { view } = this;
+    view.decode(data, 0, data.length);
+    const result = this.applier.apply(view);
+    const proposer = this.options.proposals.resolve(view.idHigh, view.idLow);
+    if (proposer === undefined) return;
+    if (result.kind === "refused") proposer.refused(result.error);
+    else proposer.applied(result);
+  }
+
+  private applyConfChange(entry: Entry): void {
+    const { cluster, node } = this.options;
+    const change = decodeConfChange(entry.data);
+    assert(
+      entry.type === entryType.confChange && change.type === confChangeType.addNode,
+      "a conf change that this version does not apply",
+      change.type,
+    );
+    cluster.addMember(memberFromJson(change.context));
+    node.applyConfState(cluster.confState);
+  }
+}
