@@ -3,10 +3,10 @@ import { LevelBackend } from "./backend/level-backend.ts";
 import { type Address, type Config, checkConfig } from "./config/config.ts";
 import { helpText, parseOptions } from "./config/parse.ts";
 import { type TestFaults, testFaults } from "./config/test-faults.ts";
+import { prepareDataDir } from "./data-dir.ts";
 import { GrpcServer } from "./grpc/server.ts";
 import { ClientHttp } from "./http/client-http.ts";
 import { PeerHttp } from "./http/peer-http.ts";
-import { makeDirDurable } from "./lib/durable-dir.ts";
 import { SystemRandom, SystemTimers, systemClock } from "./lib/platform/clock.ts";
 import { SystemFs } from "./lib/platform/fs.ts";
 import { jsonLogger } from "./lib/platform/logger.ts";
@@ -74,10 +74,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     http.serve(socket, unread);
   });
   const peerHttp = new PeerHttp(member);
-  const peerListeners = await listenAll(config.listenPeer, (socket) => {
+  const peerListeners = await listenAll("--listen-peer-urls", config.listenPeer, (socket) => {
     peerHttp.serve(socket);
   });
-  const clientListeners = await listenAll(config.listenClient, (socket) => {
+  const clientListeners = await listenAll("--listen-client-urls", config.listenClient, (socket) => {
     grpc.serve(socket);
   });
   for (const { address } of clientListeners) {
@@ -101,8 +101,7 @@ async function startMember(
   const faults = testFaults(process.env, logger);
   const fs = new SystemFs({ durableWrites: !faults.noWalSync });
   const random = new SystemRandom();
-  const backendDir = `${config.dataDir}/member/backend`;
-  await makeDirDurable(fs, backendDir);
+  const backendDir = await prepareDataDir(fs, config.dataDir);
   const backend = await LevelBackend.open(backendDir, {
     fs,
     timers,
@@ -155,10 +154,18 @@ function grpcServer(config: Config, member: Member, timers: Timers, logger: Logg
 }
 
 function listenAll(
+  flag: string,
   addresses: readonly Address[],
   serve: (socket: ByteSocket) => void,
 ): Promise<Listener[]> {
-  return Promise.all(addresses.map((address) => systemNet.listen(address, serve)));
+  const listen = async (address: Address): Promise<Listener> => {
+    try {
+      return await systemNet.listen(address, serve);
+    } catch (error) {
+      throw new Error(`${flag}: cannot listen on ${address.host}:${address.port}`, { cause: error });
+    }
+  };
+  return Promise.all(addresses.map(listen));
 }
 
 interface Running {

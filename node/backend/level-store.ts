@@ -194,9 +194,9 @@ function openError(dir: string, error: unknown): Error {
   const code = codeOf(cause);
   const text = cause instanceof Error ? cause.message : String(cause);
   if (code === "LEVEL_LOCKED")
-    return new Error(`backend ${dir} is in use by another process (${text})`, { cause });
+    return new Error(`backend ${dir} is in use by another process`, { cause });
   if (code === "LEVEL_CORRUPTION") return damaged(dir, `LevelDB found it damaged (${text})`, cause);
-  return new Error(`backend ${dir} cannot be opened (${text})`, { cause });
+  return new Error(`backend ${dir} cannot be opened`, { cause });
 }
 
 function codeOf(error: unknown): unknown {
