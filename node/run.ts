@@ -162,7 +162,9 @@ function listenAll(
     try {
       return await systemNet.listen(address, serve);
     } catch (error) {
-      throw new Error(`${flag}: cannot listen on ${address.host}:${address.port}`, { cause: error });
+      throw new Error(`${flag}: cannot listen on ${address.host}:${address.port}`, {
+        cause: error,
+      });
     }
   };
   return Promise.all(addresses.map(listen));

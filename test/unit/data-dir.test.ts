@@ -13,7 +13,10 @@ test("a new data directory is made, and found again", async () => {
 test("the data directory of a real etcd is refused, and nothing in it is touched", async () => {
   const fs = new MemoryFs();
   fs.place("/d/member/snap/db", Uint8Array.of(1));
-  await assert.rejects(prepareDataDir(fs, "/d"), /--data-dir \/d holds the database of a real etcd/);
+  await assert.rejects(
+    prepareDataDir(fs, "/d"),
+    /--data-dir \/d holds the database of a real etcd/,
+  );
   assert.deepEqual([...fs.files().keys()], ["/d/member/snap/db"]);
 });
 
