@@ -35,7 +35,6 @@ export interface DataPaths {
 }
 
 export interface NewMember {
-  readonly name: string;
   readonly peerUrls: readonly string[];
   readonly clusterToken: string;
 }

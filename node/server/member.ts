@@ -55,7 +55,7 @@ export class Member implements ReadyHandler {
     const { random, logger, fs } = ports;
     const { name, clientUrls, peerUrls, clusterToken, valueCacheBytesMax } = config;
     const store = await KvStore.open({ backend, random, valueCacheBytesMax });
-    const newMember = { name, peerUrls, clusterToken };
+    const newMember = { peerUrls, clusterToken };
     const parts = await bootstrap({ ...options, fs, newMember });
     const ids = {
       "local-member-id": idToHex(parts.memberId),
