@@ -47,6 +47,7 @@ export class Machine {
   private fs: MemoryFs;
   private readonly disk = new MemoryDisk();
   private life = 0;
+  private isUp = false;
   isServing = false;
   /** Why the member ended by itself; a run must never see this. */
   fatal: Error | undefined;
@@ -56,8 +57,10 @@ export class Machine {
     this.fs = options.lyingLog ? new LyingFs() : new MemoryFs();
   }
 
-  /** Starts the process: serves as soon as the member has published itself. */
+  /** Starts the process, unless it runs: serves as soon as the member has published itself. */
   start(): void {
+    if (this.isUp) return;
+    this.isUp = true;
     const { world, net } = this.options;
     const life = ++this.life;
     this.fs.setComplete(
@@ -121,6 +124,7 @@ export class Machine {
   crash(): void {
     const { world, net } = this.options;
     this.life += 1;
+    this.isUp = false;
     this.isServing = false;
     net.crash();
     this.fs = this.fs.crash(world.random);
