@@ -69,6 +69,17 @@ export interface Backend {
   read(main: Revision, sub: number): Uint8Array;
   /** Visits every record in order, in slices that leave the event loop room. Used at open, before any append. */
   scan(visit: RecordVisitor): Promise<void>;
+  /**
+   * Visits the committed records with main revision up to `upTo`, in order, in slices, while writes go on: it sees exactly what was
+   * committed when it was called. Rejects with CorruptionError for a record with a bad sum, with an Error when the backend closes.
+   */
+  scanCommitted(upTo: Revision, visit: RecordVisitor): Promise<void>;
+  /**
+   * Compaction takes a committed record away, with the open batch. Up to the highest main revision ever removed, the records are from
+   * then on held against totals in the newest seal instead of against the seal of their own batch.
+   * Precondition: the record is there and committed, and is removed once.
+   */
+  remove(main: Revision, sub: number): void;
 
   /** Buckets see their own uncommitted writes. `get` and `entries` return bytes that must not be changed. */
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void;
