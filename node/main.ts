@@ -5,6 +5,9 @@
 // share it, and a log write must never wait behind the others. So this comes before everything else is loaded.
 process.env["UV_THREADPOOL_SIZE"] ??= "8";
 
+const { limitHeap } = await import("./heap-limit.ts");
+limitHeap();
+
 const { run } = await import("./run.ts");
 await run(process.argv.slice(2));
 

@@ -1,23 +1,34 @@
 /** Runs a member in the real world: options in, parts wired, listeners opened, signals heard. */
+import { getHeapStatistics } from "node:v8";
 import { LevelBackend } from "./backend/level-backend.ts";
 import { type Address, type Config, checkConfig } from "./config/config.ts";
 import { helpText, parseOptions } from "./config/parse.ts";
-import { type TestFaults, testFaults } from "./config/test-faults.ts";
-import { prepareDataDir } from "./data-dir.ts";
+import {
+  blocksLoopOnSignal,
+  type TestFaults,
+  testFaults,
+  usesNodeHttp2,
+} from "./config/test-faults.ts";
+import { checkWalDir, prepareDataDir } from "./data-dir.ts";
+import { NodeHttp2Server } from "./grpc/node-http2/server.ts";
 import { GrpcServer } from "./grpc/server.ts";
+import type { GrpcTransport } from "./grpc/transport.ts";
+import { memoryBytes } from "./heap-limit.ts";
 import { ClientHttp } from "./http/client-http.ts";
+import { Metrics } from "./http/metrics.ts";
 import { PeerHttp } from "./http/peer-http.ts";
 import { SystemRandom, SystemTimers, systemClock } from "./lib/platform/clock.ts";
 import { SystemFs } from "./lib/platform/fs.ts";
 import { jsonLogger } from "./lib/platform/logger.ts";
 import { systemNet } from "./lib/platform/net.ts";
 import type { ByteSocket, Listener, Logger, Timers } from "./lib/ports.ts";
+import { planMemory } from "./memory-plan.ts";
 import { registerServices } from "./rpc/services.ts";
 import { Member } from "./server/member.ts";
+import { startOrRebuild } from "./server/rebuild.ts";
+import { StallWatch } from "./server/stall-watch.ts";
 import { serverVersion } from "./server/version.ts";
 
-/** Memory for values that are read without a look at the disk. */
-const valueCacheBytesMax = 256 * 1024 * 1024;
 /** etcd's 64,000,000 bytes for a log file. */
 const segmentBytesDefault = 64_000_000;
 /** What a gRPC message may have beyond --max-request-bytes: etcd's 512 KiB of overhead. */
@@ -67,9 +78,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   // Corruption that a read outside of the log has met, or a bug: the process stops, with a word in its log.
   process.on("uncaughtException", onFatal);
   const timers = new SystemTimers();
+  const stalls = new StallWatch({ clock: systemClock, timers, logger });
+  blocksLoopOnSignal(process.env, logger);
   const member = await startMember(config, timers, logger, onFatal);
   const grpc = grpcServer(config, member, timers, logger);
-  const http = new ClientHttp(member);
+  const { quotaBytes } = config;
+  const http = new ClientHttp(member, new Metrics({ member, grpc, stalls, quotaBytes }));
   grpc.onHttp1((socket, unread) => {
     http.serve(socket, unread);
   });
@@ -98,39 +112,49 @@ async function startMember(
   onFatal: (error: Error) => void,
 ): Promise<Member> {
   const { raw } = config;
+  const memory = planMemory(memoryBytes());
+  logger.info("divided memory", {
+    "memory-bytes": memoryBytes(),
+    "value-cache-bytes": memory.valueCacheBytes,
+    "heap-limit-bytes": getHeapStatistics().heap_size_limit,
+    "thread-pool-size": process.env["UV_THREADPOOL_SIZE"],
+  });
   const faults = testFaults(process.env, logger);
   const fs = new SystemFs({ durableWrites: !faults.noWalSync });
   const random = new SystemRandom();
-  const backendDir = await prepareDataDir(fs, config.dataDir);
-  const backend = await LevelBackend.open(backendDir, {
-    fs,
-    timers,
-    logger,
-    ...backendFaults(faults),
-  });
+  await checkWalDir(fs, config.walDir);
+  const dataDir = await prepareDataDir(fs, config.dataDir);
+  const paths = { wal: config.walDir, snap: dataDir.snap, backend: dataDir.backend };
+  const open = (): Promise<LevelBackend> =>
+    LevelBackend.open(paths.backend, { fs, timers, logger, ...backendFaults(faults) });
   const segmentBytes = faults.segmentBytes ?? segmentBytesDefault;
-  return Member.start({
-    ports: { clock: systemClock, timers, random, fs, logger },
-    config: {
-      name: config.name,
-      peerUrls: config.advertisePeerUrls,
-      clientUrls: config.advertiseClientUrls,
-      clusterToken: config.clusterToken,
-      tickMs: config.tickMs,
-      electionTicks: config.electionTicks,
-      snapshotCount: raw["snapshot-count"],
-      catchupEntries: raw["snapshot-catchup-entries"],
-      backendBatchIntervalMs: config.backendBatchIntervalMs,
-      backendBatchOps: config.backendBatchOps,
-      valueCacheBytesMax,
-      requestBytesMax: raw["max-request-bytes"],
-    },
-    paths: { wal: config.walDir, backend: backendDir },
-    walOptions: { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] },
-    backend,
-    unsafeEarlyRelease: faults.earlyWalRelease,
-    onFatal,
-  });
+  const start = (backend: LevelBackend): Promise<Member> =>
+    Member.start({
+      ports: { clock: systemClock, timers, random, fs, logger },
+      config: {
+        name: config.name,
+        peerUrls: config.advertisePeerUrls,
+        clientUrls: config.advertiseClientUrls,
+        clusterToken: config.clusterToken,
+        tickMs: config.tickMs,
+        electionTicks: config.electionTicks,
+        snapshotCount: raw["snapshot-count"],
+        maxSnapshots: raw["max-snapshots"],
+        catchupEntries: raw["snapshot-catchup-entries"],
+        backendBatchIntervalMs: config.backendBatchIntervalMs,
+        backendBatchOps: config.backendBatchOps,
+        valueCacheBytesMax: memory.valueCacheBytes,
+        requestBytesMax: raw["max-request-bytes"],
+        compactionBatchRecords: raw["compaction-batch-limit"],
+        compactionSleepMs: raw["compaction-sleep-interval"],
+      },
+      paths,
+      walOptions: { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] },
+      backend,
+      unsafeEarlyRelease: faults.earlyWalRelease,
+      onFatal,
+    });
+  return startOrRebuild({ fs, timers, logger, paths, open, start });
 }
 
 function backendFaults(faults: TestFaults): { unsafeNoSync?: boolean; writeBufferBytes?: number } {
@@ -140,16 +164,24 @@ function backendFaults(faults: TestFaults): { unsafeNoSync?: boolean; writeBuffe
   };
 }
 
-function grpcServer(config: Config, member: Member, timers: Timers, logger: Logger): GrpcServer {
+function grpcServer(config: Config, member: Member, timers: Timers, logger: Logger): GrpcTransport {
   const { raw, quotaBytes } = config;
-  const grpc = new GrpcServer({
+  const Server = usesNodeHttp2(process.env, logger) ? NodeHttp2Server : GrpcServer;
+  const grpc = new Server({
     clock: systemClock,
     timers,
     logger,
     receiveMessageBytesMax: raw["max-request-bytes"] + grpcOverheadBytes,
     maxConcurrentStreams: raw["max-concurrent-streams"],
+    keepaliveMinTimeMs: raw["grpc-keepalive-min-time"],
+    keepaliveIntervalMs: raw["grpc-keepalive-interval"],
+    keepaliveTimeoutMs: raw["grpc-keepalive-timeout"],
   });
-  registerServices(grpc, member, { txnOpsMax: raw["max-txn-ops"], quotaBytes });
+  registerServices(grpc, member, {
+    txnOpsMax: raw["max-txn-ops"],
+    quotaBytes,
+    quotaBackendBytes: raw["quota-backend-bytes"],
+  });
   return grpc;
 }
 
@@ -172,7 +204,7 @@ function listenAll(
 
 interface Running {
   readonly listeners: readonly Listener[];
-  readonly grpc: GrpcServer;
+  readonly grpc: GrpcTransport;
   readonly http: ClientHttp;
   readonly peerHttp: PeerHttp;
   readonly member: Member;

@@ -12,6 +12,7 @@ import { type InternalRaftView, internalRequest } from "../proto/internal-raft-c
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
 import { PutRequestView } from "../proto/put-request.ts";
 import { decodeTxnRequest } from "../proto/txn-request.ts";
+import { applyCompaction, CompactionRequestView } from "./compaction.ts";
 import { executeDeleteRange } from "./delete-range.ts";
 import { checkPut, executePut } from "./put.ts";
 import { type ApplyResult, done, refuse } from "./result.ts";
@@ -27,6 +28,7 @@ export class Applier {
   private readonly state: AppliedState;
   private readonly putRequest = new PutRequestView();
   private readonly deleteRangeRequest = new DeleteRangeRequestView();
+  private readonly compactionRequest = new CompactionRequestView();
 
   constructor(state: AppliedState) {
     this.state = state;
@@ -42,6 +44,12 @@ export class Applier {
         return this.applyDeleteRange(buffer, start, end);
       case internalRequest.txn:
         return applyTxn(this.state.store, decodeTxnRequest(buffer, start, end));
+      case internalRequest.compaction:
+        this.compactionRequest.decode(buffer, start, end);
+        return applyCompaction(this.state.store, this.compactionRequest);
+      case internalRequest.range:
+        // Old members asked for reads through the log. Only who proposed it is told what it found.
+        return done;
       case internalRequest.clusterVersionSet:
         this.state.cluster.setVersion(decodeClusterVersionSet(buffer.subarray(start, end)));
         return done;

@@ -1,7 +1,9 @@
 /** The DeleteRange request (etcd server/etcdserver/txn/delete.go). */
-import { cloneBytes, compareBytes } from "../lib/bytes.ts";
+import { cloneBytes } from "../lib/bytes.ts";
+import { isOpenEnd } from "../mvcc/key-walk.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import type { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
+import { type Deletion, endBehind } from "./deletions.ts";
 
 export interface DeletedKeys {
   readonly deleted: number;
@@ -25,12 +27,15 @@ export function executeDeleteRange(store: KvStore, request: DeleteRangeRequestVi
   return { deleted, prevKvs };
 }
 
-/** Whether the request deletes this key, if it is there. */
-export function deletesKey(request: DeleteRangeRequestView, key: Uint8Array): boolean {
+/** What the request deletes, of the keys that are there. */
+export function deletionOf(operation: {
+  readonly request: DeleteRangeRequestView;
+  readonly place: number;
+}): Deletion {
+  const { place, request } = operation;
   const { buffer, keyStart, keyEnd, rangeEndStart, rangeEndEnd } = request;
-  const fromKey = compareBytes(buffer.subarray(keyStart, keyEnd), key);
-  if (rangeEndStart === rangeEndEnd) return fromKey === 0;
-  const rangeEnd = buffer.subarray(rangeEndStart, rangeEndEnd);
-  const isOpenEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
-  return fromKey <= 0 && (isOpenEnd || compareBytes(key, rangeEnd) < 0);
+  const start = buffer.subarray(keyStart, keyEnd);
+  if (rangeEndStart === rangeEndEnd) return { start, end: endBehind(start), place };
+  const end = buffer.subarray(rangeEndStart, rangeEndEnd);
+  return { start, end: isOpenEnd(end) ? undefined : end, place };
 }

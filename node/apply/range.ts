@@ -1,14 +1,13 @@
 /**
- * The Range request (etcd server/etcdserver/txn/range.go): by key order straight from the store into the answer, or, with another
- * order or revision filters, by way of a sorted list.
+ * The Range request in one go, for one key and for reads inside a transaction (etcd server/etcdserver/txn/range.go): by key order
+ * straight from the store into the answer, or, with another order or revision filters, by way of a list. RangeRead does the same in slices.
  */
-
-import { cloneBytes, compareBytes } from "../lib/bytes.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
-import { KeyValueView, writeKeyValue } from "../proto/key-value.ts";
 import { appendRangeKv } from "../proto/kv-response.ts";
-import { type RangeRequestView, sortOrder, sortTarget } from "../proto/range-request.ts";
-import { Writer } from "../proto/wire.ts";
+import type { RangeRequestView } from "../proto/range-request.ts";
+import type { Writer } from "../proto/wire.ts";
+import { OrderedKeyValues } from "./range-order.ts";
+import { planRange, type RangePlan } from "./range-plan.ts";
 import { type Refused, refuse } from "./result.ts";
 
 export interface RangeDone {
@@ -25,129 +24,29 @@ export function writeRange(
   request: RangeRequestView,
   writer: Writer,
 ): RangeDone | Refused {
-  const byKey = isKeyOrder(request.sortTarget, request.sortOrder);
-  const filtered = hasRevisionFilters(request);
-  const plain = byKey && !filtered && request.sortTarget === sortTarget.key;
-  return plain
-    ? writePlainRange(store, request, writer)
-    : writeSortedRange(store, request, writer, byKey && !filtered);
+  const plan = planRange(request);
+  return plan.isPlain
+    ? writePlainRange(store, plan, writer)
+    : writeOrderedRange(store, plan, writer);
 }
 
-/** True for an order in which the store returns keys anyway; NONE counts as one whatever the target. */
-function isKeyOrder(target: number, order: number): boolean {
-  return order === sortOrder.none || (target === sortTarget.key && order === sortOrder.ascend);
-}
-
-function hasRevisionFilters(request: RangeRequestView): boolean {
-  return (
-    request.minModRevision !== 0 ||
-    request.maxModRevision !== 0 ||
-    request.minCreateRevision !== 0 ||
-    request.maxCreateRevision !== 0
-  );
-}
-
-function queryOf(request: RangeRequestView, limit: number, keysOnly: boolean) {
-  const { buffer } = request;
-  return {
-    key: buffer.subarray(request.keyStart, request.keyEnd),
-    rangeEnd:
-      request.rangeEndEnd > request.rangeEndStart
-        ? buffer.subarray(request.rangeEndStart, request.rangeEndEnd)
-        : undefined,
-    revision: Math.max(request.revision, 0),
-    limit,
-    countOnly: request.countOnly,
-    keysOnly,
-  };
-}
-
-function writePlainRange(
-  store: KvStore,
-  request: RangeRequestView,
-  writer: Writer,
-): RangeDone | Refused {
-  const limit = Math.max(request.limit, 0);
-  const outcome = store.range(queryOf(request, limit, request.keysOnly), (bytes, start, end) =>
+function writePlainRange(store: KvStore, plan: RangePlan, writer: Writer): RangeDone | Refused {
+  const outcome = store.range(plan, (bytes, start, end) =>
     appendRangeKv(writer, bytes, start, end),
   );
-  if (outcome.kind !== "ok")
-    return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");
-  const more = limit > 0 && !request.countOnly && outcome.count > limit;
+  if (outcome.kind !== "ok") return refuseRange(outcome.kind);
+  const more = plan.limit > 0 && !plan.countOnly && outcome.count > plan.limit;
   return { kind: "ok", more, count: outcome.count };
 }
 
-function writeSortedRange(
-  store: KvStore,
-  request: RangeRequestView,
-  writer: Writer,
-  isLimitedByKey: boolean,
-): RangeDone | Refused {
-  // With order NONE etcd fetches the first limit + 1 keys by key, and sorts those.
-  const limit = Math.max(request.limit, 0);
-  const fetch = isLimitedByKey && limit > 0 ? limit + 1 : 0;
-  const fromIndex = request.keysOnly && request.sortTarget !== sortTarget.value;
-  const found: KeyValueView[] = [];
-  const outcome = store.range(queryOf(request, fetch, fromIndex), (bytes, start, end) => {
-    const keyValue = new KeyValueView();
-    keyValue.decode(cloneBytes(bytes, start, end), 0, end - start);
-    if (passesFilters(request, keyValue)) found.push(keyValue);
-  });
-  if (outcome.kind !== "ok")
-    return refuse(outcome.kind === "compacted" ? "Compacted" : "FutureRev");
-  sortKeyValues(found, request);
-  const more = limit > 0 && found.length > limit;
-  if (more) found.length = limit;
-  for (const keyValue of found) appendKeyValue(writer, keyValue, request.keysOnly);
+function writeOrderedRange(store: KvStore, plan: RangePlan, writer: Writer): RangeDone | Refused {
+  const found = new OrderedKeyValues(plan);
+  const outcome = store.range(plan, (bytes, start, end) => found.add(bytes, start, end));
+  if (outcome.kind !== "ok") return refuseRange(outcome.kind);
+  const more = plan.limitAsked > 0 && found.size > plan.limitAsked;
+  for (let left = more ? plan.limitAsked : found.size; left > 0; left--) found.appendNext(writer);
   return { kind: "ok", more, count: outcome.count };
 }
 
-function passesFilters(request: RangeRequestView, keyValue: KeyValueView): boolean {
-  const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
-  const { modRevision, createRevision } = keyValue;
-  return (
-    (maxModRevision === 0 || modRevision <= maxModRevision) &&
-    (minModRevision === 0 || modRevision >= minModRevision) &&
-    (maxCreateRevision === 0 || createRevision <= maxCreateRevision) &&
-    (minCreateRevision === 0 || createRevision >= minCreateRevision)
-  );
-}
-
-type Comparison = (a: KeyValueView, b: KeyValueView) => number;
-
-const keyOf = (kv: KeyValueView): Uint8Array => kv.buffer.subarray(kv.keyStart, kv.keyEnd);
-const valueOf = (kv: KeyValueView): Uint8Array => kv.buffer.subarray(kv.valueStart, kv.valueEnd);
-
-const comparisons: Readonly<Record<number, Comparison>> = {
-  [sortTarget.key]: (a, b) => compareBytes(keyOf(a), keyOf(b)),
-  [sortTarget.version]: (a, b) => a.version - b.version,
-  [sortTarget.create]: (a, b) => a.createRevision - b.createRevision,
-  [sortTarget.mod]: (a, b) => a.modRevision - b.modRevision,
-  [sortTarget.value]: (a, b) => compareBytes(valueOf(a), valueOf(b)),
-};
-
-/** Order NONE with a target other than the key means ascending. */
-function sortKeyValues(found: KeyValueView[], request: RangeRequestView): void {
-  const compare = comparisons[request.sortTarget];
-  if (compare === undefined) return;
-  if (request.sortOrder === sortOrder.descend) found.sort((a, b) => compare(b, a));
-  else if (request.sortTarget !== sortTarget.key) found.sort(compare);
-}
-
-const scratch = new Writer(1024);
-
-function appendKeyValue(writer: Writer, keyValue: KeyValueView, keysOnly: boolean): void {
-  if (!keysOnly) {
-    appendRangeKv(writer, keyValue.buffer, 0, keyValue.buffer.length);
-    return;
-  }
-  const { buffer, keyStart, keyEnd } = keyValue;
-  scratch.reset();
-  writeKeyValue(
-    scratch,
-    { buffer, start: keyStart, end: keyEnd },
-    { buffer, start: 0, end: 0 },
-    keyValue,
-  );
-  appendRangeKv(writer, scratch.buffer, 0, scratch.position);
-}
+export const refuseRange = (kind: "compacted" | "futureRevision"): Refused =>
+  refuse(kind === "compacted" ? "Compacted" : "FutureRev");

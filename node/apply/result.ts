@@ -30,12 +30,23 @@ export interface TxnResult {
   readonly responses: Uint8Array;
 }
 
+/** The compaction is agreed on; the old records go later. */
+export interface CompactionResult {
+  readonly kind: "compaction";
+}
+
 /** An entry without an answer of its own: the leader's empty entry, membership, the cluster's version. */
 export interface DoneResult {
   readonly kind: "done";
 }
 
-export type ApplyResult = PutResult | DeleteRangeResult | TxnResult | DoneResult | Refused;
+export type ApplyResult =
+  | PutResult
+  | DeleteRangeResult
+  | TxnResult
+  | CompactionResult
+  | DoneResult
+  | Refused;
 
 export const done: DoneResult = { kind: "done" };
 

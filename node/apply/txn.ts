@@ -24,18 +24,19 @@ import { writeRevisionHeader } from "../proto/response-header.ts";
 import type { RequestOp, TxnRequest } from "../proto/txn-request.ts";
 import { Writer } from "../proto/wire.ts";
 import { compareAll } from "./compare.ts";
-import { deletesKey, executeDeleteRange } from "./delete-range.ts";
+import { deletionOf, executeDeleteRange } from "./delete-range.ts";
+import { firstDeleted } from "./deletions.ts";
 import { checkPut, executePut } from "./put.ts";
 import { writeRange } from "./range.ts";
 import { type Refused, refuse, type TxnResult } from "./result.ts";
 
 /** A transaction with its compares decided: what will be done, in order. */
-interface DecidedTxn {
+export interface DecidedTxn {
   readonly succeeded: boolean;
   readonly ops: readonly DecidedOp[];
 }
 
-type DecidedOp =
+export type DecidedOp =
   | Exclude<RequestOp, { readonly kind: "txn" }>
   | { readonly kind: "txn"; readonly txn: DecidedTxn };
 
@@ -56,10 +57,15 @@ export function isSerializableTxn(request: TxnRequest): boolean {
 
 const writer = new Writer(4096);
 
-export function applyTxn(store: KvStore, request: TxnRequest): TxnResult | Refused {
+/** What will be done, after all compares and checks. Changes nothing. */
+export function decideTxn(store: KvStore, request: TxnRequest): DecidedTxn | EtcdErrorKind {
   const decided = decide(store, request);
-  const error = checkOps(store, decided.ops, []);
-  if (error !== undefined) return refuse(error);
+  return checkTxn(store, decided.ops) ?? decided;
+}
+
+export function applyTxn(store: KvStore, request: TxnRequest): TxnResult | Refused {
+  const decided = decideTxn(store, request);
+  if (typeof decided === "string") return refuse(decided);
   writer.reset();
   store.begin();
   executeOps(store, decided.ops);
@@ -75,33 +81,49 @@ function decide(store: KvStore, request: TxnRequest): DecidedTxn {
   return { succeeded, ops };
 }
 
-/** `deletes` gathers, in order, what the operations before this one delete. */
+/** What the check of a transaction meets on its way, in the order of execution. */
+interface CheckedSoFar {
+  place: number;
+  readonly deletions: { readonly request: DeleteRangeRequestView; readonly place: number }[];
+  /** Puts that keep the value or the lease of their key. */
+  readonly keeping: { readonly request: PutRequestView; readonly place: number }[];
+}
+
+function checkTxn(store: KvStore, ops: readonly DecidedOp[]): EtcdErrorKind | undefined {
+  const soFar: CheckedSoFar = { place: 0, deletions: [], keeping: [] };
+  const error = checkOps(store, ops, soFar);
+  return losesKept(soFar) ? "KeyNotFound" : error;
+}
+
 function checkOps(
   store: KvStore,
   ops: readonly DecidedOp[],
-  deletes: DeleteRangeRequestView[],
+  soFar: CheckedSoFar,
 ): EtcdErrorKind | undefined {
   for (const op of ops) {
-    const error = checkOp(store, op, deletes);
+    soFar.place += 1;
+    const error = checkOp(store, op, soFar);
     if (error !== undefined) return error;
   }
   return undefined;
 }
 
-function checkOp(
-  store: KvStore,
-  op: DecidedOp,
-  deletes: DeleteRangeRequestView[],
-): EtcdErrorKind | undefined {
+function checkOp(store: KvStore, op: DecidedOp, soFar: CheckedSoFar): EtcdErrorKind | undefined {
+  const { place, deletions, keeping } = soFar;
   switch (op.kind) {
     case "range":
       return checkRange(store, op.request);
-    case "put":
-      return checkPut(store, op.request) ?? checkKept(op.request, deletes);
+    case "put": {
+      const { request } = op;
+      const error = checkPut(store, request);
+      if (error === undefined && (request.ignoreValue || request.ignoreLease))
+        keeping.push({ request, place });
+      return error;
+    }
     case "txn":
-      return checkOps(store, op.txn.ops, deletes);
+      return checkOps(store, op.txn.ops, soFar);
     case "deleteRange":
-      deletes.push(op.request);
+      deletions.push({ request: op.request, place });
       return undefined;
     case "none":
       return undefined;
@@ -109,16 +131,16 @@ function checkOp(
 }
 
 /**
- * A put that keeps the value or the lease of a key which the transaction has deleted before. etcd's check of overlaps does not see
- * deletes with an open end, and the member panics at such a put, again at every start; here it is refused.
+ * True for a put that keeps the value or the lease of a key which the transaction has deleted before. etcd's check of overlaps does not
+ * see deletes with an open end, and the member panics at such a put, again at every start; here it is refused.
  */
-function checkKept(
-  request: PutRequestView,
-  deletes: readonly DeleteRangeRequestView[],
-): EtcdErrorKind | undefined {
-  if (!request.ignoreValue && !request.ignoreLease) return undefined;
-  const key = request.buffer.subarray(request.keyStart, request.keyEnd);
-  return deletes.some((range) => deletesKey(range, key)) ? "KeyNotFound" : undefined;
+function losesKept({ deletions, keeping }: CheckedSoFar): boolean {
+  if (deletions.length === 0 || keeping.length === 0) return false;
+  const places = keeping.map(({ request: { buffer, keyStart, keyEnd }, place }) => ({
+    key: buffer.subarray(keyStart, keyEnd),
+    place,
+  }));
+  return firstDeleted(places, deletions.map(deletionOf)) !== undefined;
 }
 
 function checkRange(store: KvStore, { revision }: RangeRequestView): EtcdErrorKind | undefined {

@@ -95,3 +95,13 @@ export interface Backend {
   /** Waits for the batch in flight, then closes; an open batch that was not committed is dropped. */
   close(): Promise<void>;
 }
+
+/** What both backends offer beside their data. */
+export interface BackendDisk {
+  /** Differs between any two sealed states, over restarts too: what was derived from a backend says with it from which state. */
+  readonly identity: string;
+  /** Bytes of all files. */
+  sizeOnDisk(): Promise<number>;
+  /** Gives back the room of what was removed, which otherwise happens by and by; reads and commits go on meanwhile. */
+  compactDisk(): Promise<void>;
+}

@@ -17,9 +17,15 @@
  * 3. Digits of 7 bits make keys ASCII, so that iterators may hand them over as one-byte strings: 660,000 entries/s against
  *    390,000 with keys as byte arrays (300,000 records of 300 bytes). A flipped high bit becomes U+FFFD and is refused.
  */
+import { toText } from "../lib/bytes.ts";
+
 export const formatMarkerKey: Uint8Array = Uint8Array.of(0x08);
-/** Bounds of the revision space, as an iterator with string keys wants them. */
-export const revisionSpace = { gte: "\x10", lt: "\x11" } as const;
+/** Bounds of a part of the revision space, as an iterator with string keys wants them. */
+export interface KeyRange {
+  readonly gte: string;
+  readonly lt: string;
+}
+export const revisionSpace: KeyRange = { gte: "\x10", lt: "\x11" };
 /** Bounds of all buckets. */
 export const bucketSpace = { gte: Uint8Array.of(0x20), lt: Uint8Array.of(0x21) } as const;
 
@@ -66,6 +72,13 @@ export function sealKey(main: number, sub: number, sequence: number): Uint8Array
   key[14] = keyKind.seal;
   write53(key, 15, sequence);
   return key;
+}
+
+/** Records and seals with main revisions up to `main`. */
+export function revisionsUpTo(main: number): KeyRange {
+  const key = new Uint8Array(recordKeyBytes);
+  writeRecordKey(key, main + 1, 0);
+  return { gte: revisionSpace.gte, lt: toText(key) };
 }
 
 export function bucketKey(bucketId: number, key: Uint8Array): Uint8Array {

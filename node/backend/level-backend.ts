@@ -8,27 +8,42 @@
 import { assert } from "../lib/assert.ts";
 import type { Fs, Logger, Timers } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
-import type { AppliedPosition, Backend, BucketName, RecordKind, RecordVisitor } from "./backend.ts";
+import type {
+  AppliedPosition,
+  Backend,
+  BackendDisk,
+  BucketName,
+  RecordKind,
+  RecordVisitor,
+} from "./backend.ts";
 import type { Buckets } from "./buckets.ts";
 import { type BucketEntry } from "./buckets.ts";
 import { damaged } from "./damage.ts";
+import { dirBytes } from "./dir-bytes.ts";
 import {
   formatMarkerKey,
+  type KeyRange,
+  RevisionKey,
   recordKeyBytes,
   revisionSpace,
-  sealKey,
+  revisionsUpTo,
   writeRecordKey,
 } from "./layout.ts";
 import { formatMarker, type LoadedState, loadState } from "./level-load.ts";
-import { LevelStore, type WriteBatch } from "./level-store.ts";
+import { LevelStore, type SharedSnapshot, type WriteBatch } from "./level-store.ts";
 import { RecordEncoder, recordFault, recordSeed, storedKeyValue } from "./record.ts";
-import { RecordSums } from "./record-sums.ts";
+import { RecordReader } from "./record-reader.ts";
 import { ScanCheck } from "./scan-check.ts";
-import { encodeSeal, zeroPosition } from "./seal.ts";
+import { zeroPosition } from "./seal.ts";
+import { SealChain } from "./seal-chain.ts";
+import { SealPlaces } from "./seal-places.ts";
 import { WriteOrder } from "./write-order.ts";
 
 const writeBufferBytesDefault = 16 << 20;
 const blockCacheBytesDefault = 8 << 20;
+/** Seals that one removal, or one commit, takes away in passing: more than are added, so that they catch up. */
+const sealsPerRemovalMax = 2;
+const sealsPerCommitMax = 64;
 
 export interface LevelBackendOptions {
   readonly fs: Fs;
@@ -50,14 +65,16 @@ interface Pending {
   bytes: number;
 }
 
-export class LevelBackend implements Backend {
+export class LevelBackend implements Backend, BackendDisk {
   private readonly store: LevelStore;
   private readonly timers: Timers;
+  private readonly logger: Logger;
+  private readonly fs: Fs;
   private readonly isSynced: boolean;
   private readonly buckets: Buckets;
   private readonly recordKey = new Uint8Array(recordKeyBytes);
   private readonly encoder = new RecordEncoder();
-  private readonly sums = new RecordSums();
+  private readonly chain: SealChain;
 
   private position: AppliedPosition;
   private batch: WriteBatch | undefined;
@@ -66,26 +83,31 @@ export class LevelBackend implements Backend {
   private state: "usable" | "failed" | "closed" = "usable";
   private flight: Promise<void> | undefined;
   private readonly order: WriteOrder;
-  private sequence: number;
-  private sealCrc: number;
+  /** Scans under way; `close` waits until they noticed. */
+  private readonly scans = new Set<Promise<void>>();
+  private isClosing = false;
+  private isFindingSeals = false;
+  /** The state before the batch in flight, for a scan that begins meanwhile. */
+  private beforeFlight: SharedSnapshot | undefined;
 
   private constructor(store: LevelStore, loaded: LoadedState, options: LevelBackendOptions) {
     const newest = loaded.newest;
     this.store = store;
     this.timers = options.timers;
+    this.logger = options.logger;
+    this.fs = options.fs;
     this.isSynced = options.unsafeNoSync !== true;
     this.buckets = loaded.buckets;
     this.position = newest?.seal.position ?? zeroPosition;
     this.order = new WriteOrder(newest ?? { main: 0, sub: 0 }, this.position);
-    this.sequence = newest?.seal.sequence ?? 0;
-    this.sealCrc = newest?.crc ?? 0;
+    this.chain = new SealChain(newest);
   }
 
   /**
-   * Opens or creates the backend in `dir`: checks all table files, the newest seal and all buckets; `scan` checks the rest.
+   * Opens or creates the backend in `dir`: checks all files, the newest seal and all buckets; `scan` checks the rest.
    *
-   * A damaged tail of LevelDB's newest log, or a removed newest log, takes whole batches away from the end. Here that looks
-   * the same as commits that never completed: `committed` says an earlier index, and the state is exactly that index's. The
+   * A newest log of LevelDB that was cut short, or that lost a sector of its last batch, has lost whole batches from the end. Here
+   * that looks the same as commits that never completed: `committed` says an earlier index, and the state is exactly that index's. The
    * caller must find that its log still reaches back to `committed.consistentIndex`, and treat the member as damaged if not:
    * after a crash it always does, since the log is released only behind completed commits.
    *
@@ -101,7 +123,7 @@ export class LevelBackend implements Backend {
       const backend = new LevelBackend(store, loaded, options);
       options.logger.info("opened backend", {
         path: dir,
-        batches: backend.sequence,
+        batches: backend.chain.sequence,
         ...backend.committed,
       });
       if (!backend.isSynced) {
@@ -141,7 +163,7 @@ export class LevelBackend implements Backend {
     this.order.record(main, sub);
     writeRecordKey(this.recordKey, main, sub);
     const value = this.encoder.encode(recordSeed(main, sub), kind, keyValue, start, end);
-    this.sums.add(this.encoder.crc);
+    this.chain.append(main, sub, this.encoder.crc);
     this.add(this.recordKey, value);
   }
 
@@ -162,9 +184,32 @@ export class LevelBackend implements Backend {
       this.state === "usable" && this.batch === undefined && !this.isCommitting,
       "backend: scan after writing",
     );
-    const check = new ScanCheck(this.store.dir, visit);
-    await this.store.readSlices(revisionSpace, (entries) => check.entries(entries));
-    check.end(this.sequence);
+    const check = new ScanCheck(this.store.dir, this.chain.newestAtOpen, visit);
+    await this.slices(revisionSpace, {}, (entries) => check.entries(entries));
+    check.end();
+    this.chain.setPlaces(check.places);
+  }
+
+  /** Records whose sums are bad are found; that none is missing is what `scan` checks at open. */
+  scanCommitted(upTo: Revision, visit: RecordVisitor): Promise<void> {
+    assert(!this.isClosing, "backend: scan after close");
+    const reader = new RecordReader(this.store.dir, visit);
+    const snapshot = this.beforeFlight?.share();
+    const ended = this.slices(revisionsUpTo(upTo), { snapshot }, (entries) =>
+      reader.entries(entries),
+    );
+    return snapshot === undefined ? ended : ended.finally(() => snapshot.release());
+  }
+
+  remove(main: Revision, sub: number): void {
+    this.order.assertCommitted(main, sub);
+    writeRecordKey(this.recordKey, main, sub);
+    this.openBatch().del(this.recordKey);
+    this.open.ops++;
+    this.open.bytes += recordKeyBytes;
+    this.chain.remove(main, sub);
+    if (this.chain.arePlacesMissing) this.findSeals();
+    this.removeSeals(sealsPerRemovalMax);
   }
 
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void {
@@ -199,9 +244,13 @@ export class LevelBackend implements Backend {
     this.inFlight.bytes = this.open.bytes;
     this.open.ops = 0;
     this.open.bytes = 0;
+    const before = this.store.snapshot();
+    this.beforeFlight = before;
     this.flight = new Promise((landed) => {
       const finish = (error: Error | null): void => {
         this.flight = undefined;
+        this.beforeFlight = undefined;
+        before.release();
         this.inFlight.ops = 0;
         this.inFlight.bytes = 0;
         if (error === null) {
@@ -225,10 +274,25 @@ export class LevelBackend implements Backend {
     });
   }
 
+  get identity(): string {
+    return this.chain.identity;
+  }
+
+  sizeOnDisk(): Promise<number> {
+    return dirBytes(this.fs, this.store.dir);
+  }
+
+  async compactDisk(): Promise<void> {
+    assert(this.state === "usable" && !this.isClosing, "backend: use of one that has", this.state);
+    await this.store.compactAll();
+  }
+
   async close(): Promise<void> {
-    if (this.state === "closed") return;
+    if (this.isClosing) return;
+    this.isClosing = true;
     await this.flight;
     this.state = "closed";
+    await Promise.allSettled(this.scans);
     this.batch = undefined;
     await this.store.close();
   }
@@ -246,20 +310,58 @@ export class LevelBackend implements Backend {
   }
 
   private seal(batch: WriteBatch, position: AppliedPosition): void {
-    if (this.sequence === 0) batch.put(formatMarkerKey, formatMarker());
-    this.sequence++;
-    const key = sealKey(this.order.main, this.order.sub, this.sequence);
-    const { bytes, crc } = encodeSeal(key, {
-      sequence: this.sequence,
-      position,
-      records: this.sums.count,
-      recordsSum: this.sums.sum(),
-      bucketEntries: this.buckets.count,
-      bucketsSum: this.buckets.sum,
-      previous: this.sealCrc,
-    });
+    if (this.chain.sequence === 0) batch.put(formatMarkerKey, formatMarker());
+    this.removeSeals(sealsPerCommitMax);
+    const { key, bytes } = this.chain.seal(this.order, position, this.buckets);
     batch.put(key, bytes);
-    this.sums.reset();
-    this.sealCrc = crc;
+  }
+
+  /** Removes up to `max` seals that are no longer needed, with the open batch. */
+  private removeSeals(max: number): void {
+    for (let n = 0; n < max; n++) {
+      const key = this.chain.takeObsolete();
+      if (key === undefined) return;
+      this.openBatch().del(key);
+    }
+  }
+
+  /** Once, for a backend that was not scanned at open: finds the seals that are there, from their keys, in the background. */
+  private findSeals(): void {
+    if (this.isFindingSeals) return;
+    this.isFindingSeals = true;
+    const key = new RevisionKey();
+    const found = new SealPlaces();
+    const { sequence: end, main } = this.chain.oldestKnown;
+    const visit = (entries: readonly [string, unknown][]): void => {
+      for (const [text] of entries) {
+        if (key.parse(text) && key.isSeal && key.sequence < end)
+          found.push(key.sequence, key.main, key.sub);
+      }
+    };
+    this.slices(revisionsUpTo(main), { values: false }, visit).then(
+      () => this.chain.addOlderPlaces(found),
+      (error: unknown) => {
+        // They only take room; the next full scan says what is wrong.
+        if (!this.isClosing)
+          this.logger.warn("could not read old seals", { path: this.store.dir, error });
+      },
+    );
+  }
+
+  private async slices(
+    range: KeyRange,
+    how: { readonly snapshot?: SharedSnapshot | undefined; readonly values?: boolean },
+    visit: (entries: readonly [string, Uint8Array][]) => void,
+  ): Promise<void> {
+    const ended = this.store.readSlices(range, visit, {
+      ...how,
+      isStopped: () => this.isClosing,
+    });
+    this.scans.add(ended);
+    try {
+      await ended;
+    } finally {
+      this.scans.delete(ended);
+    }
   }
 }

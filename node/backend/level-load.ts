@@ -38,11 +38,11 @@ export async function loadState(store: LevelStore): Promise<LoadedState> {
   if (marker !== undefined) checkMarker(store.dir, marker);
   const newest = await newestSeal(store);
   const buckets = new Buckets();
-  for (const [key, value] of await store.all(bucketSpace)) {
+  await store.readAll(bucketSpace, (key, value) => {
     const fault = buckets.load(key, value);
     if (fault !== undefined)
       throw damaged(store.dir, `bucket entry ${Buffer.from(key).toString("hex")}: ${fault}`);
-  }
+  });
   if (marker === undefined) {
     if (newest === undefined && buckets.count === 0) return { buckets, newest };
     throw damaged(

@@ -5,7 +5,8 @@
 import { Level } from "level";
 import type { Fs } from "../lib/ports.ts";
 import { damaged } from "./damage.ts";
-import { tableFault } from "./table-check.ts";
+import type { KeyRange } from "./layout.ts";
+import { levelFault } from "./level-files.ts";
 
 export interface LevelStoreOptions {
   readonly writeBufferBytes: number;
@@ -19,8 +20,36 @@ export interface WriteBatch {
   write(options: { sync: boolean }): Promise<void>;
 }
 
-/** Entries of a slice. At about 1.5 µs each, and 3 to 5 with the visitor's work, a slice stays below 5 ms. */
-const sliceEntriesMax = 1000;
+/** What the typings of `level` leave out, as browsers lack it. */
+interface Compactable {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+}
+
+type LevelSnapshot = ReturnType<Level<Uint8Array, Uint8Array>["snapshot"]>;
+
+/** A snapshot of the store for several readers. */
+export class SharedSnapshot {
+  readonly snapshot: LevelSnapshot;
+  private users = 1;
+
+  constructor(snapshot: LevelSnapshot) {
+    this.snapshot = snapshot;
+  }
+
+  share(): this {
+    this.users++;
+    return this;
+  }
+
+  release(): void {
+    this.users--;
+    // It cannot fail: closing frees memory only. Closing the store closes it too.
+    if (this.users === 0) void this.snapshot.close();
+  }
+}
+
+/** Entries of a slice. At about 1.5 µs each, and 3 to 5 more with the visitor's work, a slice stays below 5 ms. */
+const sliceEntriesMax = 500;
 const sliceBytesMax = 1 << 20;
 /** Tables that LevelDB makes by merging; those it flushes have the size of the write buffer. */
 const tableBytesMax = 16 << 20;
@@ -36,17 +65,16 @@ export class LevelStore {
 
   /**
    * Opens or creates. LevelDB takes a directory without its CURRENT file for a new one and deletes every table in it, so it
-   * may create only where nothing of its own lies. All tables are checked before it reads them; they are not compressed, as
+   * may create only where nothing of its own lies. All files are checked before it reads them; tables are not compressed, as
    * the check reads no Snappy. Errors: CorruptionError; an Error that says when another process has it.
    */
   static async open(dir: string, fs: Fs, options: LevelStoreOptions): Promise<LevelStore> {
     await fs.makeDir(dir);
-    const createIfMissing = await isUnused(dir, fs);
-    const faults = await tableFaults(dir, fs, await fs.readDir(dir));
+    await checkFiles(dir, fs);
     const level = new Level<Uint8Array, Uint8Array>(dir, {
       keyEncoding: "view",
       valueEncoding: "view",
-      createIfMissing,
+      createIfMissing: !(await fs.exists(`${dir}/CURRENT`)),
       compression: false,
       cacheSize: options.blockCacheBytes,
       writeBufferSize: options.writeBufferBytes,
@@ -57,21 +85,7 @@ export class LevelStore {
     } catch (error) {
       throw openError(dir, error);
     }
-    const store = new LevelStore(dir, level);
-    if (faults.size > 0) await store.throwIfStillFaulty(fs, faults);
-    return store;
-  }
-
-  /**
-   * A crash may leave a table half written, of which LevelDB's manifest knows nothing: opening has deleted it. One that is
-   * still there, and still faulty, is damaged.
-   */
-  private async throwIfStillFaulty(fs: Fs, before: ReadonlyMap<string, string>): Promise<void> {
-    const names = (await fs.readDir(this.dir)).filter((name) => before.has(name));
-    for (const [name, fault] of await tableFaults(this.dir, fs, names)) {
-      await this.level.close();
-      throw damaged(this.dir, `table ${name}: ${fault}`);
-    }
+    return new LevelStore(dir, level);
   }
 
   batch(): WriteBatch {
@@ -88,10 +102,7 @@ export class LevelStore {
   }
 
   /** The last entry of a range of ASCII keys. */
-  async last(range: {
-    readonly gte: string;
-    readonly lt: string;
-  }): Promise<[string, Uint8Array] | undefined> {
+  async last(range: KeyRange): Promise<[string, Uint8Array] | undefined> {
     const iterator = this.level.iterator<string, Uint8Array>({
       ...range,
       reverse: true,
@@ -108,30 +119,51 @@ export class LevelStore {
     }
   }
 
-  /** All entries of a small range. */
-  async all(range: {
-    readonly gte: Uint8Array;
-    readonly lt: Uint8Array;
-  }): Promise<[Uint8Array, Uint8Array][]> {
+  /** Hands over a range of any keys in order, in slices with a turn of the event loop between two of them. */
+  async readAll(
+    range: { readonly gte: Uint8Array; readonly lt: Uint8Array },
+    visit: (key: Uint8Array, value: Uint8Array) => void,
+  ): Promise<void> {
+    const iterator = this.level.iterator({ ...range, highWaterMarkBytes: sliceBytesMax });
     try {
-      return await this.level.iterator(range).all();
-    } catch (error) {
-      throw damaged(this.dir, "LevelDB could not read the buckets", error);
+      for (;;) {
+        const entries = await iterator.nextv(sliceEntriesMax).catch((error: unknown) => {
+          throw damaged(this.dir, "LevelDB could not read on", error);
+        });
+        if (entries.length === 0) return;
+        for (const [key, value] of entries) visit(key, value);
+      }
+    } finally {
+      await iterator.close();
     }
   }
 
+  /** The state as it is now, until the last user releases it. */
+  snapshot(): SharedSnapshot {
+    return new SharedSnapshot(this.level.snapshot());
+  }
+
   /**
-   * Hands over a range of ASCII keys in order, slice by slice, with a turn of the event loop between two of them. The
-   * thread pool reads the next slice while `visit` works on this one. What `visit` throws ends the reading.
+   * Hands over a range of ASCII keys in order as they are now, or as in `snapshot`, slice by slice, with a turn of the event loop
+   * between two of them. The thread pool reads the next slice while `visit` works on this one. What `visit` throws ends the
+   * reading; so does `isStopped`, with an Error.
    */
   async readSlices(
-    range: { readonly gte: string; readonly lt: string },
+    range: KeyRange,
     visit: (entries: readonly [string, Uint8Array][]) => void,
+    options: {
+      readonly snapshot?: SharedSnapshot | undefined;
+      /** False: keys only. */
+      readonly values?: boolean;
+      readonly isStopped: () => boolean;
+    },
   ): Promise<void> {
     const iterator = this.level.iterator<string, Uint8Array>({
       ...range,
+      ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot.snapshot }),
       keyEncoding: "utf8",
       valueEncoding: "view",
+      values: options.values ?? true,
       fillCache: false,
       highWaterMarkBytes: sliceBytesMax,
     });
@@ -144,6 +176,7 @@ export class LevelStore {
       let coming = nextSlice();
       for (;;) {
         const entries = await coming;
+        if (options.isStopped()) throw new Error(`backend ${this.dir} was closed during a scan`);
         if (entries instanceof Error) throw entries;
         if (entries.length === 0) return;
         coming = nextSlice();
@@ -154,49 +187,69 @@ export class LevelStore {
     }
   }
 
+  /** Merges all tables now, so that what was removed gives its room back. Runs on LevelDB's thread; writes go on meanwhile. */
+  async compactAll(): Promise<void> {
+    const level = this.level as unknown as Compactable;
+    const [first, last] = [Uint8Array.of(0x00), Uint8Array.of(0xff)];
+    // LevelDB looks which levels hold tables before it flushes what is in memory, and then leaves those alone: it is flushed first.
+    await level.compactRange(first, first);
+    await level.compactRange(first, last);
+  }
+
   /** Lets running operations end first; batches that were not written are dropped. */
   close(): Promise<void> {
     return this.level.close();
   }
 }
 
-/** True for a directory in which LevelDB has lost nothing: a creation that a crash cut short leaves no log and no table. */
-async function isUnused(dir: string, fs: Fs): Promise<boolean> {
-  const names = await fs.readDir(dir);
-  if (names.includes("CURRENT")) return false;
-  const left = names.find((name) => /\.(?:log|ldb|sst)$/.test(name));
-  if (left !== undefined) throw damaged(dir, `the file CURRENT is missing but ${left} is there`);
-  return true;
+/** Files that another process writes to may look damaged: only a fault that stands while nobody has the lock is one. */
+async function checkFiles(dir: string, fs: Fs): Promise<void> {
+  const first = await faultOf(dir, fs);
+  if (first === undefined) return;
+  await checkLock(dir);
+  const second = await faultOf(dir, fs);
+  if (second !== undefined) throw damaged(dir, second.what, second.cause);
 }
 
-/** Faulty tables by name, with what is wrong. */
-async function tableFaults(
+async function faultOf(
   dir: string,
   fs: Fs,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const faults = new Map<string, string>();
-  for (const name of names) {
-    if (!/\.(?:ldb|sst)$/.test(name)) continue;
-    const bytes = await fs.readFile(`${dir}/${name}`).catch((error: unknown) => {
-      // Another process that has this backend open may delete it; opening will say so.
-      if (codeOf(error) === "ENOENT") return undefined;
-      throw damaged(dir, `table ${name} cannot be read`, error);
-    });
-    const fault = bytes === undefined ? undefined : tableFault(bytes);
-    if (fault !== undefined) faults.set(name, fault);
+): Promise<{ readonly what: string; readonly cause?: unknown } | undefined> {
+  try {
+    const what = await levelFault(fs, dir);
+    return what === undefined ? undefined : { what };
+  } catch (cause) {
+    return { what: "a file cannot be read", cause };
   }
-  return faults;
+}
+
+/**
+ * Throws when another process has the directory. Asked to open a store that must not exist, LevelDB takes the lock, finds that it
+ * does exist, lets the lock go and has touched nothing.
+ */
+async function checkLock(dir: string): Promise<void> {
+  const probe = new Level(dir, { errorIfExists: true, createIfMissing: false });
+  try {
+    await probe.open();
+  } catch (error) {
+    if (codeOf(causeOf(error)) === "LEVEL_LOCKED") throw openError(dir, error);
+  }
+  await probe.close();
 }
 
 function openError(dir: string, error: unknown): Error {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const cause = causeOf(error);
   const code = codeOf(cause);
   const text = cause instanceof Error ? cause.message : String(cause);
   if (code === "LEVEL_LOCKED")
     return new Error(`backend ${dir} is in use by another process`, { cause });
   if (code === "LEVEL_CORRUPTION") return damaged(dir, `LevelDB found it damaged (${text})`, cause);
   return new Error(`backend ${dir} cannot be opened`, { cause });
+}
+
+/** `level` wraps what LevelDB says. */
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error;
 }
 
 function codeOf(error: unknown): unknown {

@@ -6,19 +6,21 @@
 import { assert } from "../lib/assert.ts";
 import { cloneBytes } from "../lib/bytes.ts";
 import type { Timers } from "../lib/ports.ts";
-import { type Revision, revision } from "../lib/units.ts";
-import type { AppliedPosition, Backend, BucketName, RecordKind, RecordVisitor } from "./backend.ts";
+import type { Revision } from "../lib/units.ts";
+import type {
+  AppliedPosition,
+  Backend,
+  BackendDisk,
+  BucketName,
+  RecordKind,
+  RecordVisitor,
+} from "./backend.ts";
 import { type BucketEntry, Buckets, bucketNamesAll } from "./buckets.ts";
 import { damaged } from "./damage.ts";
+import { recordKeyBytes } from "./layout.ts";
 import type { MemoryBatch, MemoryDisk, MemoryRecord } from "./memory-disk.ts";
-import {
-  RecordEncoder,
-  recordFault,
-  recordHeaderBytes,
-  recordSeed,
-  storedKeyValue,
-  storedRecordKind,
-} from "./record.ts";
+import { RecordEncoder, recordFault, recordSeed, storedKeyValue } from "./record.ts";
+import { RecordReader } from "./record-reader.ts";
 import { WriteOrder } from "./write-order.ts";
 
 const sliceRecords = 1000;
@@ -29,7 +31,7 @@ export interface MemoryBackendOptions {
   readonly commitDelayMs?: () => number;
 }
 
-export class MemoryBackend implements Backend {
+export class MemoryBackend implements Backend, BackendDisk {
   private readonly disk: MemoryDisk;
   private readonly life: number;
   private readonly timers: Timers;
@@ -41,6 +43,7 @@ export class MemoryBackend implements Backend {
   private inFlight: MemoryBatch | undefined;
   private flight: Promise<void> | undefined;
   private state: "usable" | "failed" | "closed" = "usable";
+  private isClosing = false;
 
   /** Takes the disk over from the backend that had it: a commit of that one that is still in flight is lost. */
   constructor(disk: MemoryDisk, options: MemoryBackendOptions) {
@@ -52,7 +55,7 @@ export class MemoryBackend implements Backend {
     for (const name of bucketNamesAll) {
       for (const { key, value } of disk.buckets.entries(name)) this.buckets.put(name, key, value);
     }
-    this.order = new WriteOrder(disk.records.at(-1) ?? { main: 0, sub: 0 }, disk.position);
+    this.order = new WriteOrder(disk.lastPlace, disk.position);
   }
 
   get committed(): AppliedPosition {
@@ -101,21 +104,23 @@ export class MemoryBackend implements Backend {
       this.state === "usable" && this.pendingOps === 0 && !this.isCommitting,
       "backend: scan after writing",
     );
-    const records = this.disk.records;
-    for (let at = 0; at < records.length; at++) {
-      if (at > 0 && at % sliceRecords === 0)
-        await new Promise<void>((next) => this.timers.after(0, next));
-      const record = records[at] as MemoryRecord;
-      const value = this.checked(record);
-      visit(
-        revision(record.main),
-        record.sub,
-        storedRecordKind(value),
-        value,
-        recordHeaderBytes,
-        value.length - 4,
-      );
-    }
+    await this.visitSlices(this.disk.records.length, visit);
+  }
+
+  async scanCommitted(upTo: Revision, visit: RecordVisitor): Promise<void> {
+    assert(!this.isClosing, "backend: scan after close");
+    await this.visitSlices(this.disk.countUpTo(upTo), visit);
+  }
+
+  remove(main: Revision, sub: number): void {
+    this.assertUsable();
+    this.order.assertCommitted(main, sub);
+    const record = this.disk.find(main, sub);
+    assert(record !== undefined, "backend: removal of a record that is not there", main);
+    const isGoing = this.batch.removed.has(record) || this.inFlight?.removed.has(record) === true;
+    assert(!isGoing, "backend: a record is removed twice", main);
+    this.batch.removed.add(record);
+    this.count(recordKeyBytes);
   }
 
   put(bucket: BucketName, key: Uint8Array, value: Uint8Array): void {
@@ -168,11 +173,35 @@ export class MemoryBackend implements Backend {
     });
   }
 
+  get identity(): string {
+    return String(this.disk.batches);
+  }
+
+  async sizeOnDisk(): Promise<number> {
+    return this.disk.records.reduce((bytes, { value }) => bytes + recordKeyBytes + value.length, 0);
+  }
+
+  async compactDisk(): Promise<void> {}
+
   async close(): Promise<void> {
-    if (this.state === "closed") return;
+    if (this.isClosing) return;
+    this.isClosing = true;
     await this.flight;
     this.state = "closed";
     this.batch = emptyBatch();
+  }
+
+  /** Visits the first `count` of the records that are durable now, whatever happens to the disk meanwhile. */
+  private async visitSlices(count: number, visit: RecordVisitor): Promise<void> {
+    const reader = new RecordReader(this.disk.name, visit);
+    const { records } = this.disk;
+    for (let at = 0; at < count; at++) {
+      if (at > 0 && at % sliceRecords === 0)
+        await new Promise<void>((next) => this.timers.after(0, next));
+      if (this.isClosing) throw new Error(`backend ${this.disk.name} was closed during a scan`);
+      const { main, sub, value } = records[at] as MemoryRecord;
+      reader.record(main, sub, value);
+    }
   }
 
   private assertUsable(): void {
@@ -193,5 +222,5 @@ export class MemoryBackend implements Backend {
 }
 
 function emptyBatch(): MemoryBatch {
-  return { records: [], bucketOps: [], ops: 0, bytes: 0, position: undefined };
+  return { records: [], removed: new Set(), bucketOps: [], ops: 0, bytes: 0, position: undefined };
 }

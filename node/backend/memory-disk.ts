@@ -6,6 +6,7 @@ import { assert } from "../lib/assert.ts";
 import type { AppliedPosition, BucketName } from "./backend.ts";
 import { Buckets } from "./buckets.ts";
 import { zeroPosition } from "./seal.ts";
+import type { RecordPlace } from "./write-order.ts";
 
 export interface MemoryRecord {
   readonly main: number;
@@ -16,6 +17,8 @@ export interface MemoryRecord {
 
 export interface MemoryBatch {
   readonly records: MemoryRecord[];
+  /** Of durable records. */
+  readonly removed: Set<MemoryRecord>;
   readonly bucketOps: {
     readonly bucket: BucketName;
     readonly key: Uint8Array;
@@ -30,8 +33,15 @@ export interface MemoryBatch {
 export class MemoryDisk {
   /** Names the disk in errors. */
   readonly name: string;
-  /** All durable records in order. */
-  readonly records: MemoryRecord[] = [];
+  /**
+   * All durable records in order. Grows at its end only; a batch that removes records puts a new array in its place, so that the
+   * first n of an array that somebody holds never change.
+   */
+  records: MemoryRecord[] = [];
+  /** The last record ever added, removed or not; (0, 0) for none. */
+  lastPlace: RecordPlace = { main: 0, sub: 0 };
+  /** Counts batches that became durable. */
+  batches = 0;
   readonly buckets = new Buckets();
   position: AppliedPosition = zeroPosition;
   /** Counts crashes: a backend that lived before the last one can write no more. */
@@ -64,6 +74,16 @@ export class MemoryDisk {
   }
 
   find(main: number, sub: number): MemoryRecord | undefined {
+    const found = this.records[this.countBefore(main, sub)];
+    return found?.main === main && found.sub === sub ? found : undefined;
+  }
+
+  /** Records with main revisions up to `main`. */
+  countUpTo(main: number): number {
+    return this.countBefore(main + 1, 0);
+  }
+
+  private countBefore(main: number, sub: number): number {
     let low = 0;
     let high = this.records.length;
     while (low < high) {
@@ -72,8 +92,7 @@ export class MemoryDisk {
       if (record.main < main || (record.main === main && record.sub < sub)) low = middle + 1;
       else high = middle;
     }
-    const found = this.records[low];
-    return found?.main === main && found.sub === sub ? found : undefined;
+    return low;
   }
 
   /** Called by the backend of this `life`: a sealed batch is on its way. */
@@ -92,7 +111,11 @@ export class MemoryDisk {
 
   private land(batch: MemoryBatch): void {
     assert(batch.position !== undefined, "an unsealed batch cannot land");
+    const { removed } = batch;
+    if (removed.size > 0) this.records = this.records.filter((record) => !removed.has(record));
     for (const record of batch.records) this.records.push(record);
+    this.lastPlace = batch.records.at(-1) ?? this.lastPlace;
+    this.batches++;
     for (const { bucket, key, value } of batch.bucketOps) {
       if (value === undefined) this.buckets.delete(bucket, key);
       else this.buckets.put(bucket, key, value);

@@ -2,29 +2,46 @@
  * The seal: the last key of every batch. It says what the batch held, so that a lost or changed part shows, and it carries
  * the applied position, so that the position moves with the data it covers. Numbers are big-endian.
  *
- *   0         1              9                     17         25             33            37
- *   | version | sequence u64 | consistentIndex u64 | term u64 | revision u64 | records u32 | recordsSum u32 |
- *   41                  45                 49               53
- *   | bucketEntries u32 | bucketsSum u32   | previous u32   | crc u32 |                                       57 bytes
+ *   0         1              9                     17         25             33              41
+ *   | version | sequence u64 | consistentIndex u64 | term u64 | revision u64 | firstMain u64 | removedTo u64 |
+ *   49              57                65             69             73            77
+ *   | firstSeal u64 | liveRecords u64 | liveSumA u32 | liveSumB u32 | records u32 | recordsSum u32 |
+ *   81                  85               89             93
+ *   | bucketEntries u32 | bucketsSum u32 | previous u32 | crc u32 |                                             97 bytes
  *
+ *   firstMain      main revision of this batch's first record, 0 when it has none
+ *   removedTo      highest main revision that compaction ever removed a record of, 0 for none
+ *   firstSeal      sequence of the oldest seal that is left: older ones, all at or below removedTo, were removed
+ *   liveRecords, liveSumA, liveSumB   of all live records after this batch (live-totals.ts)
  *   recordsSum     CRC32C over the sums of this batch's records in order, each as u32 little-endian
  *   bucketEntries, bucketsSum   number of all live bucket entries after this batch, and their sums added mod 2^32
  *   previous       crc of the seal before, 0 in the first: the chain
  *   crc            CRC32C over the seal's key and all bytes above
+ *
+ * A batch that begins after removedTo holds exactly the records it was sealed with. Of the others some may have been removed:
+ * they are held against the newest seal's totals.
  */
 import { assert } from "../lib/assert.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import { logIndex, revision, term } from "../lib/units.ts";
 import type { AppliedPosition } from "./backend.ts";
+import type { LiveSums } from "./live-totals.ts";
 
 /** Version of the whole layout: keys, record values, bucket values, seals. */
-export const backendFormatVersion = 1;
-export const sealBytes = 57;
+export const backendFormatVersion = 2;
+export const sealBytes = 97;
+
+const uint64Offsets = [1, 9, 17, 25, 33, 41, 49, 57] as const;
+type Eight = [number, number, number, number, number, number, number, number];
 
 export interface Seal {
   /** 1 for the first batch of a backend; grows by one with each. */
   readonly sequence: number;
   readonly position: AppliedPosition;
+  readonly firstMain: number;
+  readonly removedTo: number;
+  readonly firstSeal: number;
+  readonly live: LiveSums;
   readonly records: number;
   readonly recordsSum: number;
   readonly bucketEntries: number;
@@ -61,11 +78,17 @@ export function encodeSeal(
   writeUint64(view, 9, seal.position.consistentIndex);
   writeUint64(view, 17, seal.position.term);
   writeUint64(view, 25, seal.position.revision);
-  view.setUint32(33, seal.records);
-  view.setUint32(37, seal.recordsSum);
-  view.setUint32(41, seal.bucketEntries);
-  view.setUint32(45, seal.bucketsSum);
-  view.setUint32(49, seal.previous);
+  writeUint64(view, 33, seal.firstMain);
+  writeUint64(view, 41, seal.removedTo);
+  writeUint64(view, 49, seal.firstSeal);
+  writeUint64(view, 57, seal.live.count);
+  view.setUint32(65, seal.live.sumA);
+  view.setUint32(69, seal.live.sumB);
+  view.setUint32(73, seal.records);
+  view.setUint32(77, seal.recordsSum);
+  view.setUint32(81, seal.bucketEntries);
+  view.setUint32(85, seal.bucketsSum);
+  view.setUint32(89, seal.previous);
   const crc = crc32c(bytes.subarray(0, sealBytes - 4), crc32c(key));
   view.setUint32(sealBytes - 4, crc);
   return { bytes, crc };
@@ -81,10 +104,10 @@ export function decodeSeal(
   const crc = crc32c(bytes.subarray(0, sealBytes - 4), crc32c(key));
   if (view.getUint32(sealBytes - 4) !== crc) return "it has a bad checksum";
   if (view.getUint8(0) !== backendFormatVersion) return `it has format version ${view.getUint8(0)}`;
-  const [sequence, index, atTerm, atRevision] = [1, 9, 17, 25].map((at) =>
-    readUint64(view, at),
-  ) as [number, number, number, number];
-  if (Number.isNaN(sequence + index + atTerm + atRevision)) return "it holds a number above 2^53";
+  const numbers = uint64Offsets.map((at) => readUint64(view, at));
+  if (numbers.some((value) => Number.isNaN(value))) return "it holds a number above 2^53";
+  const [sequence, index, atTerm, atRevision, firstMain, removedTo, firstSeal, count] =
+    numbers as Eight;
   const seal: Seal = {
     sequence,
     position: {
@@ -92,11 +115,15 @@ export function decodeSeal(
       term: term(atTerm),
       revision: revision(atRevision),
     },
-    records: view.getUint32(33),
-    recordsSum: view.getUint32(37),
-    bucketEntries: view.getUint32(41),
-    bucketsSum: view.getUint32(45),
-    previous: view.getUint32(49),
+    firstMain,
+    removedTo,
+    firstSeal,
+    live: { count, sumA: view.getUint32(65), sumB: view.getUint32(69) },
+    records: view.getUint32(73),
+    recordsSum: view.getUint32(77),
+    bucketEntries: view.getUint32(81),
+    bucketsSum: view.getUint32(85),
+    previous: view.getUint32(89),
   };
   return { seal, crc };
 }

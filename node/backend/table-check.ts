@@ -12,6 +12,7 @@
  * Source: doc/table_format.txt of LevelDB.
  */
 import { crc32c } from "../lib/crc32c.ts";
+import { maskedCrc } from "./level-log.ts";
 
 const footerBytes = 48;
 const trailerBytes = 5;
@@ -32,6 +33,16 @@ export function tableFault(bytes: Uint8Array): string | undefined {
     return undefined;
   } catch (error) {
     if (error instanceof TableFault) return error.message;
+    throw error;
+  }
+}
+
+/** The data blocks of a damaged table that can still be trusted, without their trailers; none when its index is damaged. */
+export function soundBlocks(bytes: Uint8Array): Uint8Array[] {
+  try {
+    return new Table(bytes).soundBlocks();
+  } catch (error) {
+    if (error instanceof TableFault) return [];
     throw error;
   }
 }
@@ -72,13 +83,32 @@ class Table {
     if (next !== footer) throw new TableFault(`the blocks end at ${next} instead of ${footer}`);
   }
 
+  soundBlocks(): Uint8Array[] {
+    const { bytes } = this;
+    if (bytes.length < footerBytes) return [];
+    this.at = bytes.length - footerBytes;
+    this.handle();
+    const index = this.handle();
+    this.block(index);
+    const isSound = (handle: Handle): boolean => {
+      try {
+        this.block(handle);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    return this.handlesIn(index)
+      .filter(isSound)
+      .map(({ offset, size }) => bytes.subarray(offset, offset + size));
+  }
+
   private block({ offset, size }: Handle): void {
     const end = offset + size;
     if (end + trailerBytes > this.bytes.length - footerBytes)
       throw new TableFault(`a block beyond the end, at ${offset}`);
     const crc = crc32c(this.bytes.subarray(offset, end + 1));
-    const masked = (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-    if (this.view.getUint32(end + 1, true) !== masked)
+    if (this.view.getUint32(end + 1, true) !== maskedCrc(crc))
       throw new TableFault(`bad checksum of the block at ${offset}`);
     if (this.bytes[end] !== 0) throw new TableFault(`the block at ${offset} is compressed`);
   }

@@ -4,8 +4,10 @@ import { numberLong } from "../proto/long.ts";
 import {
   type Alarms,
   alarmsResult,
+  type Hash,
   type HashKv,
   hashKvResult,
+  hashResult,
   type MemberList,
   memberListResult,
   type Status,
@@ -13,14 +15,23 @@ import {
 } from "./cluster-results.ts";
 import { type CallOptions, Connection, type ConnectionOptions, type Method } from "./connection.ts";
 import { deleteRequest, putRequest, rangeRequest, txnRequest } from "./kv-requests.ts";
-import { deleteResult, putResult, rangeResult, txnResult } from "./kv-results.ts";
+import {
+  deleteResult,
+  header,
+  putResult,
+  rangeChunk,
+  rangeResult,
+  txnResult,
+} from "./kv-results.ts";
 import type {
   Bytes,
   DeleteOptions,
   DeleteResult,
+  Header,
   KeyValue,
   PutOptions,
   PutResult,
+  RangeChunk,
   RangeOptions,
   RangeResult,
   TxnRequest,
@@ -46,8 +57,11 @@ const range = method("KV/Range", true, pb.RangeRequest, pb.RangeResponse);
 const put = method("KV/Put", false, pb.PutRequest, pb.PutResponse);
 const deleteRange = method("KV/DeleteRange", false, pb.DeleteRangeRequest, pb.DeleteRangeResponse);
 const txn = method("KV/Txn", false, pb.TxnRequest, pb.TxnResponse);
+const compact = method("KV/Compact", false, pb.CompactionRequest, pb.CompactionResponse);
+const rangeStream = method("KV/RangeStream", false, pb.RangeRequest, pb.RangeStreamResponse);
 const status = method("Maintenance/Status", true, pb.StatusRequest, pb.StatusResponse);
 const alarm = method("Maintenance/Alarm", true, pb.AlarmRequest, pb.AlarmResponse);
+const hash = method("Maintenance/Hash", true, pb.HashRequest, pb.HashResponse);
 const hashKv = method("Maintenance/HashKV", true, pb.HashKVRequest, pb.HashKVResponse);
 const memberList = method("Cluster/MemberList", true, pb.MemberListRequest, pb.MemberListResponse);
 
@@ -84,6 +98,32 @@ export class Client {
     return txnResult(await this.connection.call(txn, txnRequest(request), options));
   }
 
+  /**
+   * Gives up all revisions below `revision`. With `physical` the answer comes only when they are gone from the answering member's disk,
+   * however long that takes.
+   */
+  async compact(
+    revision: number,
+    options: { readonly physical?: boolean } & CallOptions = {},
+  ): Promise<Header> {
+    const { physical = false } = options;
+    const deadline = physical ? { deadlineMs: 0 } : {};
+    const request = { revision: numberLong(revision), physical };
+    const response = await this.connection.call(compact, request, { ...deadline, ...options });
+    return header(response.header);
+  }
+
+  /** A range in chunks, all of one revision: for answers that are too large for one message. Without a deadline of its own. */
+  async *rangeStream(
+    key: Bytes,
+    options: Omit<RangeOptions, "sortTarget"> & CallOptions = {},
+  ): AsyncGenerator<RangeChunk, void, undefined> {
+    const request = rangeRequest(key, options);
+    for await (const response of this.connection.stream(rangeStream, request, options)) {
+      yield rangeChunk(response.rangeResponse ?? {});
+    }
+  }
+
   /** Of the member that answers: name `endpoint` to ask a certain one. */
   async status(options: CallOptions = {}): Promise<Status> {
     return statusResult(await this.connection.call(status, {}, options));
@@ -99,6 +139,11 @@ export class Client {
   /** All alarms that are raised, of all members. */
   async alarms(options: CallOptions = {}): Promise<Alarms> {
     return alarmsResult(await this.connection.call(alarm, {}, options));
+  }
+
+  /** The hash of all that the answering member's backend holds: it moves with every entry, and is for tests. */
+  async hash(options: CallOptions = {}): Promise<Hash> {
+    return hashResult(await this.connection.call(hash, {}, options));
   }
 
   /** The hash of the answering member's history up to `revision`; 0 for all of it. */

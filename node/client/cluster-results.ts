@@ -92,6 +92,15 @@ function alarm(message: etcdserverpb.AlarmMember.$Properties): Alarm {
   return { memberId: longToBigint(message.memberID), type: alarmNames[type] ?? type };
 }
 
+export interface Hash {
+  readonly header: Header;
+  readonly hash: number;
+}
+
+export function hashResult(message: etcdserverpb.HashResponse.$Properties): Hash {
+  return { header: header(message.header), hash: message.hash ?? 0 };
+}
+
 export interface HashKv {
   readonly header: Header;
   readonly hash: number;

@@ -8,6 +8,7 @@ import {
   type ChannelCredentials,
   credentials,
   Metadata,
+  type ServiceError,
   status,
 } from "@grpc/grpc-js";
 
@@ -37,7 +38,7 @@ export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** One unary method: its path, its codecs and whether it may be sent twice. */
+/** One method: its path, its codecs and whether it may be sent twice. */
 export interface Method<Request, Response> {
   readonly path: string;
   readonly isRepeatable: boolean;
@@ -93,6 +94,36 @@ export class Connection {
     }
   }
 
+  /**
+   * Opens a stream of answers on the current endpoint, or the one named. Without `deadlineMs` it may take as long as it likes. Throws
+   * ClientError; who stops before the end cancels it.
+   */
+  async *stream<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): AsyncGenerator<Response, void, undefined> {
+    const at = options.endpoint === undefined ? this.current : this.indexOf(options.endpoint);
+    const { deadlineMs = 0 } = options;
+    const call = (this.channels[at] as Channel).makeServerStreamRequest(
+      method.path,
+      (message: Request) => Buffer.from(method.encode(message)),
+      (bytes: Buffer) => method.decode(bytes),
+      request,
+      metadataOf(options),
+      { deadline: deadlineMs === 0 ? Infinity : Date.now() + deadlineMs },
+    );
+    try {
+      for await (const response of call) yield response as Response;
+    } catch (error) {
+      const failure = error as Partial<ServiceError>;
+      if (failure.code === undefined || failure.details === undefined) throw error;
+      throw new ClientError(failure.code, failure.details, { cause: error });
+    } finally {
+      call.cancel();
+    }
+  }
+
   close(): void {
     for (const channel of this.channels) channel.close();
   }
@@ -120,14 +151,19 @@ function tlsCredentials(tls: TlsOptions): ChannelCredentials {
   return credentials.createSsl(buffer(tls.ca), buffer(tls.key), buffer(tls.cert));
 }
 
+function metadataOf(options: CallOptions): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
+  return metadata;
+}
+
 function unary<Request, Response>(
   channel: Channel,
   method: Method<Request, Response>,
   request: Request,
   options: CallOptions & { readonly deadline: number },
 ): Promise<Response> {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
+  const metadata = metadataOf(options);
   return new Promise((resolve, reject) => {
     channel.makeUnaryRequest(
       method.path,

@@ -7,6 +7,7 @@ import type {
   KeyValue,
   OpResult,
   PutResult,
+  RangeChunk,
   RangeResult,
   TxnResult,
 } from "./kv-types.ts";
@@ -41,6 +42,12 @@ export function rangeResult(message: etcdserverpb.RangeResponse.$Properties): Ra
     more: message.more ?? false,
     count: longToNumber(message.count),
   };
+}
+
+/** What comes with the last chunk only is undefined in the others. */
+export function rangeChunk(message: etcdserverpb.RangeResponse.$Properties): RangeChunk {
+  const { kvs, ...end } = rangeResult(message);
+  return { kvs, end: message.header ? end : undefined };
 }
 
 export function putResult(message: etcdserverpb.PutResponse.$Properties): PutResult {

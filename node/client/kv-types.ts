@@ -84,6 +84,12 @@ export interface RangeResult {
   readonly count: number;
 }
 
+export interface RangeChunk {
+  readonly kvs: readonly KeyValue[];
+  /** With the last chunk: what a RangeResult has beside the KeyValues. */
+  readonly end: Omit<RangeResult, "kvs"> | undefined;
+}
+
 export interface PutResult {
   readonly header: Header;
   /** Only when asked for and there was one. */

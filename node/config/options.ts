@@ -159,6 +159,12 @@ export const options = {
     placeholder: "N",
     help: "log files kept at least; 0 keeps all",
   }),
+  "max-snapshots": option({
+    default: 5,
+    parse: integer({ min: 0 }),
+    placeholder: "N",
+    help: "snap files kept; 0 keeps all",
+  }),
   "backend-batch-interval": option({
     default: 100,
     parse: duration,
@@ -171,6 +177,19 @@ export const options = {
     parse: integer({ min: 0 }),
     placeholder: "N",
     help: "operations that bring a commit of the backend about",
+  }),
+  "compaction-batch-limit": option({
+    default: 1000,
+    parse: integer({ min: 0 }),
+    placeholder: "N",
+    help: "records that a compaction looks at in one go; 0 for the default",
+  }),
+  "compaction-sleep-interval": option({
+    default: 10,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "10ms",
+    help: "pause of a compaction between two of those",
   }),
   "quota-backend-bytes": option({
     default: 2 * 1024 ** 3,
@@ -195,6 +214,27 @@ export const options = {
     parse: integer({ min: 1, max: 4_294_967_295 }),
     placeholder: "N",
     help: "calls under way on one connection",
+  }),
+  "grpc-keepalive-min-time": option({
+    default: 5_000,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "5s",
+    help: "least time between two pings of a client",
+  }),
+  "grpc-keepalive-interval": option({
+    default: 7_200_000,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "2h",
+    help: "silence of a client after which it is pinged",
+  }),
+  "grpc-keepalive-timeout": option({
+    default: 20_000,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "20s",
+    help: "time a pinged client has before it is cut off",
   }),
   "log-level": option({
     default: "info" as const,

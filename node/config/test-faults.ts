@@ -33,3 +33,30 @@ export function testFaults(
     writeBufferBytes: bytes("ETCD_TS_TEST_WRITE_BUFFER_BYTES"),
   };
 }
+
+/** ETCD_TS_TEST_GRPC=node-http2: HTTP/2 is spoken by node:http2, so that a difference can be told from a fault of our framing. */
+export function usesNodeHttp2(
+  environment: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
+): boolean {
+  const name = environment["ETCD_TS_TEST_GRPC"] ?? "";
+  if (name === "") return false;
+  logger.warn("THIS MEMBER SPEAKS HTTP/2 BY node:http2, without the bounds of its own transport", {
+    transport: name,
+  });
+  return name === "node-http2";
+}
+
+/** ETCD_TS_TEST_BLOCK_LOOP_MS: SIGUSR2 keeps the event loop busy for so long, as a job of that length would. */
+export function blocksLoopOnSignal(
+  environment: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
+): void {
+  const blockMs = Number(environment["ETCD_TS_TEST_BLOCK_LOOP_MS"] ?? "");
+  if (!(blockMs > 0)) return;
+  process.on("SIGUSR2", () => {
+    logger.warn("blocking the event loop on purpose", { took: `${blockMs}ms` });
+    const untilMs = performance.now() + blockMs;
+    while (performance.now() < untilMs);
+  });
+}

@@ -7,16 +7,16 @@ export const unservedOptions: ReadonlySet<string> = new Set(
   auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention auto-tls
   backend-bbolt-freelist-type bcrypt-cost bootstrap-defrag-threshold-megabytes cert-file cipher-suites
   client-cert-allowed-hostname client-cert-auth client-cert-file client-crl-file client-key-file
-  compact-hash-check-time compaction-batch-limit compaction-sleep-interval config-file corrupt-check-time cors
+  compact-hash-check-time config-file corrupt-check-time cors
   discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints discovery-fallback
   discovery-insecure-skip-tls-verify discovery-insecure-transport discovery-keepalive-time
   discovery-keepalive-timeout discovery-key discovery-password discovery-request-timeout discovery-srv
   discovery-srv-name discovery-token discovery-user distributed-tracing-address
   distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name
   downgrade-check-time enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof
-  feature-gates force-new-cluster grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout
+  feature-gates force-new-cluster
   host-whitelist initial-election-tick-advance key-file listen-client-http-urls listen-metrics-urls log-format
-  log-outputs log-rotation-config-json logger max-learners max-snapshots memory-mlock metrics
+  log-outputs log-rotation-config-json logger max-learners memory-mlock metrics
   peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-auth
   peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file peer-skip-client-san-verification
   peer-trusted-ca-file pre-vote raft-read-timeout raft-write-timeout self-signed-cert-validity

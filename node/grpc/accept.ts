@@ -1,15 +1,23 @@
 /**
- * The first bytes of a connection: the HTTP/2 preface makes it ours, anything else gives it away whole. Nothing is said
- * before that is known, so that an HTTP/1 server can take the socket as if it had accepted it.
+ * The first bytes of a connection: the HTTP/2 preface makes it ours, the first line of an HTTP/1 request gives it away whole, anything
+ * else closes it. Nothing is said before that is known, so that an HTTP/1 server can take the socket as if it had accepted it.
  */
 import type { ByteSocket } from "../lib/ports.ts";
-import type { Connection } from "./connection.ts";
+import { firstLineVerdict } from "./first-line.ts";
 
 /** RFC 9113 section 3.4. */
 export const clientPreface: Uint8Array = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
+/** Who speaks HTTP/2 on a connection: Connection, or an adapter of another implementation. */
+export interface Http2Side {
+  /** chunk[start, end of chunk) comes behind the preface or behind the last chunk. */
+  data(chunk: Uint8Array, start: number): void;
+  drained(): void;
+  socketClosed(): void;
+}
+
 export interface AcceptanceHost {
-  http2(socket: ByteSocket): Connection;
+  http2(socket: ByteSocket): Http2Side;
   /** Takes the socket, with `unread` put back in front, or destroys it. */
   other(socket: ByteSocket, unread: Uint8Array): void;
   /** A decision fell, or the socket closed before. */
@@ -22,9 +30,11 @@ export class Acceptance {
   readonly sinceMs: number;
   private readonly host: AcceptanceHost;
   private readonly socket: ByteSocket;
-  private connection: Connection | null = null;
+  private connection: Http2Side | null = null;
   /** Bytes of the preface seen; all of them matched. */
   private matched = 0;
+  /** All bytes of a connection that is not HTTP/2; null while it may be. */
+  private gathered: Buffer | null = null;
   private isDecided = false;
 
   constructor(host: AcceptanceHost, socket: ByteSocket, nowMs: number) {
@@ -39,6 +49,7 @@ export class Acceptance {
   private data(chunk: Uint8Array): void {
     this.host.readClock();
     if (this.connection !== null) this.connection.data(chunk, 0);
+    else if (this.gathered !== null) this.gather(this.gathered, chunk);
     else if (!this.isDecided) this.matchPreface(chunk);
   }
 
@@ -47,10 +58,8 @@ export class Acceptance {
     let at = 0;
     while (at < chunk.length && this.matched < clientPreface.length) {
       if (chunk[at] !== clientPreface[this.matched]) {
-        this.decide();
         // What matched before this chunk is the preface's own beginning.
-        this.host.other(this.socket, Buffer.concat([clientPreface.subarray(0, before), chunk]));
-        return;
+        return this.gather(clientPreface.subarray(0, before), chunk);
       }
       at++;
       this.matched++;
@@ -59,6 +68,17 @@ export class Acceptance {
     this.decide();
     this.connection = this.host.http2(this.socket);
     this.connection.data(chunk, at);
+  }
+
+  private gather(before: Uint8Array, chunk: Uint8Array): void {
+    if (this.isDecided) return;
+    const bytes = Buffer.concat([before, chunk]);
+    this.gathered = bytes;
+    const verdict = firstLineVerdict(bytes);
+    if (verdict === "open") return;
+    this.decide();
+    if (verdict === "http1") this.host.other(this.socket, bytes);
+    else this.socket.destroy();
   }
 
   private decide(): void {

@@ -6,7 +6,11 @@ import { closedStreamsRemembered } from "./limits.ts";
 export class CallTable {
   /** Highest stream id the client has used. */
   lastStreamId = 0;
+  /** Of the header lists of the open streams, as HPACK counts them. */
+  headerBytes = 0;
   private readonly open = new Map<number, Call>();
+  /** The call added last, while it is open: most often the next frame is its own. */
+  private newest: Call | undefined = undefined;
   private deadlines = 0;
   /** A ring of ids; negative when we reset the stream, so that frames of it may still be under way to us. */
   private readonly closed = new Int32Array(closedStreamsRemembered);
@@ -17,7 +21,8 @@ export class CallTable {
   }
 
   get(streamId: number): Call | undefined {
-    return this.open.get(streamId);
+    const { newest } = this;
+    return newest !== undefined && newest.id === streamId ? newest : this.open.get(streamId);
   }
 
   values(): IterableIterator<Call> {
@@ -26,13 +31,17 @@ export class CallTable {
 
   add(call: Call): void {
     this.open.set(call.id, call);
+    this.newest = call;
+    this.headerBytes += call.head.listBytes;
     if (call.deadlineMs !== noDeadline) this.deadlines++;
   }
 
   /** False: it was not there. */
   remove(call: Call, isResetByUs: boolean): boolean {
     if (!this.open.delete(call.id)) return false;
+    if (this.newest === call) this.newest = undefined;
     this.rememberClosed(call.id, isResetByUs);
+    this.headerBytes -= call.head.listBytes;
     if (call.deadlineMs !== noDeadline) this.deadlines--;
     return true;
   }

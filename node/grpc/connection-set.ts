@@ -5,11 +5,15 @@
 import type { ByteSocket, Clock, Logger, Timer, Timers } from "../lib/ports.ts";
 import { Acceptance, type AcceptanceHost } from "./accept.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
+import { type KeepaliveOptions, type KeepaliveTimes, keepaliveTimes } from "./keepalive.ts";
 import { prefaceTimeoutMs, shutdownGraceMs, tickMs } from "./limits.ts";
+import { MemoryBudget, type MemoryLimits } from "./memory-budget.ts";
+import type { Traffic } from "./outlet.ts";
 import { BufferPool } from "./output-buffer.ts";
+import { PacedSocket } from "./paced-socket.ts";
 import type { Routes } from "./route.ts";
 
-export interface ConnectionSetOptions {
+export interface ConnectionSetOptions extends KeepaliveOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -18,6 +22,8 @@ export interface ConnectionSetOptions {
   readonly receiveMessageBytesMax: number;
   /** Per connection, as SETTINGS_MAX_CONCURRENT_STREAMS tells the client. */
   readonly maxConcurrentStreams: number;
+  /** What all connections may keep in memory; limits.ts where it is left out. */
+  readonly memoryLimits?: MemoryLimits | undefined;
 }
 
 export type OtherProtocol = (socket: ByteSocket, unread: Uint8Array) => void;
@@ -26,9 +32,14 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
   readonly logger: Logger;
   readonly routes: Routes;
   readonly pool = new BufferPool();
+  readonly memory: MemoryBudget;
+  readonly keepalive: KeepaliveTimes;
+  readonly traffic: Traffic = { received: 0, sent: 0 };
   readonly receiveMessageBytesMax: number;
   readonly maxConcurrentStreams: number;
   nowMs: number;
+  /** Of the event loop, as far as we had something to send in it. */
+  turn = 0;
   otherProtocol: OtherProtocol = (socket) => socket.destroy();
 
   private readonly clock: Clock;
@@ -48,6 +59,8 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
     this.routes = options.routes;
     this.receiveMessageBytesMax = options.receiveMessageBytesMax;
     this.maxConcurrentStreams = options.maxConcurrentStreams;
+    this.memory = new MemoryBudget(options.memoryLimits);
+    this.keepalive = keepaliveTimes(options);
     this.nowMs = this.clock.monotonicMs();
   }
 
@@ -61,7 +74,9 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
       return;
     }
     this.readClock();
-    this.undecided.add(new Acceptance(this, socket, this.nowMs));
+    this.undecided.add(
+      new Acceptance(this, new PacedSocket(socket, this.timers, this), this.nowMs),
+    );
     this.ticking ??= this.timers.every(tickMs, () => this.tick());
   }
 
@@ -104,6 +119,7 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
 
   private readonly flush = (): void => {
     this.isFlushScheduled = false;
+    this.turn++;
     const { dirty } = this;
     this.dirty = [];
     for (const connection of dirty) connection.flush();
@@ -123,8 +139,21 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
       if (nowMs - acceptance.sinceMs >= prefaceTimeoutMs) acceptance.destroy();
     }
     for (const connection of this.connections) connection.tick(nowMs);
+    this.endHoards();
     if (nowMs - this.shutdownSinceMs >= shutdownGraceMs) {
       for (const connection of this.connections) connection.destroy();
+    }
+  }
+
+  /** All connections together keep too much: those that keep most are the cause. */
+  private endHoards(): void {
+    while (this.memory.isExceeded) {
+      let largest: Connection | null = null;
+      for (const connection of this.connections) {
+        if (largest === null || connection.heldBytes > largest.heldBytes) largest = connection;
+      }
+      if (largest === null || !this.memory.isHoard(largest.heldBytes)) return;
+      largest.endHoard();
     }
   }
 

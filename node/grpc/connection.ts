@@ -10,22 +10,26 @@ import { FloodGuard } from "./flood-guard.ts";
 import { errorCode, frameFlag, frameType, uint31Max } from "./frame.ts";
 import { type FrameSink, FrameSplitter } from "./frame-splitter.ts";
 import type { HeaderReader } from "./header-reader.ts";
-import { closeTimeoutMs, shutdownPingTimeoutMs } from "./limits.ts";
-import { Outlet } from "./outlet.ts";
-import type { BufferPool, OutputBuffer } from "./output-buffer.ts";
+import { Keepalive, type KeepaliveTimes } from "./keepalive.ts";
+import { closeTimeoutMs, sendFrameBytesMax, shutdownPingTimeoutMs } from "./limits.ts";
+import { Outlet, type OutletHost } from "./outlet.ts";
+import type { OutputBuffer } from "./output-buffer.ts";
 import { PeerSettings } from "./peer-settings.ts";
 import type { SendFlow } from "./send-flow.ts";
-import { Streams, type StreamsConnection, type StreamsHost } from "./streams.ts";
+import { statusCode } from "./status.ts";
+import { Streams } from "./streams.ts";
+import type { StreamsConnection, StreamsHost } from "./streams-connection.ts";
 
 /** What a connection needs of its server. */
-export interface ConnectionHost extends StreamsHost {
+export interface ConnectionHost extends StreamsHost, OutletHost {
   readonly logger: Logger;
-  readonly pool: BufferPool;
+  readonly keepalive: KeepaliveTimes;
   /** The connection has something to flush at the end of this turn. */
   markDirty(connection: Connection): void;
   connectionClosed(connection: Connection): void;
 }
 
+const keepalivePing = new Uint8Array(8);
 const shutdownPing = Buffer.from("shutdown", "latin1");
 
 type Phase =
@@ -52,6 +56,7 @@ export class Connection implements FrameSink, StreamsConnection {
   private readonly streams: Streams;
   private readonly headerReader: HeaderReader;
   private readonly peer = new PeerSettings();
+  private readonly keepalive: Keepalive;
   private hasPeerSettings = false;
   private phase: Phase = "serving";
   private phaseSinceMs = 0;
@@ -60,11 +65,12 @@ export class Connection implements FrameSink, StreamsConnection {
     this.host = host;
     this.socket = socket;
     this.remoteAddress = socket.remoteAddress;
-    this.outlet = new Outlet(socket, host.pool, (call) => this.streams.replyEnded(call));
+    this.outlet = new Outlet(socket, host, (call) => this.streams.ends.replyEnded(call));
     this.out = this.outlet.out;
     this.flow = this.outlet.flow;
     this.streams = new Streams(this);
     this.headerReader = this.streams.headerReader;
+    this.keepalive = new Keepalive(host.keepalive, host.nowMs);
     writePreface(this.out, Math.min(host.maxConcurrentStreams, uint31Max));
     host.markDirty(this);
   }
@@ -74,13 +80,16 @@ export class Connection implements FrameSink, StreamsConnection {
   /** chunk[start, end of chunk) comes behind the client's preface or behind the last chunk. */
   data(chunk: Uint8Array, start: number): void {
     if (this.phase === "closing") return;
+    this.keepalive.lastReadMs = this.host.nowMs;
+    this.host.traffic.received += chunk.length - start;
     try {
       this.splitter.push(chunk, start);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.abort(error);
     }
-    if (this.out.length > 0 || this.streams.hasEndedEarly) this.host.markDirty(this);
+    if (this.out.length > 0 || this.streams.ends.hasEndedEarly || this.flow.drained.length > 0)
+      this.host.markDirty(this);
   }
 
   frame(
@@ -161,7 +170,7 @@ export class Connection implements FrameSink, StreamsConnection {
     }
     this.peer.apply(bytes, start, end);
     this.hasPeerSettings = true;
-    this.flow.peerFrameBytesMax = this.peer.frameBytesMax;
+    this.flow.frameBytesMax = Math.min(this.peer.frameBytesMax, sendFrameBytesMax);
     this.flow.encoder.limitTable(this.peer.headerTableBytes);
     writeSettingsAck(this.out);
     this.streams.setSendWindow(this.peer.initialWindowBytes);
@@ -176,9 +185,15 @@ export class Connection implements FrameSink, StreamsConnection {
   ): void {
     if (streamId !== 0) throw protocolError("PING on a stream");
     if (end - start !== 8) throw frameSizeError("PING");
-    if ((flags & frameFlag.ack) === 0) writePing(this.out, frameFlag.ack, bytes, start);
-    else if (this.phase === "announced" && shutdownPing.compare(bytes, start, end) === 0)
-      this.drain();
+    if ((flags & frameFlag.ack) !== 0) {
+      if (this.phase === "announced" && shutdownPing.compare(bytes, start, end) === 0) this.drain();
+      return;
+    }
+    writePing(this.out, frameFlag.ack, bytes, start);
+    const { encoder } = this.flow;
+    const { nowMs } = this.host;
+    this.keepalive.onPing(nowMs, this.streams.openCount > 0, encoder.hasWritten);
+    encoder.hasWritten = false;
   }
 
   // ---- bytes out ----
@@ -190,10 +205,13 @@ export class Connection implements FrameSink, StreamsConnection {
 
   /** The end of the turn. */
   flush(): void {
+    // What services say now leaves in this flush already.
+    this.streams.runDrained();
     this.isDirty = false;
     if (this.phase === "closing") return;
-    this.streams.resetEndedEarly();
+    this.streams.ends.resetEndedEarly();
     this.outlet.flush();
+    if (this.flow.drained.length > 0) this.host.markDirty(this);
     if (this.phase === "draining" && this.streams.openCount === 0 && !this.outlet.isBlocked)
       this.close();
   }
@@ -210,10 +228,21 @@ export class Connection implements FrameSink, StreamsConnection {
   tick(nowMs: number): void {
     this.flood.tick();
     this.streams.failOverdue(nowMs);
+    if (this.phase !== "closing") this.keepAlive(nowMs);
     if (this.phase === "announced" && nowMs - this.phaseSinceMs >= shutdownPingTimeoutMs)
       this.drain();
     if (this.phase === "closing" && nowMs - this.phaseSinceMs >= closeTimeoutMs)
       this.socket.destroy();
+  }
+
+  private keepAlive(nowMs: number): void {
+    const verdict = this.keepalive.tick(nowMs);
+    if (verdict === "ask") {
+      writePing(this.out, 0, keepalivePing, 0);
+      this.hasOutput();
+    } else if (verdict === "gone") {
+      this.destroy();
+    }
   }
 
   /** Announces that we go away. Calls under way, and those the client has already sent, are still answered. */
@@ -228,7 +257,7 @@ export class Connection implements FrameSink, StreamsConnection {
   private drain(): void {
     this.enter("draining");
     const { lastStreamId } = this.streams;
-    this.streams.lastAcceptedId = lastStreamId;
+    this.streams.ends.lastAcceptedId = lastStreamId;
     writeGoAway(this.out, lastStreamId, errorCode.noError, "");
     this.hasOutput();
   }
@@ -246,27 +275,39 @@ export class Connection implements FrameSink, StreamsConnection {
     });
     writeGoAway(this.out, this.streams.lastStreamId, error.code, error.message);
     this.outlet.flush();
-    this.cancelAll();
+    this.cancelAll(statusCode.unavailable);
     if (this.outlet.isBlocked) this.socket.destroy();
     else this.close();
   }
 
+  /** What is kept in memory for the client: requests that no handler takes, answers that it does not take. */
+  get heldBytes(): number {
+    return this.flow.queuedBytes + this.streams.waitingBytes;
+  }
+
+  /** The server keeps too much in memory, and most of it is ours. */
+  endHoard(): void {
+    const text = "too many bytes wait in memory for this connection";
+    this.abort(new ConnectionError(errorCode.enhanceYourCalm, text));
+  }
+
   /** Ends at once; what was not sent is lost. */
   destroy(): void {
-    this.cancelAll();
+    this.cancelAll(statusCode.unavailable);
     this.enter("closing");
     this.socket.destroy();
   }
 
   /** The socket is closed, whoever closed it. */
   socketClosed(): void {
-    this.cancelAll();
+    this.cancelAll(statusCode.canceled);
     this.enter("closing");
     this.host.connectionClosed(this);
   }
 
-  private cancelAll(): void {
-    this.streams.cancelAll();
+  /** `code` is what services of streaming calls are told. */
+  private cancelAll(code: number): void {
+    this.streams.ends.cancelAll(code);
     this.out.reset();
   }
 

@@ -6,6 +6,7 @@ import {
   idleFramesPerTick,
   resetStreamsMax,
   resetStreamsPerTick,
+  streamsMovedPerIdleFrame,
 } from "./limits.ts";
 
 export class FloodGuard {
@@ -14,7 +15,17 @@ export class FloodGuard {
 
   /** @throws ConnectionError ENHANCE_YOUR_CALM */
   countIdleFrame(): void {
-    if (++this.idleFrames > idleFramesMax)
+    this.addIdleFrames(1);
+  }
+
+  /** The windows of so many streams were moved by a SETTINGS frame. @throws ConnectionError ENHANCE_YOUR_CALM */
+  countMovedStreams(streams: number): void {
+    this.addIdleFrames(Math.min(streams / streamsMovedPerIdleFrame, idleFramesMax / 4));
+  }
+
+  private addIdleFrames(count: number): void {
+    this.idleFrames += count;
+    if (this.idleFrames > idleFramesMax)
       throw new ConnectionError(errorCode.enhanceYourCalm, "too many frames without request");
   }
 

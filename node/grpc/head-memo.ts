@@ -15,19 +15,19 @@ export class HeadMemo {
   private readonly slots: (Slot | undefined)[] = new Array<Slot | undefined>(headMemoSlots).fill(
     undefined,
   );
+  /** The slot that `find` found last. */
+  private last: Slot | undefined = undefined;
   /** Table version that all slots belong to. */
   private version = -1;
 
   find(block: Uint8Array, start: number, end: number, version: number): RequestHead | undefined {
     if (version !== this.version) return undefined;
+    // Most often the client calls the method that it called before.
+    if (this.last !== undefined && isEqual(this.last.block, block, start, end))
+      return this.last.head;
     const slot = this.slots[slotOf(block, start, end)];
-    if (slot === undefined) return undefined;
-    const known = slot.block;
-    const { length } = known;
-    if (length !== end - start) return undefined;
-    for (let at = 0; at < length; at++) {
-      if (known[at] !== block[start + at]) return undefined;
-    }
+    if (slot === undefined || !isEqual(slot.block, block, start, end)) return undefined;
+    this.last = slot;
     return slot.head;
   }
 
@@ -35,6 +35,7 @@ export class HeadMemo {
     if (end - start > headMemoBlockBytesMax) return;
     if (version !== this.version) {
       this.slots.fill(undefined);
+      this.last = undefined;
       this.version = version;
     }
     this.slots[slotOf(block, start, end)] = {
@@ -42,6 +43,15 @@ export class HeadMemo {
       head,
     };
   }
+}
+
+function isEqual(known: Uint8Array, block: Uint8Array, start: number, end: number): boolean {
+  const { length } = known;
+  if (length !== end - start) return false;
+  for (let at = 0; at < length; at++) {
+    if (known[at] !== block[start + at]) return false;
+  }
+  return true;
 }
 
 /** Blocks of one client differ in few bytes, the method's path among them. */

@@ -2,6 +2,7 @@
  * One header field as HPACK's tables keep it: what a request needs to know of it is worked out when the field is made,
  * once per table entry, so that a request made of table references costs no string work.
  */
+import { base64Problem, isBinaryName } from "./binary-metadata.ts";
 import { parseTimeoutMs } from "./deadline.ts";
 import type { Route } from "./route.ts";
 
@@ -70,11 +71,12 @@ export function headerName(text: string): HeaderName {
   );
 }
 
-/** `metadata` and `value` only; every other number means what its kind says. */
+/** What the value says is in `value` only; every other number means what its kind says. */
 const noDatum = 0;
 export const methodIsPost = 1;
 export const contentTypeIsGrpc = 1;
 export const teIsTrailers = 1;
+export const schemeIsGiven = 1;
 
 export class HeaderField {
   readonly name: HeaderName;
@@ -84,7 +86,7 @@ export class HeaderField {
   readonly size: number;
   /**
    * By kind: timeout: milliseconds, -1 if malformed; contentLength: bytes, -1 if malformed; method, contentType, te: 1
-   * if it is the one that gRPC demands.
+   * if it is the one that gRPC demands; scheme: 1 if it is not empty.
    */
   readonly datum: number;
   /** False: a byte that no value may hold (RFC 9113 section 8.2.1). */
@@ -121,13 +123,7 @@ export function headerField(
     );
   }
   const value = latin1(bytes, start, end);
-  return new HeaderField(
-    name,
-    value,
-    size,
-    datumOf(name.kind, value),
-    isValidValue(bytes, start, end),
-  );
+  return new HeaderField(name, value, size, datumOf(name, value), isValidValue(bytes, start, end));
 }
 
 export function staticField(name: string, value: string): HeaderField {
@@ -154,14 +150,20 @@ function isValidValue(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-function datumOf(kind: number, value: string): number {
-  switch (kind) {
+const grpcType = /^application\/grpc(?:$|[+;])/;
+
+function datumOf(name: HeaderName, value: string): number {
+  switch (name.kind) {
+    case nameKind.metadata:
+      return isBinaryName(name.text) ? base64Problem(value) : -1;
     case nameKind.method:
       return value === "POST" ? methodIsPost : noDatum;
     case nameKind.contentType:
-      return /^application\/grpc(?:$|[+;])/i.test(value) ? contentTypeIsGrpc : noDatum;
+      return grpcType.test(value) ? contentTypeIsGrpc : noDatum;
+    case nameKind.scheme:
+      return value === "" ? noDatum : schemeIsGiven;
     case nameKind.te:
-      return value === "trailers" ? teIsTrailers : noDatum;
+      return /^trailers$/i.test(value) ? teIsTrailers : noDatum;
     case nameKind.contentLength:
       return /^[0-9]{1,15}$/.test(value) ? Number(value) : -1;
     default:

@@ -2,7 +2,7 @@
  * From HEADERS and CONTINUATION frames to a request head: padding and priority taken off, blocks in pieces joined, known
  * blocks recognised. One per connection. Must see every header block, wanted or not: HPACK's table depends on it.
  */
-import { ConnectionError } from "./connection-error.ts";
+import { ConnectionError, frameSizeError } from "./connection-error.ts";
 import { errorCode, frameFlag, readUint31 } from "./frame.ts";
 import { HeadMemo } from "./head-memo.ts";
 import { HpackDecoder } from "./hpack-decoder.ts";
@@ -48,6 +48,8 @@ export class HeaderReader {
         start++;
       }
       if ((flags & frameFlag.priority) !== 0) {
+        // RFC 9113 section 4.2: too small for what must be there, whatever the padding says.
+        if (payloadEnd - start < 5) throw frameSizeError("HEADERS");
         this.dependsOnItself = start + 5 <= end && readUint31(bytes, start) === streamId;
         start += 5;
       }

@@ -6,8 +6,22 @@
 import type { ByteSocket } from "../lib/ports.ts";
 import type { Call } from "./call.ts";
 import { blockedOutputBytesMax, flushBytes } from "./limits.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import { type BufferPool, OutputBuffer } from "./output-buffer.ts";
 import { SendFlow } from "./send-flow.ts";
+
+/** Bytes that went through the sockets of a server's HTTP/2 connections, after TLS where there is any. */
+export interface Traffic {
+  received: number;
+  sent: number;
+}
+
+/** What it shares with the other connections of the server. */
+export interface OutletHost {
+  readonly pool: BufferPool;
+  readonly memory: MemoryBudget;
+  readonly traffic: Traffic;
+}
 
 export class Outlet {
   readonly out: OutputBuffer;
@@ -16,11 +30,13 @@ export class Outlet {
   isBlocked = false;
   private isPaused = false;
   private readonly socket: ByteSocket;
+  private readonly traffic: Traffic;
 
-  constructor(socket: ByteSocket, pool: BufferPool, replyEnded: (call: Call) => void) {
+  constructor(socket: ByteSocket, host: OutletHost, replyEnded: (call: Call) => void) {
     this.socket = socket;
-    this.out = new OutputBuffer(pool);
-    this.flow = new SendFlow(this.out, replyEnded);
+    this.traffic = host.traffic;
+    this.out = new OutputBuffer(host.pool);
+    this.flow = new SendFlow(this.out, host.memory, replyEnded);
   }
 
   /** Within a turn: what is worth a write of its own leaves early. */
@@ -32,6 +48,7 @@ export class Outlet {
   flush(): boolean {
     const { out, socket } = this;
     while (!this.isBlocked && out.length > 0) {
+      this.traffic.sent += out.length;
       if (socket.write(out.bytes.subarray(0, out.length))) {
         out.reset();
         this.flow.pump();

@@ -4,14 +4,15 @@
  */
 import type { Call } from "./call.ts";
 import { readUint32 } from "./frame.ts";
-import { assemblyBytesMax } from "./limits.ts";
+import { gunzip } from "./gzip.ts";
+import type { AssemblyMeter } from "./memory-budget.ts";
 import { MessageAssembler, messagePrefixBytes } from "./message-assembler.ts";
-import { statusCode } from "./status.ts";
+import { compressionProblem, messageTooLarge } from "./message-problems.ts";
+import { type Refusal, statusCode } from "./status.ts";
 
 export interface BodyLimits {
   readonly receiveMessageBytesMax: number;
-  /** Kept by this module: bytes that wait in assemblers. */
-  assemblyBytes: number;
+  readonly assembly: AssemblyMeter;
 }
 
 /** Takes bytes[start, end) of the body of a call that is neither over nor delivered. */
@@ -24,11 +25,13 @@ export function takeBody(
 ): void {
   if (call.body === null && end - start >= messagePrefixBytes) {
     const length = readUint32(bytes, start + 1);
-    if (length > limits.receiveMessageBytesMax) return failTooLarge(limits, call, length);
+    if (length > limits.receiveMessageBytesMax)
+      return refuse(call, messageTooLarge(length, limits.receiveMessageBytesMax));
     const messageStart = start + messagePrefixBytes;
     if (length <= end - messageStart) {
-      if (bytes[start] !== 0) return failCompressed(call, bytes[start] as number);
-      return deliver(call, bytes, messageStart, messageStart + length);
+      const messageEnd = messageStart + length;
+      if (bytes[start] === 0) return deliver(call, bytes, messageStart, messageEnd);
+      return unpack(limits, call, bytes[start] as number, bytes, messageStart, messageEnd);
     }
   }
   assemble(limits, call, bytes, start, end);
@@ -43,31 +46,52 @@ function assemble(
 ): void {
   const body = call.body ?? new MessageAssembler();
   call.body = body;
+  const max = limits.receiveMessageBytesMax;
   let taken = body.take(bytes, start, end);
-  limits.assemblyBytes += taken;
+  let hasRoom = limits.assembly.add(taken);
   if (!body.hasPrefix) return;
-  if (body.messageLength > limits.receiveMessageBytesMax)
-    return failTooLarge(limits, call, body.messageLength);
+  const { messageLength } = body;
+  if (messageLength > max) return refuse(call, messageTooLarge(messageLength, max));
   if (!body.isComplete) {
     taken = body.take(bytes, start + taken, end);
-    limits.assemblyBytes += taken;
+    hasRoom = limits.assembly.add(taken);
   }
   if (body.isComplete) {
     call.body = null;
-    limits.assemblyBytes -= body.length;
-    if (body.bytes[0] !== 0) return failCompressed(call, body.bytes[0] as number);
-    deliver(call, body.bytes, messagePrefixBytes, body.length);
-  } else if (limits.assemblyBytes > assemblyBytesMax) {
-    call.fail(
-      statusCode.resourceExhausted,
-      "grpc: too many bytes of incomplete messages on this connection",
-    );
+    limits.assembly.release(body.length);
+    const whole = body.bytes;
+    if (whole[0] === 0) return deliver(call, whole, messagePrefixBytes, body.length);
+    unpack(limits, call, whole[0] as number, whole, messagePrefixBytes, body.length);
+  } else if (!hasRoom) {
+    call.fail(statusCode.resourceExhausted, tooMuchWaits);
   }
 }
 
+/** Of messages that are not complete, or not read. */
+export const tooMuchWaits = "grpc: too many bytes of messages wait in memory";
+
+function unpack(
+  limits: BodyLimits,
+  call: Call,
+  flag: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const problem = compressionProblem(flag, call.head.isGzip);
+  if (problem !== null) return refuse(call, problem);
+  const unpacked = gunzip(bytes, start, end, limits.receiveMessageBytesMax);
+  if (unpacked instanceof Uint8Array) deliver(call, unpacked, 0, unpacked.length);
+  else refuse(call, unpacked);
+}
+
 function deliver(call: Call, bytes: Uint8Array, start: number, end: number): void {
+  const { route } = call.head;
+  if (route === null || route.unary === null) return;
   call.isDelivered = true;
-  call.head.route?.handler(call, bytes, start, end);
+  route.started++;
+  route.bytesReceived += end - start;
+  route.unary(call, bytes, start, end);
 }
 
 /** The request ended and no message was whole; the texts are what a real etcd 3.7.1 answers. */
@@ -76,16 +100,6 @@ export function endBody(call: Call): void {
   call.fail(statusCode.unknown, hasPrefix ? "unexpected EOF" : "EOF");
 }
 
-function failTooLarge(limits: BodyLimits, call: Call, length: number): void {
-  call.fail(
-    statusCode.resourceExhausted,
-    `grpc: received message larger than max (${length} vs. ${limits.receiveMessageBytesMax})`,
-  );
-}
-
-/** A grpc-encoding other than identity was refused with the head, so here the flag stands without one. */
-function failCompressed(call: Call, flag: number): void {
-  if (flag === 1)
-    call.fail(statusCode.internal, "grpc: compressed flag set with identity or empty encoding");
-  else call.fail(statusCode.internal, `grpc: received unexpected payload format ${flag}`);
+function refuse(call: Call, refusal: Refusal): void {
+  call.fail(refusal.code, refusal.text);
 }

@@ -3,15 +3,18 @@
  * finished, because all requests of a connection with the same header block share one.
  */
 import { timeoutProblem } from "./deadline.ts";
+import { gzipName } from "./gzip.ts";
 import {
   contentTypeIsGrpc,
   type HeaderField,
   methodIsPost,
   nameKind,
+  schemeIsGiven,
   teIsTrailers,
 } from "./header-field.ts";
 import type { FieldSink } from "./hpack-decoder.ts";
 import { headerListBytesMax } from "./limits.ts";
+import { ownHeaders } from "./response-encoder.ts";
 import type { Route, Routes } from "./route.ts";
 import { quote, type Refusal, statusCode } from "./status.ts";
 
@@ -20,6 +23,9 @@ const demandedPseudo = bit(nameKind.method) | bit(nameKind.scheme) | bit(nameKin
 /** Fields that may come once only; of the others the first counts. */
 const single =
   demandedPseudo | bit(nameKind.authority) | bit(nameKind.host) | bit(nameKind.contentLength);
+
+/** "application/grpc" and what may stand before a subtype. */
+const plainTypeLength = "application/grpc+".length;
 
 export class RequestHead implements FieldSink {
   /** RFC 9113 section 8.1.1: answered by RST_STREAM(PROTOCOL_ERROR), whatever else is wrong. */
@@ -36,15 +42,21 @@ export class RequestHead implements FieldSink {
   /** -1 without. */
   contentLength = -1;
   method = "";
+  /** Names, values and 32 bytes each, of all fields up to the one that was too much. */
+  listBytes = 0;
+  /** grpc-encoding is gzip: messages may be compressed, and the answer's are. */
+  isGzip = false;
+  /** Header block of an answer with messages, where it is not the usual one. */
+  answerHeaders: Uint8Array | null = null;
 
   private seen = 0;
-  private listBytes = 0;
   private hasRegular = false;
   private path: HeaderField | null = null;
   private authority: string | undefined = undefined;
   private contentType: string | undefined = undefined;
   private encoding = "";
-  private timeoutText = "";
+  /** The last header with a value that cannot be read, in grpc-go's words. */
+  private headerProblem = "";
   private readonly fields: HeaderField[] = [];
 
   add(field: HeaderField): void {
@@ -60,8 +72,15 @@ export class RequestHead implements FieldSink {
     } else {
       this.hasRegular = true;
     }
-    if (name.kind === nameKind.metadata) this.fields.push(field);
+    if (name.kind === nameKind.metadata) this.addMetadata(field);
     else this.addMeaningful(field, name.kind);
+  }
+
+  private addMetadata(field: HeaderField): void {
+    this.fields.push(field);
+    if (field.datum < 0) return;
+    const { name, value, datum } = field;
+    this.headerProblem = `malformed binary metadata ${quote(value)} in header ${quote(name.text)}: illegal base64 data at input byte ${datum}`;
   }
 
   private addMeaningful(field: HeaderField, kind: number): void {
@@ -71,6 +90,9 @@ export class RequestHead implements FieldSink {
     switch (kind) {
       case nameKind.method:
         this.method = field.datum === methodIsPost ? "POST" : field.value;
+        break;
+      case nameKind.scheme:
+        if (field.datum !== schemeIsGiven) this.isMalformed = true;
         break;
       case nameKind.path:
         this.path = field;
@@ -90,10 +112,12 @@ export class RequestHead implements FieldSink {
         break;
       case nameKind.timeout:
         this.timeoutMs = field.datum;
-        this.timeoutText = field.value;
+        if (field.datum < 0)
+          this.headerProblem = `malformed grpc-timeout: ${timeoutProblem(field.value, quote(field.value))}`;
         break;
       case nameKind.encoding:
         this.encoding = field.value;
+        this.isGzip = field.value === gzipName;
         break;
       case nameKind.contentLength:
         this.contentLength = field.datum;
@@ -121,32 +145,37 @@ export class RequestHead implements FieldSink {
       this.isForeign ||
       this.route === null ||
       this.method !== "POST" ||
-      this.timeoutText !== "" ||
-      this.encoding !== ""
+      this.headerProblem !== "" ||
+      this.hasUnknownEncoding
     ) {
       this.refusal = this.refuse(routes, path.value);
+    } else if (this.hasSubtype || this.isGzip) {
+      this.answerHeaders = ownHeaders(this);
     }
   }
 
-  private refuse(routes: Routes, path: string): Refusal | null {
+  get hasUnknownEncoding(): boolean {
+    return this.encoding !== "" && this.encoding !== "identity" && !this.isGzip;
+  }
+
+  private get hasSubtype(): boolean {
+    return this.contentType !== undefined && this.contentType.length > plainTypeLength;
+  }
+
+  private refuse(routes: Routes, path: string): Refusal {
     if (this.isForeign) {
       const text = `invalid gRPC request content-type ${quote(this.contentType ?? "")}`;
       return { httpStatus: 415, code: statusCode.invalidArgument, text };
     }
-    if (this.timeoutMs < 0 && this.timeoutText !== "") {
-      const text = `malformed grpc-timeout: ${timeoutProblem(this.timeoutText, quote(this.timeoutText))}`;
-      return { httpStatus: 400, code: statusCode.internal, text };
-    }
+    if (this.headerProblem !== "")
+      return { httpStatus: 400, code: statusCode.internal, text: this.headerProblem };
     if (this.method !== "POST") {
       const text = `Received a HEADERS frame with :method ${quote(this.method)} which should be POST`;
       return { httpStatus: 405, code: statusCode.internal, text };
     }
     if (this.route === null) return routes.refuse(path);
-    if (this.encoding !== "" && this.encoding !== "identity") {
-      const text = `grpc: Decompressor is not installed for grpc-encoding ${quote(this.encoding)}`;
-      return { httpStatus: 200, code: statusCode.unimplemented, text };
-    }
-    return null;
+    const text = `grpc: Decompressor is not installed for grpc-encoding ${quote(this.encoding)}`;
+    return { httpStatus: 200, code: statusCode.unimplemented, text };
   }
 
   metadata(name: string): string | undefined {

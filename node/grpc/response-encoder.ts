@@ -4,19 +4,20 @@
  * Owns the model of that table: content-type is added first, grpc-status 0 after it, nothing else ever.
  */
 import { frameFlag, frameHeaderBytes, frameType, writeFrameHeader } from "./frame.ts";
+import { gzipName } from "./gzip.ts";
+import { ascii, contentTypeLiteral, literal, stringLength } from "./hpack-literal.ts";
 import { statusTextBytesMax } from "./limits.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
-import { encodeStatusText, type Refusal } from "./status.ts";
+import type { RequestHead } from "./request-head.ts";
+import { encodeStatusText, type Refusal, statusCode } from "./status.ts";
 
-const ascii = (text: string): number[] => [...Buffer.from(text, "latin1")];
-const contentType = [16, ...ascii("application/grpc")];
+const grpcType = "application/grpc";
 const grpcStatusName = [11, ...ascii("grpc-status")];
 const grpcMessageName = [12, ...ascii("grpc-message")];
 
 /** Static table: 8 is ":status 200", 31 is content-type. First bits 1: indexed, 01: added to the table, 0000: not. */
 const status200 = 0x88;
-const contentTypeAdded = [0x5f, ...contentType];
-const contentTypeLiteral = [0x0f, 0x10, ...contentType];
+const contentTypeAdded = [0x5f, grpcType.length, ...ascii(grpcType)];
 const statusZeroAdded = [0x40, ...grpcStatusName, 1, 0x30];
 const statusZeroLiteral = [0x00, ...grpcStatusName, 1, 0x30];
 /** The newest dynamic entry has index 62. */
@@ -27,10 +28,24 @@ const headers = (block: number[]): Uint8Array => Uint8Array.from([status200, ...
 const firstHeaders = headers(contentTypeAdded);
 const headersBeforeStatus = headers([newestEntry]);
 const laterHeaders = headers([secondEntry]);
-const plainHeaders = headers(contentTypeLiteral);
+const plainHeaders = headers(contentTypeLiteral(grpcType));
 const firstTrailers = Uint8Array.from(statusZeroAdded);
 const laterTrailers = Uint8Array.from([newestEntry]);
 const plainTrailers = Uint8Array.from(statusZeroLiteral);
+
+const subtypeStart = `${grpcType}+`.length;
+
+/** The client's content-subtype is said back to it, behind a plus even if it came behind a semicolon (grpc-go). */
+function contentTypeOf(head: RequestHead): number[] {
+  const subtype = head.isForeign ? "" : (head.metadata("content-type") ?? "").slice(subtypeStart);
+  return contentTypeLiteral(subtype === "" ? grpcType : `${grpcType}+${subtype}`);
+}
+
+/** Headers of an answer that are not the usual ones: a content-subtype, or messages that may be compressed. */
+export function ownHeaders(head: RequestHead): Uint8Array {
+  const encoding = head.isGzip ? literal("grpc-encoding", gzipName) : [];
+  return headers([...contentTypeOf(head), ...encoding]);
+}
 
 /** The table of a peer that said nothing. Our two entries take 104 bytes of it. */
 const tableBytesDefault = 4_096;
@@ -41,6 +56,8 @@ export class ResponseEncoder {
   private entries: 0 | 1 | 2 = 0;
   private usesTable = true;
   private owesSizeUpdate = false;
+  /** HEADERS or DATA went out since somebody set this to false. */
+  hasWritten = false;
 
   /**
    * SETTINGS_HEADER_TABLE_SIZE. A peer that shrinks its table is owed a size update (RFC 7541 section 4.2); no client of
@@ -53,8 +70,10 @@ export class ResponseEncoder {
   }
 
   /** HEADERS of a successful answer. */
-  writeHeaders(out: OutputBuffer, streamId: number): void {
-    if (!this.usesTable) {
+  writeHeaders(out: OutputBuffer, streamId: number, head: RequestHead): void {
+    if (head.answerHeaders !== null) {
+      this.writeBlock(out, streamId, head.answerHeaders, frameFlag.endHeaders);
+    } else if (!this.usesTable) {
       this.writeBlock(out, streamId, plainHeaders, frameFlag.endHeaders);
     } else if (this.entries === 2) {
       this.writeBlock(out, streamId, laterHeaders, frameFlag.endHeaders);
@@ -72,7 +91,8 @@ export class ResponseEncoder {
   /** The HEADERS that end a successful answer; they follow writeHeaders, perhaps not at once. */
   writeTrailers(out: OutputBuffer, streamId: number): void {
     const flags = frameFlag.endHeaders | frameFlag.endStream;
-    if (!this.usesTable) {
+    // Status must not be the table's first entry; only answers with headers of their own come without one.
+    if (!this.usesTable || this.entries === 0) {
       this.writeBlock(out, streamId, plainTrailers, flags);
     } else if (this.entries === 2) {
       this.writeBlock(out, streamId, laterTrailers, flags);
@@ -82,31 +102,36 @@ export class ResponseEncoder {
     }
   }
 
-  /** A whole answer without body. */
-  writeTrailersOnly(out: OutputBuffer, streamId: number, refusal: Refusal): void {
-    this.writeRefusal(out, streamId, refusal, frameFlag.endHeaders | frameFlag.endStream);
+  /** The HEADERS that end an answer with an error behind messages. */
+  writeFailureTrailers(out: OutputBuffer, streamId: number, failure: Refusal): void {
+    const block = statusBlock([], failure, []);
+    this.writeBlock(out, streamId, block, frameFlag.endHeaders | frameFlag.endStream);
+  }
+
+  /** A whole answer without body: an error, or success without a message. */
+  writeTrailersOnly(
+    out: OutputBuffer,
+    streamId: number,
+    head: RequestHead,
+    refusal: Refusal,
+  ): void {
+    const block = refusalBlock(head, refusal);
+    this.writeBlock(out, streamId, block, frameFlag.endHeaders | frameFlag.endStream);
   }
 
   /** The same when a body follows. */
-  writeRefusalHeaders(out: OutputBuffer, streamId: number, refusal: Refusal): void {
-    this.writeRefusal(out, streamId, refusal, frameFlag.endHeaders);
-  }
-
-  private writeRefusal(out: OutputBuffer, streamId: number, refusal: Refusal, flags: number): void {
-    const { httpStatus, code, text } = refusal;
-    const message = encodeStatusText(text, statusTextBytesMax);
-    const codeDigits = ascii(String(code));
-    const block = [
-      ...(httpStatus === 200 ? [status200] : [0x08, 3, ...ascii(String(httpStatus))]),
-      ...contentTypeLiteral,
-      ...[0x00, ...grpcStatusName, codeDigits.length, ...codeDigits],
-      ...[0x00, ...grpcMessageName, ...stringLength(message.length)],
-    ];
-    this.writeBlock(out, streamId, Buffer.concat([Uint8Array.from(block), message]), flags);
+  writeRefusalHeaders(
+    out: OutputBuffer,
+    streamId: number,
+    head: RequestHead,
+    refusal: Refusal,
+  ): void {
+    this.writeBlock(out, streamId, refusalBlock(head, refusal), frameFlag.endHeaders);
   }
 
   private writeBlock(out: OutputBuffer, streamId: number, block: Uint8Array, flags: number): void {
     const { length } = block;
+    this.hasWritten = true;
     const extra = this.owesSizeUpdate ? 1 : 0;
     let at = out.reserve(frameHeaderBytes + extra + length);
     const { bytes } = out;
@@ -120,12 +145,24 @@ export class ResponseEncoder {
   }
 }
 
-/** HPACK integer with a 7-bit prefix. */
-function stringLength(length: number): number[] {
-  if (length < 0x7f) return [length];
-  const encoded = [0x7f];
-  let rest = length - 0x7f;
-  for (; rest >= 0x80; rest >>>= 7) encoded.push((rest & 0x7f) | 0x80);
-  encoded.push(rest);
-  return encoded;
+function refusalBlock(head: RequestHead, refusal: Refusal): Uint8Array {
+  const { httpStatus } = refusal;
+  const status = httpStatus === 200 ? [status200] : [0x08, 3, ...ascii(String(httpStatus))];
+  // gRPC's compression document asks for it where the request's encoding is not known.
+  const accepted =
+    head.hasUnknownEncoding && refusal.code === statusCode.unimplemented
+      ? literal("grpc-accept-encoding", gzipName)
+      : [];
+  return statusBlock([...status, ...contentTypeOf(head)], refusal, accepted);
+}
+
+function statusBlock(before: number[], { code, text }: Refusal, after: number[]): Uint8Array {
+  const message = encodeStatusText(text, statusTextBytesMax);
+  const digits = ascii(String(code));
+  const start = [
+    ...before,
+    ...[0x00, ...grpcStatusName, digits.length, ...digits],
+    ...[0x00, ...grpcMessageName, ...stringLength(message.length)],
+  ];
+  return Buffer.concat([Uint8Array.from(start), message, Uint8Array.from(after)]);
 }

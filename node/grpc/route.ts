@@ -1,13 +1,97 @@
-/** The methods that are served, found by :path. */
+/** The methods that are served, found by :path, and what each has counted. */
 import { assert } from "../lib/assert.ts";
 import { quote, type Refusal, statusCode } from "./status.ts";
+import type { StreamHandler } from "./stream-call.ts";
 import type { UnaryHandler } from "./unary-call.ts";
 
-/** One kind so far; server-streaming and bidirectional calls become further members of this union. */
-export interface Route {
-  readonly kind: "unary";
+export type StreamKind = "serverStream" | "clientStream" | "bidi";
+
+export interface MethodHandlers {
+  readonly kind: "unary" | StreamKind;
+  readonly unary?: UnaryHandler;
+  readonly stream?: StreamHandler;
+}
+
+/** gRPC's codes are 0 to 16. */
+const statusCodes = 17;
+
+/** grpc_type of etcd's grpc_server_* metrics. */
+const metricTypes = {
+  unary: "unary",
+  serverStream: "server_stream",
+  clientStream: "client_stream",
+  bidi: "bidi_stream",
+} as const;
+
+/** What a method has counted since the server began; `handled[code]` are calls that ended with that gRPC code. */
+export interface RouteStats {
+  readonly service: string;
+  readonly method: string;
+  readonly type: (typeof metricTypes)[keyof typeof metricTypes];
+  readonly started: number;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  /** Of messages as the service sees them: no prefix, not compressed. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly handled: readonly number[];
+}
+
+/** `path` is "/package.Service/Method". */
+export class Route {
   readonly path: string;
-  readonly handler: UnaryHandler;
+  readonly service: string;
+  readonly method: string;
+  readonly kind: "unary" | StreamKind;
+  readonly unary: UnaryHandler | null;
+  readonly stream: StreamHandler | null;
+
+  /** Calls that a handler has begun. A unary one begins with its message. */
+  started = 0;
+  /** Messages of streaming calls. */
+  streamMessagesReceived = 0;
+  streamMessagesSent = 0;
+  /** Bytes of messages without prefix, before compression. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Begun calls that ended, by gRPC code. */
+  readonly handled: Float64Array = new Float64Array(statusCodes);
+
+  constructor(path: string, handlers: MethodHandlers) {
+    const slash = path.lastIndexOf("/");
+    assert(
+      path.startsWith("/") && slash > 1 && slash < path.length - 1,
+      "not a gRPC method path",
+      path,
+    );
+    this.path = path;
+    this.service = path.slice(1, slash);
+    this.method = path.slice(slash + 1);
+    this.kind = handlers.kind;
+    this.unary = handlers.unary ?? null;
+    this.stream = handlers.stream ?? null;
+  }
+
+  /** Counted as grpc-go's Prometheus interceptors do, on which etcd relies. */
+  get stats(): RouteStats {
+    const ended = this.handled.reduce((sum, count) => sum + count, 0);
+    const isUnary = this.kind === "unary";
+    return {
+      service: this.service,
+      method: this.method,
+      type: metricTypes[this.kind],
+      started: this.started,
+      // A client's stream is read to its end, and that reading counts as one.
+      messagesReceived: isUnary
+        ? this.started
+        : this.streamMessagesReceived + (this.kind === "serverStream" ? 0 : ended),
+      // Every end of a unary call counts as an answer.
+      messagesSent: isUnary ? ended : this.streamMessagesSent,
+      bytesReceived: this.bytesReceived,
+      bytesSent: this.bytesSent,
+      handled: [...this.handled],
+    };
+  }
 }
 
 export class Routes {
@@ -15,20 +99,17 @@ export class Routes {
   private readonly services = new Set<string>();
 
   add(route: Route): void {
-    const { path } = route;
-    const slash = path.lastIndexOf("/");
-    assert(
-      path.startsWith("/") && slash > 1 && slash < path.length - 1,
-      "not a gRPC method path",
-      path,
-    );
-    assert(!this.byPath.has(path), "method added twice", path);
-    this.byPath.set(path, route);
-    this.services.add(path.slice(1, slash));
+    assert(!this.byPath.has(route.path), "method added twice", route.path);
+    this.byPath.set(route.path, route);
+    this.services.add(route.service);
   }
 
   find(path: string): Route | null {
     return this.byPath.get(path) ?? null;
+  }
+
+  all(): IterableIterator<Route> {
+    return this.byPath.values();
   }
 
   /** What grpc-go answers to a path that `find` does not know. */

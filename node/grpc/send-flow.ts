@@ -1,8 +1,9 @@
 /**
- * Sends replies within the peer's flow-control windows (RFC 9113 section 5.2). A reply that fits goes out in one piece;
- * what does not fit is queued per call, and calls with something queued send one frame each in turn.
+ * Sends messages within the peer's flow-control windows (RFC 9113 section 5.2). What fits goes out in one piece; what does not
+ * is queued per call, and calls with something queued send one frame each in turn.
  */
-import type { Call, PendingReply } from "./call.ts";
+import { ByteQueue } from "./byte-queue.ts";
+import { type Call, ending } from "./call.ts";
 import { ConnectionError } from "./connection-error.ts";
 import {
   errorCode,
@@ -15,7 +16,8 @@ import {
   writeFrameHeader,
   writeUint32,
 } from "./frame.ts";
-import { flushBytes } from "./limits.ts";
+import { flushBytes, streamQueuedBytesSoft } from "./limits.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import { messagePrefixBytes } from "./message-assembler.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import { ResponseEncoder } from "./response-encoder.ts";
@@ -25,32 +27,39 @@ const loopCopyBytesMax = 48;
 
 export class SendFlow {
   readonly encoder = new ResponseEncoder();
-  /** SETTINGS_MAX_FRAME_SIZE of the peer. */
-  peerFrameBytesMax = frameBytesMaxDefault;
+  /** Frames of ours are no larger: SETTINGS_MAX_FRAME_SIZE of the peer, within our own bound. */
+  frameBytesMax = frameBytesMaxDefault;
   /** Prefixes and messages that wait for a window. */
   queuedBytes = 0;
+  /** Streaming calls that may send again; their services are told at the flush. */
+  drained: Call[] = [];
   private window = initialWindowBytes;
   private first: Call | null = null;
   private last: Call | null = null;
   private readonly out: OutputBuffer;
+  private readonly memory: MemoryBudget;
   /** Runs when a reply's END_STREAM was written. */
   private readonly replyEnded: (call: Call) => void;
 
-  constructor(out: OutputBuffer, replyEnded: (call: Call) => void) {
+  private readonly prefix = new Uint8Array(messagePrefixBytes);
+
+  constructor(out: OutputBuffer, memory: MemoryBudget, replyEnded: (call: Call) => void) {
     this.out = out;
+    this.memory = memory;
     this.replyEnded = replyEnded;
   }
 
+  /** A whole unary answer. */
   reply(call: Call, bytes: Uint8Array, start: number, end: number): void {
     const { out, encoder } = this;
     const messageLength = end - start;
     const length = messagePrefixBytes + messageLength;
-    encoder.writeHeaders(out, call.id);
+    encoder.writeHeaders(out, call.id, call.head);
     if (
       this.first === null &&
       length <= this.window &&
       length <= call.sendWindow &&
-      length <= this.peerFrameBytesMax
+      length <= this.frameBytesMax
     ) {
       let at = out.reserve(frameHeaderBytes + length);
       at = writeFrameHeader(out.bytes, at, length, frameType.data, 0, call.id);
@@ -63,34 +72,70 @@ export class SendFlow {
       this.replyEnded(call);
       return;
     }
-    this.send(call, {
-      prefixLeft: messagePrefixBytes,
-      messageLength,
-      bytes,
-      at: start,
-      end,
-      hasTrailers: true,
-    });
+    call.ending = ending.ok;
+    this.message(call, 0, bytes, start, end);
   }
 
-  /** A body that is no gRPC message, behind headers that the caller wrote; its last DATA frame ends the stream. */
-  plainBody(call: Call, bytes: Uint8Array): void {
-    this.send(call, {
-      prefixLeft: 0,
-      messageLength: 0,
-      bytes,
-      at: 0,
-      end: bytes.length,
-      hasTrailers: false,
-    });
-  }
-
-  private send(call: Call, pending: PendingReply): void {
-    call.pending = pending;
-    this.queuedBytes += pending.prefixLeft + pending.end - pending.at;
+  /** One message behind those before it, behind headers; `flag` is 1 if compressed. A call's `ending` follows its last message. */
+  message(call: Call, flag: number, bytes: Uint8Array, start: number, end: number): void {
+    const isFirst = this.first === null && (call.pending === null || call.pending.length === 0);
+    const sent = isFirst ? this.writeNow(call, flag, bytes, start, end) : 0;
+    const rest = messagePrefixBytes + end - start - sent;
+    if (rest === 0) return this.maybeEnd(call);
+    const pending = this.queueFor(call, rest);
+    if (sent === 0) {
+      const { prefix } = this;
+      prefix[0] = flag;
+      writeUint32(prefix, 1, end - start);
+      pending.append(prefix, 0, messagePrefixBytes);
+      pending.append(bytes, start, end);
+    } else {
+      pending.append(bytes, end - rest, end);
+    }
     this.enqueue(call);
     this.pump();
-    keepRest(call);
+  }
+
+  /** A body that is no gRPC message, behind headers that the caller wrote. */
+  plainBody(call: Call, bytes: Uint8Array): void {
+    call.ending = ending.data;
+    this.queueFor(call, bytes.length).append(bytes, 0, bytes.length);
+    this.enqueue(call);
+    this.pump();
+  }
+
+  /** No more messages: `how`, one of call.ts `ending`, is said behind everything queued. */
+  end(call: Call, how: number): void {
+    call.ending = how;
+    this.maybeEnd(call);
+  }
+
+  /** Nobody waits: frames of the message go out while windows and the output's bound allow. Returns the bytes, prefix included. */
+  private writeNow(
+    call: Call,
+    flag: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const { out } = this;
+    const total = messagePrefixBytes + end - start;
+    let sent = 0;
+    while (sent < total && out.length < flushBytes) {
+      const length = Math.min(total - sent, this.window, call.sendWindow, this.frameBytesMax);
+      if (length <= 0 || (sent === 0 && length < messagePrefixBytes)) break;
+      let at = this.openFrame(call, length, 0);
+      let from = start + sent - messagePrefixBytes;
+      if (sent === 0) {
+        out.bytes[at] = flag;
+        writeUint32(out.bytes, at + 1, end - start);
+        at += messagePrefixBytes;
+        from = start;
+      }
+      sent += length;
+      copy(bytes, from, start + sent - messagePrefixBytes, out.bytes, at);
+    }
+    return sent;
   }
 
   /** Sends from the queue what the windows allow, until the output is worth a flush. */
@@ -99,52 +144,49 @@ export class SendFlow {
       const call = this.dequeue(this.first);
       const { pending } = call;
       if (pending === null) continue;
-      const left = pending.prefixLeft + pending.end - pending.at;
-      const length = Math.min(left, this.window, call.sendWindow, this.peerFrameBytesMax);
+      const length = Math.min(pending.length, this.window, call.sendWindow, this.frameBytesMax);
       // Without a window of its own it comes back when that opens.
       if (length <= 0) continue;
-      const isLast = length === left;
-      this.writeFrame(
-        call,
-        pending,
-        length,
-        isLast && !pending.hasTrailers ? frameFlag.endStream : 0,
-      );
-      if (!isLast) {
-        this.enqueue(call);
-      } else {
-        call.pending = null;
-        if (pending.hasTrailers) this.encoder.writeTrailers(this.out, call.id);
-        this.replyEnded(call);
+      const isLast = length === pending.length;
+      const flags = isLast && call.ending === ending.data ? frameFlag.endStream : 0;
+      const at = this.openFrame(call, length, flags);
+      pending.take(this.out.bytes, at, length);
+      this.queuedBytes -= length;
+      this.memory.queuedReplyBytes -= length;
+      if (!isLast) this.enqueue(call);
+      else this.maybeEnd(call);
+      const { stream } = call;
+      if (stream !== null && stream.owesDrain && pending.length <= streamQueuedBytesSoft / 2) {
+        stream.owesDrain = false;
+        this.drained.push(call);
       }
     }
   }
 
-  private writeFrame(call: Call, pending: PendingReply, length: number, flags: number): void {
+  /** Takes windows for a DATA frame and writes its header; returns where the payload begins. */
+  private openFrame(call: Call, length: number, flags: number): number {
     const { out } = this;
-    const start = out.reserve(frameHeaderBytes + length);
-    const { bytes } = out;
-    let at = writeFrameHeader(bytes, start, length, frameType.data, flags, call.id);
-    const frameEnd = at + length;
-    while (pending.prefixLeft > 0 && at < frameEnd) {
-      // The last four bytes of the prefix are the length, the one before them is the compressed flag.
-      const shift = (pending.prefixLeft - 1) * 8;
-      bytes[at++] = shift === 32 ? 0 : pending.messageLength >>> shift;
-      pending.prefixLeft--;
-    }
-    const taken = frameEnd - at;
-    copy(pending.bytes, pending.at, pending.at + taken, bytes, at);
-    pending.at += taken;
     this.window -= length;
     call.sendWindow -= length;
-    this.queuedBytes -= length;
+    this.encoder.hasWritten = true;
+    const at = out.reserve(frameHeaderBytes + length);
+    return writeFrameHeader(out.bytes, at, length, frameType.data, flags, call.id);
+  }
+
+  private maybeEnd(call: Call): void {
+    if (call.ending === ending.none || (call.pending !== null && call.pending.length > 0)) return;
+    const failure = call.stream === null ? null : call.stream.failure;
+    if (call.ending === ending.ok) this.encoder.writeTrailers(this.out, call.id);
+    else if (failure !== null) this.encoder.writeFailureTrailers(this.out, call.id, failure);
+    this.replyEnded(call);
   }
 
   /** The call was reset: what it still had to say is dropped. */
   drop(call: Call): void {
     const { pending } = call;
     if (pending === null) return;
-    this.queuedBytes -= pending.prefixLeft + pending.end - pending.at;
+    this.queuedBytes -= pending.length;
+    this.memory.queuedReplyBytes -= pending.length;
     // It may stand in the queue still; pump passes over it.
     call.pending = null;
   }
@@ -161,11 +203,19 @@ export class SendFlow {
   openStream(call: Call, increment: number): boolean {
     call.sendWindow += increment;
     if (call.sendWindow > uint31Max) return false;
-    if (call.pending !== null && call.sendWindow > 0) {
+    if (call.pending !== null && call.pending.length > 0 && call.sendWindow > 0) {
       this.enqueue(call);
       this.pump();
     }
     return true;
+  }
+
+  /** The message is its owner's again when the reply returns: what is not sent yet is copied to here. */
+  private queueFor(call: Call, bytes: number): ByteQueue {
+    this.queuedBytes += bytes;
+    this.memory.queuedReplyBytes += bytes;
+    call.pending ??= new ByteQueue();
+    return call.pending;
   }
 
   private enqueue(call: Call): void {
@@ -183,15 +233,6 @@ export class SendFlow {
     call.isQueued = false;
     return call;
   }
-}
-
-/** The message is its owner's again when the reply returns: what is not sent yet is copied. */
-function keepRest(call: Call): void {
-  const { pending } = call;
-  if (pending === null) return;
-  pending.bytes = Uint8Array.prototype.slice.call(pending.bytes, pending.at, pending.end);
-  pending.end -= pending.at;
-  pending.at = 0;
 }
 
 /** Buffer's copy, for any byte array, needs no view of the range. */

@@ -1,13 +1,18 @@
 /**
- * A gRPC server over byte sockets: knows methods by path and nothing of what they do. Unary calls; the other kinds join
- * `Route` and `Call`. Framing is connection.ts, the sockets come from a Listener of ports.ts.
+ * A gRPC server over byte sockets: knows methods by path and nothing of what they do. Framing is connection.ts, the sockets
+ * come from a Listener of ports.ts.
  */
 import type { ByteSocket, Clock, Logger, Timers } from "../lib/ports.ts";
 import { ConnectionSet } from "./connection-set.ts";
-import { Routes } from "./route.ts";
+import type { KeepaliveOptions } from "./keepalive.ts";
+import type { MemoryLimits } from "./memory-budget.ts";
+import type { Traffic } from "./outlet.ts";
+import { Route, type RouteStats, Routes, type StreamKind } from "./route.ts";
+import type { StreamHandler } from "./stream-call.ts";
+import type { GrpcTransport } from "./transport.ts";
 import type { UnaryHandler } from "./unary-call.ts";
 
-export interface GrpcServerOptions {
+export interface GrpcServerOptions extends KeepaliveOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -15,9 +20,11 @@ export interface GrpcServerOptions {
   readonly receiveMessageBytesMax: number;
   /** Per connection; further streams are refused, which clients may retry. */
   readonly maxConcurrentStreams: number;
+  /** What all connections together may keep in memory; limits.ts where it is left out. */
+  readonly memoryLimits?: MemoryLimits | undefined;
 }
 
-export class GrpcServer {
+export class GrpcServer implements GrpcTransport {
   private readonly routes = new Routes();
   private readonly connections: ConnectionSet;
 
@@ -27,11 +34,16 @@ export class GrpcServer {
 
   /** `path` is "/package.Service/Method". All methods are added before the first connection is served. */
   addUnary(path: string, handler: UnaryHandler): void {
-    this.routes.add({ kind: "unary", path, handler });
+    this.routes.add(new Route(path, { kind: "unary", unary: handler }));
+  }
+
+  /** The same for calls that stream, whichever side does. */
+  addStream(path: string, kind: StreamKind, handler: StreamHandler): void {
+    this.routes.add(new Route(path, { kind, stream: handler }));
   }
 
   /**
-   * Who takes connections that do not begin with the HTTP/2 preface: with the socket as it is, and all bytes read from it so
+   * Who takes connections that begin with the first line of an HTTP/1 request: with the socket as it is, and all bytes read from it so
    * far, of which nothing was answered. The handler calls `socket.detach(unread)`. Without a handler they are destroyed.
    */
   onHttp1(handler: (socket: ByteSocket, unread: Uint8Array) => void): void {
@@ -48,6 +60,22 @@ export class GrpcServer {
    */
   shutdown(): Promise<void> {
     return this.connections.shutdown();
+  }
+
+  /** What each method has counted, in the order in which they were added. */
+  routeStats(): RouteStats[] {
+    return [...this.routes.all()].map((route) => route.stats);
+  }
+
+  /** Bytes through the sockets of all HTTP/2 connections so far, frames and all; RouteStats has those of messages. */
+  get traffic(): Readonly<Traffic> {
+    return this.connections.traffic;
+  }
+
+  /** Bytes in memory for all clients: of requests that no handler has taken, of answers that no client takes. */
+  get waitingBytes(): { readonly requests: number; readonly answers: number } {
+    const { assemblyBytes, queuedReplyBytes } = this.connections.memory;
+    return { requests: assemblyBytes, answers: queuedReplyBytes };
   }
 
   /** Connections given away by onHttp1 do not count. */

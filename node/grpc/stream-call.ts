@@ -20,14 +20,17 @@ export interface StreamCall {
   onMessage(handler: (bytes: Uint8Array, start: number, end: number) => void): void;
   /** The client said its last message (half-close). Not called when the call is over before. */
   onHalfClose(handler: () => void): void;
-  /** Runs once, when the call is over by any cause but our own `finish` or `fail`; `code` is what the client will have seen or chosen. */
+  /**
+   * Runs once, when the call is over by any cause but our own `finish` or `fail`. `code`: Canceled (the client's reset, or its connection
+   * is lost), DeadlineExceeded, Unavailable (we close the connection), or what we refused the request with.
+   */
   onCancel(handler: (code: number) => void): void;
   pause(): void;
   resume(): void;
 
   /**
    * Sends one message, copied at once. False: more than `limits.ts` streamQueuedBytesSoft of this call wait for the client's window or
-   * socket; the service should send no more until `onDrain` runs. No effect when isOver.
+   * socket; the service should send no more until `onDrain` runs, at half of that. No effect, and false, when isOver.
    */
   send(bytes: Uint8Array, start: number, end: number): boolean;
   onDrain(handler: () => void): void;

@@ -6,7 +6,7 @@ import { serverVersion, storageVersion } from "../server/version.ts";
 const plainText = "text/plain; charset=utf-8";
 
 /** A body with its length: what is known whole is not sent in chunks. */
-function answer(response: ServerResponse, contentType: string, body: string): void {
+export function answer(response: ServerResponse, contentType: string, body: string): void {
   response.setHeader("Content-Type", contentType);
   response.setHeader("Content-Length", Buffer.byteLength(body));
   response.end(body);

@@ -8,19 +8,23 @@ import { statusOf } from "../rpc/errors.ts";
 import type { Member } from "../server/member.ts";
 import {
   allowAnyOrigin,
+  answer,
   methodNotAllowed,
   plainAnswer,
   plainError,
   writeVersion,
 } from "./answers.ts";
 import { Http1, targetOf } from "./http1.ts";
+import type { Metrics } from "./metrics.ts";
 
 type Handler = (query: URLSearchParams, response: ServerResponse) => void;
 
 export class ClientHttp {
   private readonly member: Member;
+  private readonly metrics: Metrics;
   private readonly handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     ["/health", (query, response) => this.health(query, response)],
+    ["/metrics", (_query, response) => this.writeMetrics(response)],
     ["/version", (_query, response) => writeVersion(this.member, response)],
   ]);
 
@@ -28,8 +32,9 @@ export class ClientHttp {
     this.handle(request, response);
   });
 
-  constructor(member: Member) {
+  constructor(member: Member, metrics: Metrics) {
     this.member = member;
+    this.metrics = metrics;
   }
 
   /** Takes over a connection whose first bytes, `unread`, are not HTTP/2's. */
@@ -59,20 +64,27 @@ export class ClientHttp {
     }
   }
 
+  private writeMetrics(response: ServerResponse): void {
+    this.metrics.text().then(
+      ({ contentType, body }) => answer(response, contentType, body),
+      (error: unknown) => plainError(response, 500, String(error)),
+    );
+  }
+
   private health(query: URLSearchParams, response: ServerResponse): void {
-    const answer = (reason: string): void => {
+    const report = (reason: string): void => {
       const body = JSON.stringify({ health: reason === "" ? "true" : "false", reason });
       if (reason === "") plainAnswer(response, body);
       else plainError(response, 503, body);
     };
     if (query.get("serializable") === "true") {
-      answer("");
+      report("");
     } else if (!this.member.hasLeader) {
-      answer("RAFT NO LEADER");
+      report("RAFT NO LEADER");
     } else {
       this.member.linearizableRead({
-        readable: () => answer(""),
-        refused: (error) => answer(`RANGE ERROR:${statusOf[error].text}`),
+        readable: () => report(""),
+        refused: (error) => report(`RANGE ERROR:${statusOf[error].text}`),
       });
     }
   }

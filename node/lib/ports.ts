@@ -57,6 +57,11 @@ export interface DurableFile {
   close(): Promise<void>;
 }
 
+/** An exclusive lock on a file, held until it is released or the process ends. */
+export interface FileLock {
+  release(): Promise<void>;
+}
+
 /** Paths are joined with "/". Missing files reject with an error whose `code` is "ENOENT". */
 export interface Fs {
   /** Creates a directory and its parents with mode 0700; an existing one is fine. */
@@ -68,6 +73,11 @@ export interface Fs {
   /** `create` fails when the file exists; `readWrite` and `read` fail when it does not. New files have mode 0600. */
   open(path: string, mode: "read" | "readWrite" | "create"): Promise<File>;
   openDurable(path: string): Promise<DurableFile>;
+  /**
+   * Takes the exclusive lock on an existing file, of the kind that etcd takes (fileutil.TryLockFile), so that the two keep each other
+   * out. Undefined when somebody holds it already, another process or this one. It stays with the file when that is renamed.
+   */
+  tryLock(path: string): Promise<FileLock | undefined>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in this directory durable. */

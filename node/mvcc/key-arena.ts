@@ -8,9 +8,14 @@
  *
  * A place counts units of 8 bytes over all slabs and is a signed 32-bit number (32 GiB of keys); 0 means none. A key whose
  * record is longer than a slab gets a slab of its own.
+ *
+ * The room of a removed key goes to the next key of the same size or, when much is free, to a smaller one. So a place may name
+ * another key later: who remembers places must know that their keys are kept.
  */
 import { assert } from "../lib/assert.ts";
 import { cloneBytes } from "../lib/bytes.ts";
+import { FreeRooms } from "./free-rooms.ts";
+import { ImageReader, type IndexImage, listOf } from "./index-image.ts";
 import type { KeyProbe } from "./key-probe.ts";
 import { compareWords, firstDifference, headOf, wordsOf } from "./key-probe.ts";
 
@@ -26,9 +31,13 @@ export class KeyArena {
   private readonly numbers: Float64Array[] = [];
   private readonly words: Int32Array[] = [];
   private readonly bytes: Uint8Array[] = [];
-  /** Next free unit of the last slab; unit 0 of slab 0 stays empty, so that place 0 is none. */
+  /** The slab that is being filled and its next free unit; unit 0 of slab 0 stays empty, so that place 0 is none. */
+  private openSlab = 0;
   private nextUnit = slabUnits;
   private heldBytes = 0;
+  private readonly rooms = new FreeRooms();
+  /** Numbers of slabs whose one long key was removed. */
+  private readonly emptySlabs: number[] = [];
 
   /** Memory held, in bytes. */
   get residentBytes(): number {
@@ -37,17 +46,53 @@ export class KeyArena {
 
   /** Stores the probe's key with a zero state and returns its place. The caller knows that the key is new. */
   add(probe: KeyProbe): number {
-    const units = Math.ceil((headerBytes + probe.length) / 8);
-    if (this.nextUnit + units > slabUnits) this.addSlab(units);
-    const slab = this.words.length - 1;
-    const unit = this.nextUnit;
-    this.nextUnit += units;
-    const words = this.words[slab] as Int32Array;
-    let at = unit * 2 + lengthWord;
+    const place = this.room(unitsOf(probe.length));
+    const words = this.words[place >>> slabBits] as Int32Array;
+    let at = (place & unitMask) * 2 + lengthWord;
     words[at++] = probe.length;
     const count = wordsOf(probe.length);
     for (let index = 0; index < count; index++) words[at++] = probe.words[index] as number;
-    return (slab << slabBits) | unit;
+    return place;
+  }
+
+  /** Gives a key's room back. Nothing may know the place any more. */
+  remove(place: number): void {
+    const slab = place >>> slabBits;
+    const units = unitsOf(this.keyLength(place));
+    const words = this.words[slab] as Int32Array;
+    if (words.length > slabUnits * 2) {
+      this.heldBytes -= words.byteLength;
+      this.setSlab(slab, 0);
+      this.emptySlabs.push(slab);
+      return;
+    }
+    const at = (place & unitMask) * 2;
+    words.fill(0, at, at + units * 2);
+    this.rooms.give(units, place, words, at);
+  }
+
+  /** For a checkpoint of the index. */
+  image(): IndexImage {
+    const { openSlab, nextUnit, emptySlabs, rooms } = this;
+    const numbers = [slabBits, headerBytes, openSlab, nextUnit, ...listOf(emptySlabs)];
+    const buffers = this.words.map((words) => words.buffer);
+    return { numbers: [...numbers, ...rooms.image()], buffers: buffers as ArrayBuffer[] };
+  }
+
+  /** Takes over an image. Precondition: no key was added yet. */
+  adopt(image: IndexImage): void {
+    const reader = new ImageReader(image);
+    reader.checkLayout(slabBits, headerBytes);
+    this.openSlab = reader.number();
+    this.nextUnit = reader.number();
+    for (const slab of reader.list()) this.emptySlabs.push(slab);
+    this.rooms.adopt(reader);
+    for (let slab = 0; slab < image.buffers.length; slab++) {
+      const memory = reader.buffer();
+      this.takeSlab(slab, memory);
+      this.heldBytes += memory.byteLength;
+    }
+    reader.end();
   }
 
   createRevision(place: number): number {
@@ -172,14 +217,56 @@ export class KeyArena {
     return headOf(words, at + 1, words[at] as number, offset);
   }
 
-  private addSlab(unitsNeeded: number): void {
-    assert(this.words.length < slabsMax, "the key arena is full");
-    const firstUnit = this.words.length === 0 ? 1 : 0;
-    const memory = new ArrayBuffer(Math.max(slabUnits, firstUnit + unitsNeeded) * 8);
-    this.numbers.push(new Float64Array(memory));
-    this.words.push(new Int32Array(memory));
-    this.bytes.push(new Uint8Array(memory));
-    this.nextUnit = firstUnit;
-    this.heldBytes += memory.byteLength;
+  /** Room of so many units, all zero. */
+  private room(units: number): number {
+    // Slab 0 is never one for a single key: place 0 is none.
+    if (this.words.length === 0) this.openNextSlab();
+    if (units >= slabUnits) return this.addSlab(units) << slabBits;
+    const heldUnits = this.heldBytes / 8;
+    const size = this.rooms.units > 0 ? this.rooms.sizeFor(units, heldUnits) : 0;
+    if (size > 0) return this.takeRoom(units, size);
+    if (this.nextUnit + units > slabUnits) this.openNextSlab();
+    const unit = this.nextUnit;
+    this.nextUnit += units;
+    return (this.openSlab << slabBits) | unit;
+  }
+
+  /** A free room of `size` units, of which `units` are used and the rest stays free. */
+  private takeRoom(units: number, size: number): number {
+    const place = this.rooms.first(size);
+    const words = this.words[place >>> slabBits] as Int32Array;
+    const at = (place & unitMask) * 2;
+    this.rooms.take(size, words, at);
+    words[at] = 0;
+    if (size > units) this.rooms.give(size - units, place + units, words, at + units * 2);
+    return place;
+  }
+
+  private openNextSlab(): void {
+    this.openSlab = this.addSlab(slabUnits);
+    this.nextUnit = this.openSlab === 0 ? 1 : 0;
+  }
+
+  /** A slab of so many units; returns its number. */
+  private addSlab(units: number): number {
+    const reused = this.emptySlabs.pop();
+    const slab = reused ?? this.words.length;
+    assert(slab < slabsMax, "the key arena is full");
+    this.setSlab(slab, units * 8);
+    this.heldBytes += units * 8;
+    return slab;
+  }
+
+  private setSlab(slab: number, byteLength: number): void {
+    this.takeSlab(slab, new ArrayBuffer(byteLength));
+  }
+
+  private takeSlab(slab: number, memory: ArrayBuffer): void {
+    this.numbers[slab] = new Float64Array(memory);
+    this.words[slab] = new Int32Array(memory);
+    this.bytes[slab] = new Uint8Array(memory);
   }
 }
+
+/** Units of the record of a key with so many bytes. */
+const unitsOf = (keyLength: number): number => Math.ceil((headerBytes + keyLength) / 8);

@@ -1,73 +1,14 @@
 /**
- * The order of the keys: a B+tree over packed pages, whose entries are places in the key arena. It answers where a range
- * starts and ends, and how many keys exist before a key now; it does not know values or revisions. Exact look-ups go to KeyHash.
- *
- * Invariants: 1. entry i of an inner page names the subtree of the keys from its own key up to that of entry i + 1; the key
- * of entry 0 is not looked at. 2. All keys of a page, entry 0 of inner pages aside, share the page's prefix. 3. Leaves are
- * chained in key order. 4. `lives` of a subtree is the number of its keys that exist (whose newest record is a put).
- *
- * A leaf's keys lie between its fence (the key that its parents know it by) and the fence of the next leaf. So does every
- * key sought in it, hence all of them share what the two fences share: that is the prefix of a fenced leaf, and it is
- * never compared. The first and the last leaf lack a fence; their prefix is what their keys share, and must be compared.
+ * The order of the keys: where a range starts and ends, and how many keys exist before a key now. It does not know values or
+ * revisions; exact look-ups go to KeyHash. The tree itself is described in KeyTree; here keys come into it.
  */
-import type { KeyArena } from "./key-arena.ts";
 import type { KeyProbe } from "./key-probe.ts";
-import { PageKeys } from "./page-keys.ts";
-import { header, TreePages } from "./tree-pages.ts";
+import { KeyTree } from "./key-tree.ts";
+import { header } from "./tree-pages.ts";
+import { TreeShrink } from "./tree-shrink.ts";
 
-const leafEntries = 64;
-const innerEntries = 64;
-const levelsMax = 16;
-
-export class KeyIndex {
-  /** Where the last `seek` ended: an entry of a leaf, or the end of that leaf (index = count). */
-  seekLeaf = 0;
-  seekIndex = 0;
-  /** The leaf with the smallest keys. */
-  readonly firstLeaf: number;
-
-  private readonly arena: KeyArena;
-  private readonly keys: PageKeys;
-  private readonly leaves = new TreePages(leafEntries, 2);
-  private readonly inner = new TreePages(innerEntries, 4);
-  private root: number;
-  /** Inner levels above the leaves. */
-  private height = 0;
-  /** Inner page and entry passed on the way down, by level (1 is directly above the leaves). */
-  private readonly pathPage = new Int32Array(levelsMax);
-  private readonly pathIndex = new Int32Array(levelsMax);
-
-  constructor(arena: KeyArena) {
-    this.arena = arena;
-    this.keys = new PageKeys(arena);
-    this.root = this.leaves.add();
-    this.firstLeaf = this.root;
-  }
-
-  /** Memory held, in bytes. */
-  get residentBytes(): number {
-    return this.leaves.residentBytes + this.inner.residentBytes;
-  }
-
-  /** Entries of a leaf. */
-  count(leaf: number): number {
-    return this.leaves.words(leaf)[this.leaves.base(leaf) + header.count] as number;
-  }
-
-  /** The leaf behind this one in key order; 0 behind the last. */
-  next(leaf: number): number {
-    return this.leaves.words(leaf)[this.leaves.base(leaf) + header.next] as number;
-  }
-
-  /** Place of an entry's key. */
-  place(leaf: number, index: number): number {
-    return this.leaves.words(leaf)[this.leaves.base(leaf) + this.leaves.places + index] as number;
-  }
-
-  /** Finds the first key at or after the probe: `seekLeaf`, `seekIndex`. */
-  seek(probe: KeyProbe): void {
-    this.descend(probe, 0);
-  }
+export class KeyIndex extends KeyTree {
+  private readonly shrink: TreeShrink = new TreeShrink(this);
 
   /** Adds a key that is not in the tree yet; the probe holds the key at `place`. `lives` is 1 when the key exists, else 0. */
   insert(probe: KeyProbe, place: number, lives: 0 | 1): void {
@@ -92,53 +33,9 @@ export class KeyIndex {
     this.descend(probe, change);
   }
 
-  /** Keys that exist and sort before the probe. */
-  rank(probe: KeyProbe): number {
-    const { arena, inner, leaves } = this;
-    this.descend(probe, 0);
-    let rank = 0;
-    for (let level = this.height; level > 0; level--) {
-      const page = this.pathPage[level] as number;
-      const words = inner.words(page);
-      const lives = inner.base(page) + inner.lives;
-      const end = lives + (this.pathIndex[level] as number);
-      for (let at = lives; at < end; at++) rank += words[at] as number;
-    }
-    const words = leaves.words(this.seekLeaf);
-    const places = leaves.base(this.seekLeaf) + leaves.places;
-    for (let at = places; at < places + this.seekIndex; at++) {
-      if (arena.version(words[at] as number) > 0) rank += 1;
-    }
-    return rank;
-  }
-
-  /** Keys that exist. */
-  get lives(): number {
-    if (this.height === 0)
-      return this.leaves.words(this.root)[this.leaves.base(this.root) + header.lives] as number;
-    return this.livesOfInner(this.root);
-  }
-
-  /** Goes down to the probe's leaf, notes the way, and adds `change` to `lives` all along it. */
-  private descend(probe: KeyProbe, change: number): void {
-    const { inner, keys, leaves } = this;
-    let page = this.root;
-    for (let level = this.height; level > 0; level--) {
-      const words = inner.words(page);
-      const base = inner.base(page);
-      const found = keys.search(words, base, inner, 1, probe);
-      const index = keys.isExact ? found : found - 1;
-      if (change !== 0)
-        words[base + inner.lives + index] = (words[base + inner.lives + index] as number) + change;
-      this.pathPage[level] = page;
-      this.pathIndex[level] = index;
-      page = words[base + inner.pages + index] as number;
-    }
-    const words = leaves.words(page);
-    const base = leaves.base(page);
-    if (change !== 0) words[base + header.lives] = (words[base + header.lives] as number) + change;
-    this.seekLeaf = page;
-    this.seekIndex = keys.search(words, base, leaves, 0, probe);
+  /** Takes out the probe's key, which is in the tree at `place` and does not exist now. */
+  remove(probe: KeyProbe, place: number): void {
+    this.shrink.remove(probe, place);
   }
 
   /** Sets the head of the new entry of a leaf without fences; finds the prefix anew when the new key does not share it. */
@@ -270,16 +167,6 @@ export class KeyIndex {
     this.refreshInner(words, base);
   }
 
-  private livesOfInner(page: number): number {
-    const { inner } = this;
-    const words = inner.words(page);
-    const base = inner.base(page);
-    const count = words[base + header.count] as number;
-    let lives = 0;
-    for (let at = 0; at < count; at++) lives += words[base + inner.lives + at] as number;
-    return lives;
-  }
-
   private livesOfPlaces(words: Int32Array, base: number): number {
     const count = words[base + header.count] as number;
     let lives = 0;
@@ -287,25 +174,5 @@ export class KeyIndex {
       if (this.arena.version(words[base + this.leaves.places + at] as number) > 0) lives += 1;
     }
     return lives;
-  }
-
-  /** Finds prefix and heads of a leaf anew, from its fences or else from its keys. */
-  private refreshLeaf(words: Int32Array, base: number): void {
-    const { leaves } = this;
-    const fence = words[base + header.fence] as number;
-    const next = words[base + header.next] as number;
-    if (fence === 0 || next === 0) {
-      words[base + header.isFenced] = 0;
-      this.keys.refreshHeads(words, base, leaves, 0);
-      return;
-    }
-    const nextFence = leaves.words(next)[leaves.base(next) + header.fence] as number;
-    words[base + header.isFenced] = 1;
-    this.keys.setHeads(words, base, leaves, 0, this.arena.commonPrefix(fence, nextFence));
-  }
-
-  /** Inner pages change seldom and are searched all the time: their prefix is always the longest. */
-  private refreshInner(words: Int32Array, base: number): void {
-    this.keys.refreshHeads(words, base, this.inner, 1);
   }
 }

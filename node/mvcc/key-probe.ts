@@ -46,6 +46,9 @@ export function headOf(words: Int32Array, base: number, length: number, offset: 
   return swapped ^ -0x80000000;
 }
 
+/** What the hash of keys depends on. */
+export type HashSecrets = readonly [number, number];
+
 export class KeyProbe {
   /** `words[0, wordsOf(length))` is the key. */
   words: Int32Array = new Int32Array(64);
@@ -59,6 +62,10 @@ export class KeyProbe {
   constructor(secret0: number, secret1: number) {
     this.secret0 = secret0 | 0;
     this.secret1 = secret1 | 0;
+  }
+
+  get secrets(): HashSecrets {
+    return [this.secret0, this.secret1];
   }
 
   /** Takes over `bytes[start, end)`. */

@@ -1,10 +1,12 @@
 /**
  * Reads of the store: one key or a range of keys, at the current revision or an older one (etcd's kvstore_txn.go, rangeKeys).
+ * Whole ranges in one go; RangeCursor reads the same in slices.
  */
-import { compareBytes } from "../lib/bytes.ts";
 import { KeyValueView } from "../proto/key-value.ts";
 import { decodeRecord, writeKey, writeRevisions } from "./key-value.ts";
+import { isEmptyRange, KeyWalk } from "./key-walk.ts";
 import type { KvRecords } from "./kv-records.ts";
+import { RangeCounts } from "./range-counts.ts";
 
 /** Sees a marshalled mvccpb.KeyValue, valid during the call only. It must not call the store. */
 export type KeyValueVisitor = (keyValue: Uint8Array, start: number, end: number) => void;
@@ -32,92 +34,28 @@ export type RangeOutcome =
 const keyFieldsBytesMax = 64;
 
 /** Keys that a range looks at together. */
-const batchKeys = 64;
-
-/** rangeEnd that stands for "every key at or after key". */
-const isOpenEnd = (rangeEnd: Uint8Array): boolean => rangeEnd.length === 1 && rangeEnd[0] === 0;
-
-/** True for a range that no key can be in. */
-export const isEmptyRange = (key: Uint8Array, rangeEnd: Uint8Array): boolean =>
-  !isOpenEnd(rangeEnd) && compareBytes(rangeEnd, key) <= 0;
-
-/** A stretch of the key index; one is reused for all reads. It holds no keys, so the tree must not change meanwhile. */
-export class KeyWalk {
-  private readonly records: KvRecords;
-  private leaf = 0;
-  private index = 0;
-  /** Where to stop: an entry of a leaf, or leaf 0 for the end of all keys. */
-  private endLeaf = 0;
-  private endIndex = 0;
-  /** Entries of `leaf` that belong to the walk. */
-  private leafStop = 0;
-
-  constructor(records: KvRecords) {
-    this.records = records;
-  }
-
-  /** Stands in front of the first key of a range that is not empty. */
-  start(key: Uint8Array, rangeEnd: Uint8Array): void {
-    const { index, probe } = this.records;
-    this.endLeaf = 0;
-    if (!isOpenEnd(rangeEnd)) {
-      probe.load(rangeEnd, 0, rangeEnd.length);
-      index.seek(probe);
-      this.endLeaf = index.seekLeaf;
-      this.endIndex = index.seekIndex;
-    }
-    probe.load(key, 0, key.length);
-    index.seek(probe);
-    this.leaf = index.seekLeaf;
-    this.index = index.seekIndex;
-    this.leafStop = this.stopOf(this.leaf);
-  }
-
-  /** Place of the next key, dead or live; 0 at the end. */
-  next(): number {
-    const { index } = this.records;
-    while (this.index >= this.leafStop) {
-      if (this.leaf === this.endLeaf) return 0;
-      const following = index.next(this.leaf);
-      if (following === 0) return 0;
-      this.leaf = following;
-      this.index = 0;
-      this.leafStop = this.stopOf(following);
-    }
-    return index.place(this.leaf, this.index++);
-  }
-
-  /** The same for up to `length` keys at once; returns how many, 0 at the end. */
-  fill(places: Int32Array, length: number): number {
-    let count = 0;
-    for (
-      let place = length > 0 ? this.next() : 0;
-      place !== 0;
-      place = count < length ? this.next() : 0
-    )
-      places[count++] = place;
-    return count;
-  }
-
-  private stopOf(leaf: number): number {
-    return leaf === this.endLeaf ? this.endIndex : this.records.index.count(leaf);
-  }
-}
+export const batchKeys = 64;
 
 export class RangeReader {
+  readonly counts: RangeCounts;
+  /** What `walkBatch` walked over: all keys' places, and the records of those that existed, each in key order. */
+  readonly places: Int32Array = new Int32Array(batchKeys);
+  readonly ordinals: Float64Array = new Float64Array(batchKeys);
+  /** How many `ordinals` the last `walkBatch` found. */
+  found = 0;
+  /** What `warm` read; public so that the reads are not taken for dead code. */
+  warmed = 0;
+
   private readonly records: KvRecords;
   private readonly walk: KeyWalk;
   /** Takes a KeyValue without value when keys only were asked for. */
   private keyBuffer: Uint8Array = new Uint8Array(512);
-  private readonly places = new Int32Array(batchKeys);
-  private readonly ordinals = new Float64Array(batchKeys);
-  /** What `warm` read; public so that the reads are not taken for dead code. */
-  warmed = 0;
   private readonly fields = new KeyValueView();
 
   constructor(records: KvRecords) {
     this.records = records;
     this.walk = new KeyWalk(records);
+    this.counts = new RangeCounts(records);
   }
 
   /** Visits what the query asks for at main revision `atMain`, and returns the count. `isNewest`: no record is newer than that. */
@@ -134,47 +72,35 @@ export class RangeReader {
       return 1;
     }
     if (isEmptyRange(key, rangeEnd)) return 0;
-    if (query.countOnly)
-      return isNewest ? this.countNewest(key, rangeEnd) : this.countAt(key, rangeEnd, lastOrdinal);
-    const visitsMax = query.limit > 0 ? query.limit : Infinity;
-    this.walk.start(key, rangeEnd);
+    const visitsMax = query.countOnly ? 0 : query.limit > 0 ? query.limit : Infinity;
+    this.start(key, key.length, rangeEnd);
     let count = 0;
     while (count < visitsMax) {
-      const walked = this.walk.fill(this.places, Math.min(batchKeys, visitsMax - count));
-      if (walked === 0) return count;
-      const found = this.findRecords(walked, lastOrdinal);
-      if (!keysOnly) this.warm(found);
-      for (let at = 0; at < found; at++)
+      if (this.walkBatch(visitsMax - count, lastOrdinal) === 0) return count;
+      if (!keysOnly) this.warm();
+      for (let at = 0; at < this.found; at++)
         this.visitRecord(this.ordinals[at] as number, keysOnly, visit);
-      count += found;
+      count += this.found;
     }
-    return isNewest ? this.countNewest(key, rangeEnd) : count + this.countRest(lastOrdinal);
+    const newest = this.counts.newest(key, rangeEnd);
+    if (isNewest) return newest;
+    const { lastOrdinal: now } = this.records.log;
+    if (now - lastOrdinal <= newest)
+      return newest - this.counts.change(key, rangeEnd, lastOrdinal, now);
+    while (this.walkBatch(batchKeys, lastOrdinal) > 0) count += this.found;
+    return count;
   }
 
-  /** Keys of the range that exist now: no walk, whatever the size of the range. */
-  private countNewest(key: Uint8Array, rangeEnd: Uint8Array): number {
-    const { index, probe } = this.records;
-    let before = index.lives;
-    if (!isOpenEnd(rangeEnd)) {
-      probe.load(rangeEnd, 0, rangeEnd.length);
-      before = index.rank(probe);
-    }
-    probe.load(key, 0, key.length);
-    return before - index.rank(probe);
+  /** Stands in front of the first key of a range that is not empty and begins with `key[0, keyLength)`. */
+  start(key: Uint8Array, keyLength: number, rangeEnd: Uint8Array): void {
+    this.walk.start(key, keyLength, rangeEnd);
   }
 
-  private countAt(key: Uint8Array, rangeEnd: Uint8Array, lastOrdinal: number): number {
-    this.walk.start(key, rangeEnd);
-    return this.countRest(lastOrdinal);
-  }
-
-  private countRest(lastOrdinal: number): number {
-    let count = 0;
-    for (;;) {
-      const walked = this.walk.fill(this.places, batchKeys);
-      if (walked === 0) return count;
-      count += this.findRecords(walked, lastOrdinal);
-    }
+  /** Walks over up to `keysMax` keys and finds the records in force at `lastOrdinal`; returns how many keys, 0 at the end. */
+  walkBatch(keysMax: number, lastOrdinal: number): number {
+    const walked = this.walk.fill(this.places, Math.min(batchKeys, keysMax));
+    this.found = this.findRecords(walked, lastOrdinal);
+    return walked;
   }
 
   /** Ordinals of the puts in force among the first `walked` places, in order; returns how many. Infinity: the newest records. */
@@ -197,26 +123,26 @@ export class RangeReader {
   }
 
   /** Reads of places all over the memory overlap when they do not wait for each other: look at all records before the first copy. */
-  private warm(found: number): void {
+  warm(): void {
     const { cache, log } = this.records;
     let sum = 0;
-    for (let at = 0; at < found; at++)
+    for (let at = 0; at < this.found; at++)
       sum += cache.warm(log.cachePosition(this.ordinals[at] as number));
     this.warmed = sum;
   }
 
-  private visitRecord(ordinal: number, keysOnly: boolean, visit: KeyValueVisitor): void {
+  /** Visits one record, and returns the length of the KeyValue that was visited. `isScan` as for `KvRecords.load`. */
+  visitRecord(ordinal: number, keysOnly: boolean, visit: KeyValueVisitor, isScan = false): number {
     const { records } = this;
-    if (keysOnly) {
-      this.visitKey(ordinal, visit);
-      return;
-    }
-    records.load(ordinal);
-    visit(records.bytes, records.start, records.end);
+    if (keysOnly) return this.visitKey(ordinal, visit);
+    records.load(ordinal, isScan);
+    const { start, end } = records;
+    visit(records.bytes, start, end);
+    return end - start;
   }
 
   /** Visits a KeyValue made of the key and its revisions alone. */
-  private visitKey(ordinal: number, visit: KeyValueVisitor): void {
+  private visitKey(ordinal: number, visit: KeyValueVisitor): number {
     const { arena, log } = this.records;
     const place = log.place(ordinal);
     const keyStart = arena.keyStart(place);
@@ -241,5 +167,6 @@ export class RangeReader {
       at = writeRevisions(target, at, fields.createRevision, fields.modRevision, fields.version);
     }
     visit(target, 0, at);
+    return at;
   }
 }

@@ -7,13 +7,12 @@ import type { Backend } from "../backend/backend.ts";
 import { recordKind } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import { emptyBytes } from "../lib/bytes.ts";
-import type { Random } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
 import { copyBytes } from "./copy-bytes.ts";
 import { KeyArena } from "./key-arena.ts";
 import { KeyHash } from "./key-hash.ts";
 import { KeyIndex } from "./key-index.ts";
-import { KeyProbe } from "./key-probe.ts";
+import { type HashSecrets, KeyProbe } from "./key-probe.ts";
 import {
   keyValueSize,
   tombstoneSize,
@@ -22,12 +21,9 @@ import {
   writeRevisions,
   writeValue,
 } from "./key-value.ts";
+import { revisionKeyBytes, tombstoneKeyBytes } from "./revision-key.ts";
 import { RevisionLog } from "./revision-log.ts";
 import { ValueCache } from "./value-cache.ts";
-
-/** Length of etcd's keys of the `key` bucket; a tombstone's has a mark behind it. */
-export const revisionKeyBytes = 17;
-export const tombstoneKeyBytes = 18;
 
 export class KvRecords {
   readonly arena = new KeyArena();
@@ -39,6 +35,8 @@ export class KvRecords {
   readonly probe: KeyProbe;
   /** Bytes of all records as etcd would store them: revision key and KeyValue. What quota and dashboards mean by size. */
   logicalBytes = 0;
+  /** Records that `load` had to ask the backend for. */
+  coldReads = 0;
   /** The record that `load` found: `bytes[start, end)`, valid until the next call of any method. */
   bytes: Uint8Array = emptyBytes;
   start = 0;
@@ -48,9 +46,9 @@ export class KvRecords {
   private openFrom = Infinity;
   private flyingFrom = Infinity;
 
-  constructor(backend: Backend, random: Random, valueCacheBytesMax: number) {
+  constructor(backend: Backend, secrets: HashSecrets, valueCacheBytesMax: number) {
     this.backend = backend;
-    this.probe = new KeyProbe(random.uint32(), random.uint32());
+    this.probe = new KeyProbe(...secrets);
     this.hash = new KeyHash(this.arena);
     this.index = new KeyIndex(this.arena);
     this.cache = new ValueCache(valueCacheBytesMax);
@@ -65,15 +63,9 @@ export class KvRecords {
   /** Place of a key that exists from now on: found, or added with a zero state. The caller sets its state. */
   bringToLife(bytes: Uint8Array, start: number, end: number): number {
     const found = this.find(bytes, start, end);
-    if (found === 0) return this.add(1);
+    if (found === 0) return this.add();
     if (this.arena.version(found) === 0) this.index.changeLives(this.probe, 1);
     return found;
-  }
-
-  /** Place of a key, added with a zero state when no record had it. */
-  findOrAddDead(bytes: Uint8Array, start: number, end: number): number {
-    const found = this.find(bytes, start, end);
-    return found === 0 ? this.add(0) : found;
   }
 
   /** Writes a put of the key at `place`, which was brought to life, as record (main, sub). */
@@ -133,8 +125,30 @@ export class KvRecords {
     this.backend.append(main as Revision, sub, recordKind.tombstone, slab, offset, end);
   }
 
-  /** Finds the bytes of a record, from the backend when the cache has lost them. Throws CorruptionError. */
-  load(ordinal: number): void {
+  /**
+   * Takes a committed record away: from the log and with the open batch from the backend. A key whose newest record it was has no
+   * other left, and goes too. The caller answers for nobody needing the record.
+   */
+  remove(ordinal: number): void {
+    const { arena, log } = this;
+    const place = log.place(ordinal);
+    const keyBytes = log.isTombstone(ordinal) ? tombstoneKeyBytes : revisionKeyBytes;
+    this.logicalBytes -= keyBytes + log.recordLength(ordinal);
+    this.backend.remove(log.main(ordinal) as Revision, log.sub(ordinal));
+    log.remove(ordinal);
+    if (arena.head(place) !== ordinal) return;
+    assert(arena.version(place) === 0, "the newest put of a key was compacted", ordinal);
+    arena.loadProbe(place, this.probe);
+    this.index.remove(this.probe, place);
+    this.hash.remove(this.probe.hash, place);
+    arena.remove(place);
+  }
+
+  /**
+   * Finds the bytes of a record, from the backend when the cache has lost them. What a scan reads pushes out nothing: a range larger than
+   * the cache would find none of its records there the next time, instead of as many as fit. Throws CorruptionError.
+   */
+  load(ordinal: number, isScan = false): void {
     const { cache, log } = this;
     if (cache.locate(log.cachePosition(ordinal))) {
       this.bytes = cache.slab;
@@ -143,7 +157,8 @@ export class KvRecords {
       return;
     }
     const bytes = this.backend.read(log.main(ordinal) as Revision, log.sub(ordinal));
-    this.keep(ordinal, bytes, 0, bytes.length);
+    if (!isScan || !cache.isFullFor(bytes.length)) this.keep(ordinal, bytes, 0, bytes.length);
+    this.coldReads += 1;
     this.bytes = bytes;
     this.start = 0;
     this.end = bytes.length;
@@ -181,12 +196,12 @@ export class KvRecords {
     );
   }
 
-  /** Adds the probe's key, which `find` did not find. `lives` is 1 when it exists from now on. */
-  private add(lives: 0 | 1): number {
+  /** Adds the probe's key, which `find` did not find, and which exists from now on. */
+  private add(): number {
     const { probe } = this;
     const place = this.arena.add(probe);
     this.hash.insert(probe.hash, place);
-    this.index.insert(probe, place, lives);
+    this.index.insert(probe, place, 1);
     return place;
   }
 

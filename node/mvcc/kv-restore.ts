@@ -1,18 +1,65 @@
-/** Rebuilds the index from the backend's records when the store opens, and checks that no record is missing in between. */
+/**
+ * Builds the store's memory when it opens: from the index checkpoint where there is one of exactly the backend's state, otherwise from
+ * all records, and then checks that no record is missing in between.
+ */
 
-import { recordKind } from "../backend/backend.ts";
+import { type Backend, recordKind } from "../backend/backend.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
+import type { Random } from "../lib/ports.ts";
 import { KeyValueView } from "../proto/key-value.ts";
+import { type CheckpointOptions, readIndexCheckpoint } from "./index-checkpoint.ts";
+import type { HashSecrets } from "./key-probe.ts";
 import { decodeRecord } from "./key-value.ts";
-import { type KvRecords, revisionKeyBytes, tombstoneKeyBytes } from "./kv-records.ts";
+import { KvRecords } from "./kv-records.ts";
+import { revisionKeyBytes, tombstoneKeyBytes } from "./revision-key.ts";
+import { UnorderedKeys } from "./unordered-keys.ts";
 
-const whatToDo = "; rebuild this member's backend from its snapshot and log, or replace the member";
+const progressPeriodMs = 5000;
+export const whatToDo: string =
+  "; rebuild this member's backend from its snapshot and log, or replace the member";
+
+export interface KvRestoreOptions {
+  readonly backend: Backend;
+  readonly random: Random;
+  readonly valueCacheBytesMax: number;
+  readonly checkpoint?: CheckpointOptions;
+}
+
+export interface RestoredStore {
+  readonly records: KvRecords;
+  /** The index did not come from the records, so it is not known that they are all there. */
+  readonly isUnchecked: boolean;
+}
+
+/** Throws CorruptionError when the backend contradicts itself. */
+export async function restoreStore(options: KvRestoreOptions): Promise<RestoredStore> {
+  const { backend, random, valueCacheBytesMax, checkpoint } = options;
+  const empty = (secrets: HashSecrets): KvRecords =>
+    new KvRecords(backend, secrets, valueCacheBytesMax);
+  if (checkpoint !== undefined && backend.committed.consistentIndex > 0) {
+    const records = await readIndexCheckpoint(checkpoint, empty);
+    if (records !== undefined) return { records, isUnchecked: true };
+  }
+  const records = empty([random.uint32(), random.uint32()]);
+  const { log } = records;
+  const progress = checkpoint?.timers.every(progressPeriodMs, () => {
+    checkpoint.logger.info("reading the backend's records", { records: log.lastOrdinal });
+  });
+  try {
+    const keys = new UnorderedKeys(records);
+    await restoreRecords(records, keys);
+    await keys.order(checkpoint?.timers);
+  } finally {
+    progress?.cancel();
+  }
+  return { records, isUnchecked: false };
+}
 
 /**
  * Reads every record into `records`, which are empty. The newest values end up in the value cache.
  * Throws CorruptionError when revisions do not grow or a record contradicts the one before it of the same key.
  */
-export async function restoreRecords(records: KvRecords): Promise<void> {
+async function restoreRecords(records: KvRecords, keys: UnorderedKeys): Promise<void> {
   const { arena, log } = records;
   const fields = new KeyValueView();
   let lastMain = 0;
@@ -28,16 +75,14 @@ export async function restoreRecords(records: KvRecords): Promise<void> {
     decodeRecord(bytes, start, end, fields);
     if (fields.keyEnd === fields.keyStart) corrupt("has no key");
     const isTombstone = kind === recordKind.tombstone;
-    const place = isTombstone
-      ? records.findOrAddDead(bytes, fields.keyStart, fields.keyEnd)
-      : records.bringToLife(bytes, fields.keyStart, fields.keyEnd);
+    const found = records.find(bytes, fields.keyStart, fields.keyEnd);
+    const place = found === 0 ? keys.add() : found;
     const previous = arena.head(place);
     const version = arena.version(place);
     records.logicalBytes += (isTombstone ? tombstoneKeyBytes : revisionKeyBytes) + end - start;
-    const ordinal = log.append(main, sub, isTombstone, place, previous);
+    const ordinal = log.append(main, sub, isTombstone, place, previous, end - start);
     if (isTombstone) {
       if (previous !== 0 && version === 0) corrupt("deletes a key that is deleted already");
-      if (version !== 0) records.index.changeLives(records.probe, -1);
       arena.setDead(place, ordinal);
       return;
     }

@@ -12,16 +12,31 @@ import { emptyBytes } from "../lib/bytes.ts";
 import type { Random } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
 import { revision } from "../lib/units.ts";
+import { DeleteCursor } from "./delete-cursor.ts";
+import { HashKeeper, type KvHash } from "./hash-keeper.ts";
+import { type CheckpointOptions, writeIndexCheckpoint } from "./index-checkpoint.ts";
+import { KeyWalk } from "./key-walk.ts";
+import { KvCompaction, type Pin } from "./kv-compact.ts";
+import type { HashKvOutcome } from "./kv-hash.ts";
 import type { KeyValueVisitor, RangeOutcome, RangeQuery } from "./kv-range.ts";
-import { isEmptyRange, KeyWalk, RangeReader } from "./kv-range.ts";
-import { KvRecords } from "./kv-records.ts";
-import { restoreRecords } from "./kv-restore.ts";
+import { RangeReader } from "./kv-range.ts";
+import type { KvRecords } from "./kv-records.ts";
+import { type RestoredStore, restoreStore } from "./kv-restore.ts";
+import { RangeCursor, rangeEndOf } from "./range-cursor.ts";
+import { checkRecords } from "./record-check.ts";
 
 export interface KvStoreOptions {
   readonly backend: Backend;
   readonly random: Random;
   /** Bound of the memory for newest records; records that wait for the backend may exceed it. */
   readonly valueCacheBytesMax: number;
+  /** Where the key index is kept over an orderly restart; without it every start reads all records. */
+  readonly checkpoint?: CheckpointOptions;
+  /**
+   * Takes the hash of each compaction before it removes anything, as etcd does, for HashKV at that revision and for comparing
+   * members. It reads all records up to the compaction, in slices.
+   */
+  readonly hashCompactions?: boolean;
 }
 
 /** A marshalled mvccpb.KeyValue in place: `bytes[start, end)`. One object is reused; valid until the next call but one put. */
@@ -46,28 +61,43 @@ export interface KvMemory {
 
 export class KvStore {
   private readonly records: KvRecords;
+  private readonly checkpoint: CheckpointOptions | undefined;
+  private readonly isUnchecked: boolean;
   private readonly reader: RangeReader;
+  private readonly compaction: KvCompaction;
+  private readonly hashes: HashKeeper;
+  private readonly hashesCompactions: boolean;
   private readonly deleteWalk: KeyWalk;
   private readonly place: KeyValuePlace = { bytes: emptyBytes, start: 0, end: 0 };
   private readonly state: KeyState = { createRevision: 0, modRevision: 0, version: 0 };
   private current: Revision;
-  private isWriting = false;
+  private hasTransaction = false;
   /** Sub revision of the next record of the open transaction: how many it has. */
   private nextSub = 0;
   private commitMark = 0;
+  /** Current revision of the last commit that completed, and of the one in flight. */
+  private committed: Revision;
+  private flying: Revision;
 
   /** Opens the store over what the backend holds. Throws CorruptionError when that contradicts itself. */
   static async open(options: KvStoreOptions): Promise<KvStore> {
-    const records = new KvRecords(options.backend, options.random, options.valueCacheBytesMax);
-    await restoreRecords(records);
-    return new KvStore(records);
+    return new KvStore(await restoreStore(options), options);
   }
 
-  private constructor(records: KvRecords) {
+  private constructor({ records, isUnchecked }: RestoredStore, options: KvStoreOptions) {
     this.records = records;
+    this.isUnchecked = isUnchecked;
+    this.checkpoint = options.checkpoint;
     this.reader = new RangeReader(records);
     this.deleteWalk = new KeyWalk(records);
-    this.current = revision(Math.max(1, records.backend.committed.revision));
+    this.compaction = new KvCompaction(records);
+    const { compactRevision } = this.compaction;
+    // Compaction may have taken the newest record, a tombstone (etcd #17780).
+    this.current = revision(Math.max(1, records.backend.committed.revision, compactRevision));
+    this.committed = this.current;
+    this.flying = this.current;
+    this.hashes = new HashKeeper(records, this.compaction, this.current);
+    this.hashesCompactions = options.hashCompactions === true;
   }
 
   /** Main revision of the last transaction that wrote; 1 for an empty store. */
@@ -82,7 +112,13 @@ export class KvStore {
 
   /** Reads below it are refused; 0 when nothing was ever compacted. */
   get compactRevision(): Revision | 0 {
-    return 0;
+    const { compactRevision } = this.compaction;
+    return compactRevision > 0 ? revision(compactRevision) : 0;
+  }
+
+  /** Records below `compactRevision` are still to be removed. */
+  get isCompacting(): boolean {
+    return this.compaction.isCompacting;
   }
 
   /** Keys that exist at the current revision. */
@@ -90,9 +126,30 @@ export class KvStore {
     return this.records.index.lives;
   }
 
-  /** Bytes of all records as etcd would store them; grows with every write, until compaction. */
+  /**
+   * A transaction is open. It may stay open over several turns (deleteCursor); meanwhile `range`, `get`, `stat` and the counts see
+   * its writes, which no request but its own may: others read with `openRange`, or wait for `end`.
+   */
+  get isWriting(): boolean {
+    return this.hasTransaction;
+  }
+
+  /** Bytes of all records as etcd would store them: what is in use. Grows with every write and falls as compaction removes. */
   get logicalBytes(): number {
     return this.records.logicalBytes;
+  }
+
+  /**
+   * Bytes that compaction has freed and no newer record has taken, since the last defragmentation or the start of the process: with
+   * `logicalBytes` the size of the database as etcd counts it.
+   */
+  get freedBytes(): number {
+    return this.compaction.freedBytes;
+  }
+
+  /** The backend has given its freed bytes back: `freedBytes` is 0. */
+  defragmented(): void {
+    this.compaction.forgetFreed();
   }
 
   get memory(): KvMemory {
@@ -104,8 +161,8 @@ export class KvStore {
 
   /** Opens the transaction of one raft entry; its records get the next main revision. */
   begin(): void {
-    assert(!this.isWriting, "a write transaction is open already");
-    this.isWriting = true;
+    assert(!this.hasTransaction, "a write transaction is open already");
+    this.hasTransaction = true;
     this.nextSub = 0;
   }
 
@@ -131,7 +188,7 @@ export class KvStore {
     valueEnd: number,
     lease: bigint,
   ): void {
-    assert(this.isWriting, "put outside a transaction");
+    assert(this.hasTransaction, "put outside a transaction");
     assert(keyEnd > keyStart, "put of an empty key");
     const place = this.records.bringToLife(keyBytes, keyStart, keyEnd);
     this.records.put(
@@ -151,27 +208,42 @@ export class KvStore {
    * RangeQuery. `visit` sees each KeyValue before it is deleted.
    */
   deleteRange(key: Uint8Array, rangeEnd: Uint8Array | undefined, visit?: KeyValueVisitor): number {
-    assert(this.isWriting, "deleteRange outside a transaction");
-    const before = this.nextSub;
+    assert(this.hasTransaction, "deleteRange outside a transaction");
     if (rangeEnd === undefined || rangeEnd.length === 0) {
       const place = this.records.find(key, 0, key.length);
-      if (place !== 0) this.deleteKey(place, visit);
-    } else if (!isEmptyRange(key, rangeEnd)) {
-      const walk = this.deleteWalk;
-      walk.start(key, rangeEnd);
-      // Tombstones leave the tree as it is, so the walk goes on safely.
-      for (let place = walk.next(); place !== 0; place = walk.next()) {
-        this.records.arena.loadProbe(place, this.records.probe);
-        this.deleteKey(place, visit);
-      }
+      return place !== 0 && this.deleteKey(place, visit) ? 1 : 0;
     }
-    return this.nextSub - before;
+    const cursor = this.deleteCursor(key, rangeEnd, visit);
+    cursor.step(Infinity);
+    return cursor.deleted;
+  }
+
+  /** The same in slices that the caller asks for; to be finished before `end`. Key and rangeEnd are copied. */
+  deleteCursor(
+    key: Uint8Array,
+    rangeEnd: Uint8Array | undefined,
+    visit?: KeyValueVisitor,
+  ): DeleteCursor {
+    const { records, deleteWalk: walk } = this;
+    const main = this.current + 1;
+    const deleteKey = (place: number): boolean => {
+      assert(this.hasTransaction && this.current + 1 === main, "a delete outside its transaction");
+      records.arena.loadProbe(place, records.probe);
+      return this.deleteKey(place, visit);
+    };
+    return new DeleteCursor({
+      records,
+      walk,
+      key,
+      rangeEnd: rangeEndOf(key, rangeEnd),
+      deleteKey,
+    });
   }
 
   /** Closes the transaction and returns the current revision: one more than before if anything was written. */
   end(): Revision {
-    assert(this.isWriting, "end without a transaction");
-    this.isWriting = false;
+    assert(this.hasTransaction, "end without a transaction");
+    this.hasTransaction = false;
     if (this.nextSub > 0) this.current = revision(this.current + 1);
     this.nextSub = 0;
     return this.current;
@@ -184,6 +256,29 @@ export class KvStore {
     if (atMain > newest) return { kind: "futureRevision" };
     if (atMain < this.compactRevision) return { kind: "compacted" };
     return { kind: "ok", count: this.reader.read(query, atMain, atMain === newest, visit) };
+  }
+
+  /**
+   * The same in slices that the caller asks for, at one revision whatever is written meanwhile; `close` it. Writes of an open transaction are
+   * not seen. Key and rangeEnd are copied.
+   */
+  openRange(query: RangeQuery): RangeCursor | Exclude<RangeOutcome, { readonly kind: "ok" }> {
+    if (query.revision > this.current) return { kind: "futureRevision" };
+    const at = query.revision > 0 ? revision(query.revision) : this.current;
+    if (at < this.compactRevision) return { kind: "compacted" };
+    return new RangeCursor({
+      records: this.records,
+      reader: this.reader,
+      query,
+      revision: at,
+      pin: this.pin(at),
+      isNewest: at === this.current && this.nextSub === 0,
+    });
+  }
+
+  /** Keys in the range now, without a walk: tells whether slices are needed. Counts writes of an open transaction. */
+  countInRange(key: Uint8Array, rangeEnd: Uint8Array | undefined): number {
+    return this.reader.counts.newest(key, rangeEndOf(key, rangeEnd));
   }
 
   /** The current KeyValue of one key; undefined when the key does not exist. */
@@ -209,11 +304,76 @@ export class KvStore {
     return this.state;
   }
 
+  /**
+   * Refuses reads below `at` from now on and schedules the removal of what only they need; to be called when the entry is applied. It
+   * survives a restart with the batch of this entry.
+   */
+  compact(at: Revision): "ok" | "compacted" | "futureRevision" {
+    assert(!this.hasTransaction, "a compaction inside a transaction");
+    if (at <= this.compaction.compactRevision) return "compacted";
+    if (at > this.current) return "futureRevision";
+    if (this.hashesCompactions && !this.isCompacting) this.hashes.beforeCompaction(at);
+    this.compaction.schedule(at);
+    return "ok";
+  }
+
+  /**
+   * Removes up to `recordsMax` superseded records from the index and, with the open batch, from the backend, in bounded time. True when
+   * there is nothing left to remove; false too when a pin or a commit must be waited for: call again later. Throws CorruptionError when a
+   * hash of the compaction was asked for and met a bad record.
+   */
+  compactSlice(recordsMax: number): boolean {
+    this.hashes.throwFailure();
+    return this.compaction.slice(recordsMax, this.committed);
+  }
+
+  /** Keeps what a read at `at` needs until it is released; a later compaction waits. Precondition: `at` is not compacted. */
+  pin(at: Revision): Pin {
+    return this.compaction.pin(at);
+  }
+
+  /**
+   * HashKV at main revision `at`; 0 is the current one. Waits until the backend has committed that revision, then reads in slices; a
+   * later compaction waits meanwhile. Rejects as `Backend.scanCommitted` does.
+   */
+  hashKv(at: number): Promise<HashKvOutcome> {
+    return this.hashes.hashKv(at, this.current);
+  }
+
+  /** Hashes of the last ten compactions since the start, oldest first; none without `hashCompactions`. */
+  get compactionHashes(): readonly KvHash[] {
+    return this.hashes.compactions;
+  }
+
+  /** Maintenance.Hash: of the whole backend, as far as its buckets are etcd's. */
+  hash(): Promise<number> {
+    return this.hashes.hash(this.current);
+  }
+
+  /**
+   * Holds the records of the backend against the index when that came from a checkpoint, in slices, while the store is in use. To be called
+   * once, when the member serves. Rejects with CorruptionError, and with an Error when the backend closes meanwhile.
+   */
+  async checkRecords(): Promise<void> {
+    if (!this.isUnchecked) return;
+    await checkRecords(this.records, this.committed, () => this.compactRevision);
+  }
+
+  /**
+   * Keeps the index for the next start. To be called at an orderly stop, behind the last commit and before the backend closes; nothing
+   * may be written or compacted from then on. Never rejects: without it the next start takes longer.
+   */
+  async saveCheckpoint(): Promise<void> {
+    assert(!this.hasTransaction, "a checkpoint inside a transaction");
+    if (this.checkpoint !== undefined) await writeIndexCheckpoint(this.checkpoint, this.records);
+  }
+
   /** To be called directly before `backend.commit`. Its result goes to `afterCommit` when that commit has completed. */
   beforeCommit(): number {
-    assert(!this.isWriting, "a commit inside a transaction");
+    assert(!this.hasTransaction, "a commit inside a transaction");
     this.records.sealBatch();
     this.commitMark += 1;
+    this.flying = this.current;
     return this.commitMark;
   }
 
@@ -221,17 +381,20 @@ export class KvStore {
   afterCommit(mark: number): void {
     assert(mark === this.commitMark, "a commit completed out of turn", mark);
     this.records.releaseBatch();
+    this.committed = this.flying;
+    this.hashes.committedUpTo(this.flying);
   }
 
-  /** The probe holds the key at `place`. */
-  private deleteKey(place: number, visit: KeyValueVisitor | undefined): void {
+  /** The probe holds the key at `place`; false when it does not exist. */
+  private deleteKey(place: number, visit: KeyValueVisitor | undefined): boolean {
     const { records } = this;
-    if (records.arena.version(place) === 0) return;
+    if (records.arena.version(place) === 0) return false;
     if (visit !== undefined) {
       records.load(records.arena.head(place));
       visit(records.bytes, records.start, records.end);
     }
     records.delete(place, this.current + 1, this.nextSub);
     this.nextSub += 1;
+    return true;
   }
 }

@@ -62,6 +62,14 @@ export class PageKeys {
     words[base + header.count] = count + 1;
   }
 
+  /** Takes the entry at `index` out. */
+  shiftOut(words: Int32Array, base: number, pages: TreePages, index: number): void {
+    const count = words[base + header.count] as number;
+    for (const column of [base + pages.heads, base + pages.places])
+      words.copyWithin(column + index, column + index + 1, column + count);
+    words[base + header.count] = count - 1;
+  }
+
   /** Finds the longest prefix of the entries in [from, count), and all heads. */
   refreshHeads(words: Int32Array, base: number, pages: TreePages, from: number): void {
     const count = words[base + header.count] as number;

@@ -3,104 +3,218 @@
  * revision order. Each entry names its key and the entry before it of the same key, so that reads at an old revision walk
  * back from the newest. It knows where the record's bytes were last put in the value cache, but not whether they still are there.
  *
- *   ┌ 8 bytes ──────┬ 8 bytes ────────┬ 4 bytes ┬ 4 bytes ──────────┬ 4 bytes ───────────┬ 4 bytes ──────────────┐
- *   │ main revision │ cache position  │ place   │ steps to previous │ tombstone bit, sub │ length of the record  │
- *   └───────────────┴─────────────────┴─────────┴───────────────────┴────────────────────┴───────────────────────┘
+ * New entries lie in whole chunks, found by arithmetic. What compaction has dealt with is settled (LogSegments): memory is for what is
+ * retained, ordinals stay what they were.
  */
 import { assert } from "../lib/assert.ts";
+import { ImageReader, type IndexImage, listOf } from "./index-image.ts";
+import { entry, entryIsRemoved, markRemoved, subMask, tombstoneBit } from "./log-entry.ts";
+import { LogSegments } from "./log-segments.ts";
 
 const chunkBits = 15;
 const chunkEntries = 1 << chunkBits;
 const entryMask = chunkEntries - 1;
 const entryBytes = 32;
-const tombstoneBit = -0x80000000;
 /** Cache position of a record that was never in the cache. */
 export const neverCached = -1;
+/** Steps to a previous entry that is further away than 32 bits tell: it stands in a map. */
+const farSteps = 0xffffffff;
 
 export class RevisionLog {
+  /** Chunks of the entries from `recentFirst` on, which is a multiple of the chunk's size. */
   private readonly numbers: Float64Array[] = [];
   private readonly words: Int32Array[] = [];
+  private readonly removed: number[] = [];
+  private recentFirst = 0;
   private last = 0;
+  private readonly settled = new LogSegments();
+  private readonly farPrevious = new Map<number, number>();
 
-  /** Ordinal of the newest entry; 0 when there is none. */
+  /** Ordinal of the newest entry; 0 when there was never one. */
   get lastOrdinal(): number {
     return this.last;
   }
 
   /** Memory held, in bytes. */
   get residentBytes(): number {
-    return this.numbers.length * chunkEntries * entryBytes;
+    return this.numbers.length * chunkEntries * entryBytes + this.settled.residentBytes;
   }
 
   /**
    * Adds the next record and returns its ordinal. `previous` is the ordinal of the key's record before this one, 0 for none.
-   * The caller answers for (main, sub) growing; `setRecord` follows.
+   * `length` is that of the record's marshalled KeyValue. The caller answers for (main, sub) growing.
    */
-  append(main: number, sub: number, isTombstone: boolean, place: number, previous: number): number {
+  append(
+    main: number,
+    sub: number,
+    isTombstone: boolean,
+    place: number,
+    previous: number,
+    length = 0,
+  ): number {
     const ordinal = this.last + 1;
-    const chunk = Math.floor(ordinal / chunkEntries);
+    const chunk = (ordinal - this.recentFirst) >>> chunkBits;
     if (chunk >= this.numbers.length) this.addChunk();
-    const steps = previous === 0 ? 0 : ordinal - previous;
-    assert(steps <= 0xffffffff && sub >= 0 && sub <= 0x7fffffff, "revision log entry out of range");
+    assert(sub >= 0 && sub <= subMask, "revision log entry out of range", sub);
+    let steps = previous === 0 ? 0 : ordinal - previous;
+    if (steps >= farSteps) {
+      steps = farSteps;
+      this.farPrevious.set(ordinal, previous);
+    }
     const numbers = this.numbers[chunk] as Float64Array;
     const words = this.words[chunk] as Int32Array;
-    const entry = ordinal & entryMask;
-    numbers[entry * 4] = main;
-    numbers[entry * 4 + 1] = neverCached;
-    words[entry * 8 + 4] = place;
-    words[entry * 8 + 5] = steps;
-    words[entry * 8 + 6] = isTombstone ? sub | tombstoneBit : sub;
-    words[entry * 8 + 7] = 0;
+    const slot = ordinal & entryMask;
+    numbers[slot * 4] = main;
+    numbers[slot * 4 + entry.cachePosition] = neverCached;
+    words[slot * 8 + entry.place] = place;
+    words[slot * 8 + entry.steps] = steps;
+    words[slot * 8 + entry.sub] = isTombstone ? sub | tombstoneBit : sub;
+    words[slot * 8 + entry.length] = length;
     this.last = ordinal;
     return ordinal;
   }
 
+  /** For a checkpoint of the index: the recent part; the settled one has an image of its own. */
+  image(): IndexImage {
+    const { recentFirst, last, removed, farPrevious } = this;
+    const far = listOf([...farPrevious].flat());
+    const numbers = [chunkBits, entryBytes, recentFirst, last, ...listOf(removed), ...far];
+    return { numbers, buffers: this.words.map((words) => words.buffer as ArrayBuffer) };
+  }
+
+  settledImage(): IndexImage {
+    return this.settled.image();
+  }
+
+  /** Takes over both images. Precondition: there was never an entry. */
+  adopt(image: IndexImage, settled: IndexImage): void {
+    this.settled.adopt(settled);
+    const reader = new ImageReader(image);
+    reader.checkLayout(chunkBits, entryBytes);
+    this.recentFirst = reader.number();
+    this.last = reader.number();
+    for (const count of reader.list()) this.removed.push(count);
+    const far = reader.list();
+    for (let at = 0; at < far.length; at += 2)
+      this.farPrevious.set(far[at] as number, far[at + 1] as number);
+    for (let at = 0; at < image.buffers.length; at++)
+      this.takeChunk(reader.buffer(chunkEntries * entryBytes));
+    reader.end();
+  }
+
+  /** False for an entry that compaction took away. */
+  has(ordinal: number): boolean {
+    if (ordinal < this.recentFirst) return this.settled.locate(ordinal);
+    const chunk = (ordinal - this.recentFirst) >>> chunkBits;
+    return (
+      ordinal <= this.last && !entryIsRemoved(this.words[chunk] as Int32Array, ordinal & entryMask)
+    );
+  }
+
   main(ordinal: number): number {
-    return (this.numbers[Math.floor(ordinal / chunkEntries)] as Float64Array)[
-      (ordinal & entryMask) * 4
-    ] as number;
+    return this.number(ordinal, entry.main);
   }
 
   sub(ordinal: number): number {
-    return this.word(ordinal, 6) & 0x7fffffff;
+    return this.word(ordinal, entry.sub) & subMask;
   }
 
+  /** True too for an entry that compaction took away: among those that others name as their previous, these are tombstones. */
   isTombstone(ordinal: number): boolean {
-    return this.word(ordinal, 6) < 0;
+    return this.word(ordinal, entry.sub) < 0;
   }
 
   /** Place of the key in the arena. */
   place(ordinal: number): number {
-    return this.word(ordinal, 4);
+    return this.word(ordinal, entry.place);
   }
 
-  /** Ordinal of the same key's record before this one; 0 when this is the oldest kept. */
+  /**
+   * Ordinal of the same key's record before this one; 0 when this is the oldest kept. A tombstone that is named here may be taken away
+   * already; it still reads as one.
+   */
   previous(ordinal: number): number {
-    const steps = this.word(ordinal, 5);
-    return steps === 0 ? 0 : ordinal - (steps >>> 0);
+    const steps = this.word(ordinal, entry.steps);
+    if (steps === 0) return 0;
+    return steps === -1 ? (this.farPrevious.get(ordinal) as number) : ordinal - (steps >>> 0);
   }
 
   cachePosition(ordinal: number): number {
-    return (this.numbers[Math.floor(ordinal / chunkEntries)] as Float64Array)[
-      (ordinal & entryMask) * 4 + 1
-    ] as number;
+    return this.number(ordinal, entry.cachePosition);
   }
 
-  /** Length of the record's marshalled KeyValue; meaningful while it is in the cache. */
+  /** Length of the record's marshalled KeyValue. */
   recordLength(ordinal: number): number {
-    return this.word(ordinal, 7);
+    return this.word(ordinal, entry.length);
   }
 
   setRecord(ordinal: number, cachePosition: number, length: number): void {
-    const chunk = Math.floor(ordinal / chunkEntries);
-    const entry = ordinal & entryMask;
-    (this.numbers[chunk] as Float64Array)[entry * 4 + 1] = cachePosition;
-    (this.words[chunk] as Int32Array)[entry * 8 + 7] = length;
+    if (ordinal < this.recentFirst) {
+      const { settled } = this;
+      if (!settled.locate(ordinal)) return;
+      settled.numbers[settled.slot * 4 + entry.cachePosition] = cachePosition;
+      settled.words[settled.slot * 8 + entry.length] = length;
+      return;
+    }
+    const chunk = (ordinal - this.recentFirst) >>> chunkBits;
+    const slot = ordinal & entryMask;
+    (this.numbers[chunk] as Float64Array)[slot * 4 + entry.cachePosition] = cachePosition;
+    (this.words[chunk] as Int32Array)[slot * 8 + entry.length] = length;
   }
 
-  /** Ordinal of the newest entry at or before main revision `atMain`; 0 when all are newer. */
+  /** The entry is from now on the oldest kept of its key. */
+  clearPrevious(ordinal: number): void {
+    // Settled entries have no previous: compaction has been there.
+    if (ordinal < this.recentFirst) return;
+    const words = this.words[(ordinal - this.recentFirst) >>> chunkBits] as Int32Array;
+    const at = (ordinal & entryMask) * 8 + entry.steps;
+    if (words[at] === -1) this.farPrevious.delete(ordinal);
+    words[at] = 0;
+  }
+
+  /** Takes an entry away. */
+  remove(ordinal: number): void {
+    if (ordinal < this.recentFirst) {
+      this.settled.remove(ordinal);
+      return;
+    }
+    this.clearPrevious(ordinal);
+    const chunk = (ordinal - this.recentFirst) >>> chunkBits;
+    markRemoved(this.words[chunk] as Int32Array, ordinal & entryMask);
+    this.removed[chunk] = (this.removed[chunk] as number) + 1;
+  }
+
+  /** No entry before `ordinal` has a previous one: their whole chunks may be packed. Returns how many chunks it dealt with. */
+  settle(ordinal: number): number {
+    let count = 0;
+    while (ordinal >= this.recentFirst + chunkEntries && this.numbers.length > 0) {
+      const numbers = this.numbers.shift() as Float64Array;
+      const words = this.words.shift() as Int32Array;
+      // Ordinal 0 is a removed entry.
+      const removed = (this.removed.shift() as number) + (this.recentFirst === 0 ? 1 : 0);
+      this.settled.add(this.recentFirst, numbers, words, removed);
+      this.recentFirst += chunkEntries;
+      count += 1;
+    }
+    return count;
+  }
+
+  /** The first kept entry behind `ordinal`; 0 when there is none. */
+  next(ordinal: number): number {
+    let at = ordinal + 1;
+    if (at < this.recentFirst) {
+      const found = this.settled.nextFrom(at);
+      if (found !== 0) return found;
+      at = this.recentFirst;
+    }
+    while (at <= this.last && !this.has(at)) at += 1;
+    return at <= this.last ? at : 0;
+  }
+
+  /** An ordinal so that the entries up to it are the ones with main revision `atMain` or less; 0 when there are none. */
   ordinalAt(atMain: number): number {
-    let low = 0;
+    let low = Math.max(this.recentFirst, 1);
+    if (low > this.last || this.main(low) > atMain) return this.settled.ordinalAt(atMain);
     let high = this.last;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
@@ -121,13 +235,37 @@ export class RevisionLog {
   }
 
   private word(ordinal: number, index: number): number {
-    return (this.words[Math.floor(ordinal / chunkEntries)] as Int32Array)[
+    if (ordinal < this.recentFirst) return this.settledWord(ordinal, index);
+    return (this.words[(ordinal - this.recentFirst) >>> chunkBits] as Int32Array)[
       (ordinal & entryMask) * 8 + index
     ] as number;
   }
 
+  private number(ordinal: number, index: number): number {
+    if (ordinal < this.recentFirst) return this.settledNumber(ordinal, index);
+    return (this.numbers[(ordinal - this.recentFirst) >>> chunkBits] as Float64Array)[
+      (ordinal & entryMask) * 4 + index
+    ] as number;
+  }
+
+  private settledWord(ordinal: number, index: number): number {
+    const { settled } = this;
+    if (settled.locate(ordinal)) return settled.words[settled.slot * 8 + index] as number;
+    return index === entry.sub ? tombstoneBit : 0;
+  }
+
+  private settledNumber(ordinal: number, index: number): number {
+    const { settled } = this;
+    assert(settled.locate(ordinal), "a removed entry of the revision log was read", ordinal);
+    return settled.numbers[settled.slot * 4 + index] as number;
+  }
+
   private addChunk(): void {
-    const memory = new ArrayBuffer(chunkEntries * entryBytes);
+    this.takeChunk(new ArrayBuffer(chunkEntries * entryBytes));
+    this.removed.push(0);
+  }
+
+  private takeChunk(memory: ArrayBuffer): void {
     this.numbers.push(new Float64Array(memory));
     this.words.push(new Int32Array(memory));
   }

@@ -8,6 +8,7 @@
  *       └───────┴──────────────┴───────────┴───────┴───────┴──────────┴─────────┴──────────┴─────────┴─────────┘
  *                              └──────────── leaves only ─────────────┘                    └─ inner pages only ┘
  */
+import { ImageReader, type IndexImage, listOf } from "./index-image.ts";
 
 export const header = {
   count: 0,
@@ -34,6 +35,8 @@ export class TreePages {
   readonly lives: number;
   private readonly size: number;
   private readonly chunks: Int32Array[] = [];
+  /** Removed pages, to be used again. */
+  private readonly free: number[] = [];
   /** Page 0 is never given out. */
   private nextPage = 1;
 
@@ -50,11 +53,46 @@ export class TreePages {
     return this.chunks.length * (this.size << chunkPageBits) * 4;
   }
 
+  /** An empty page. */
   add(): number {
+    const reused = this.free.pop();
+    if (reused !== undefined) {
+      const base = this.base(reused);
+      this.words(reused).fill(0, base, base + header.size);
+      return reused;
+    }
     const page = this.nextPage++;
     if (page >>> chunkPageBits >= this.chunks.length)
       this.chunks.push(new Int32Array(this.size << chunkPageBits));
     return page;
+  }
+
+  /** Gives a page back. Nothing may name it any more. */
+  remove(page: number): void {
+    this.free.push(page);
+  }
+
+  /** Pages in use. */
+  get count(): number {
+    return this.nextPage - 1 - this.free.length;
+  }
+
+  /** For a checkpoint of the index. */
+  image(): IndexImage {
+    const buffers = this.chunks.map((chunk) => chunk.buffer as ArrayBuffer);
+    return { numbers: [chunkPageBits, this.size, this.nextPage, ...listOf(this.free)], buffers };
+  }
+
+  /** Takes over an image. What was added before is gone. */
+  adopt(image: IndexImage): void {
+    const reader = new ImageReader(image);
+    reader.checkLayout(chunkPageBits, this.size);
+    this.nextPage = reader.number();
+    for (const page of reader.list()) this.free.push(page);
+    this.chunks.length = 0;
+    for (let at = 0; at < image.buffers.length; at++)
+      this.chunks.push(new Int32Array(reader.buffer((this.size << chunkPageBits) * 4)));
+    reader.end();
   }
 
   /** The chunk that a page lies in, from word `base(page)` on. */

@@ -48,6 +48,18 @@ export class ValueCache {
     return this.heldBytes + (this.spare?.length ?? 0);
   }
 
+  /** Every position that was ever given is before it. */
+  get endPosition(): number {
+    return (this.lastSlab + 1) * this.slabBytes;
+  }
+
+  /** Gives positions at or behind `position` only. Precondition: nothing was allocated yet. */
+  startBehind(position: number): void {
+    assert(this.heldBytes === 0, "the value cache is in use");
+    this.firstSlab = Math.ceil(position / this.slabBytes);
+    this.lastSlab = this.firstSlab;
+  }
+
   /** Nothing at or after `position` is evicted; Infinity unpins. Evicts what was kept over the bound for the pin before. */
   pin(position: number): void {
     this.pinnedSlab = position === Infinity ? Infinity : Math.floor(position / this.slabBytes);
@@ -60,6 +72,13 @@ export class ValueCache {
       this.heldBytes + Math.max(length, this.slabBytes) > this.bytesMax &&
       this.firstSlab >= this.pinnedSlab
     );
+  }
+
+  /** True when a record of `length` bytes would push out others. */
+  isFullFor(length: number): boolean {
+    const slab = this.ring[this.lastSlab & (this.ring.length - 1)] as Uint8Array;
+    if (this.filled + length <= slab.length) return false;
+    return this.heldBytes + Math.max(length, this.slabBytes) > this.bytesMax;
   }
 
   /** Room for a record of `length` bytes: returns its position, and the place to write to in `slab` and `offset`. */

@@ -17,6 +17,7 @@ export const internalRequest = {
   put: 4,
   deleteRange: 5,
   txn: 6,
+  compaction: 7,
   alarm: 10,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,

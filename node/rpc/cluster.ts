@@ -3,32 +3,34 @@ import type { UnaryCall } from "../grpc/unary-call.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
-import { failMalformed, failWith } from "./errors.ts";
+import type { Admission } from "./admission.ts";
+import { failWith } from "./errors.ts";
 import { headerOf } from "./header.ts";
+import { decodedMessage } from "./request-bytes.ts";
 
 export class ClusterService {
   private readonly member: Member;
+  private readonly admission: Admission;
 
-  constructor(member: Member) {
+  constructor(member: Member, admission: Admission) {
     this.member = member;
+    this.admission = admission;
   }
 
-  memberList(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
-    let request: etcdserverpb.MemberListRequest;
-    try {
-      request = etcdserverpb.MemberListRequest.decode(bytes.subarray(start, end));
-    } catch {
-      failMalformed(call);
-      return;
-    }
-    if (!request.linearizable) {
+  memberList(call: UnaryCall, bytes: Uint8Array): void {
+    const request = decodedMessage(call, etcdserverpb.MemberListRequest, bytes);
+    if (request === undefined) return;
+    const error = this.admission.refuse(call, false);
+    if (error !== undefined) {
+      failWith(call, error);
+    } else if (!request.linearizable) {
       this.reply(call);
-      return;
+    } else {
+      this.member.linearizableRead({
+        readable: () => this.reply(call),
+        refused: (refusal) => failWith(call, refusal),
+      });
     }
-    this.member.linearizableRead({
-      readable: () => this.reply(call),
-      refused: (error) => failWith(call, error),
-    });
   }
 
   private reply(call: UnaryCall): void {

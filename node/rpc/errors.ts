@@ -1,9 +1,9 @@
 /**
  * THE error table: what each refused request is on the wire. Codes and texts are etcd's contract with its clients
- * (api/v3/v3rpc/rpctypes/error.go); clientv3 decides by the text. A kind without a row does not compile.
+ * (api/v3/v3rpc/rpctypes/error.go, server/etcdserver/api/v3rpc/util.go); clientv3 decides by the text. A kind without a row does not
+ * compile. Rows with code Unknown are as etcd 3.7.1 sends them: its map to gRPC names a client-side error there, or has no row.
  */
 
-import { statusCode } from "../grpc/status.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 
@@ -12,45 +12,132 @@ interface Status {
   readonly text: string;
 }
 
-const outOfRange = 11;
-const notFound = 5;
+/** google.golang.org/grpc/codes. */
+export const grpcCode = {
+  canceled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
+} as const;
+
+const row =
+  (code: number) =>
+  (text: string): Status => ({ code, text: `etcdserver: ${text}` });
+const canceled = row(grpcCode.canceled);
+const invalid = row(grpcCode.invalidArgument);
+const late = row(grpcCode.deadlineExceeded);
+const missing = row(grpcCode.notFound);
+const denied = row(grpcCode.permissionDenied);
+const exhausted = row(grpcCode.resourceExhausted);
+const failed = row(grpcCode.failedPrecondition);
+const range = row(grpcCode.outOfRange);
+const unavailable = row(grpcCode.unavailable);
+const lost = row(grpcCode.dataLoss);
+const unauthenticated = row(grpcCode.unauthenticated);
+const unknown = row(grpcCode.unknown);
 
 export const statusOf: Readonly<Record<EtcdErrorKind, Status>> = {
-  EmptyKey: { code: statusCode.invalidArgument, text: "etcdserver: key is not provided" },
-  KeyNotFound: { code: statusCode.invalidArgument, text: "etcdserver: key not found" },
-  ValueProvided: { code: statusCode.invalidArgument, text: "etcdserver: value is provided" },
-  LeaseProvided: { code: statusCode.invalidArgument, text: "etcdserver: lease is provided" },
-  TooManyOps: {
-    code: statusCode.invalidArgument,
-    text: "etcdserver: too many operations in txn request",
+  EmptyKey: invalid("key is not provided"),
+  KeyNotFound: invalid("key not found"),
+  ValueProvided: invalid("value is provided"),
+  LeaseProvided: invalid("lease is provided"),
+  TooManyOps: invalid("too many operations in txn request"),
+  DuplicateKey: invalid("duplicate key given in txn request"),
+  InvalidSortOption: invalid("invalid sort option"),
+  RequestTooLarge: invalid("request is too large"),
+  Compacted: range("mvcc: required revision has been compacted"),
+  FutureRev: range("mvcc: required revision is a future revision"),
+  NoSpace: exhausted("mvcc: database space exceeded"),
+  WatchCanceled: canceled("watch canceled"),
+
+  LeaseNotFound: missing("requested lease not found"),
+  LeaseExist: failed("lease already exists"),
+  LeaseTTLTooLarge: range("too large lease TTL"),
+  NotPrimaryLessor: { code: grpcCode.unknown, text: "not a primary lessor" },
+
+  MemberExist: failed("member ID already exist"),
+  PeerURLExist: failed("Peer URLs already exists"),
+  MemberNotEnoughStarted: unknown("re-configuration failed due to not enough started members"),
+  MemberBadURLs: invalid("given member URLs are invalid"),
+  MemberNotFound: missing("member not found"),
+  MemberNotLearner: failed("can only promote a learner member"),
+  LearnerNotReady: failed("can only promote a learner member which is in sync with leader"),
+  TooManyLearners: failed("too many learner members in cluster"),
+  ClusterIDMismatch: failed("cluster ID mismatch"),
+  NotSupportedForLearner: failed("rpc not supported for learner"),
+
+  RootUserNotExist: failed("root user does not exist"),
+  RootRoleNotExist: failed("root user does not have root role"),
+  UserAlreadyExist: failed("user name already exists"),
+  UserEmpty: invalid("user name is empty"),
+  UserNotFound: failed("user name not found"),
+  RoleAlreadyExist: failed("role name already exists"),
+  RoleNotFound: failed("role name not found"),
+  RoleEmpty: invalid("role name is empty"),
+  AuthFailed: invalid("authentication failed, invalid user ID or password"),
+  NoPasswordUser: {
+    code: grpcCode.unknown,
+    text: "auth: authentication failed, password was given for no password user",
   },
-  DuplicateKey: {
-    code: statusCode.invalidArgument,
-    text: "etcdserver: duplicate key given in txn request",
-  },
-  InvalidSortOption: { code: statusCode.invalidArgument, text: "etcdserver: invalid sort option" },
-  RequestTooLarge: { code: statusCode.invalidArgument, text: "etcdserver: request is too large" },
-  Compacted: { code: outOfRange, text: "etcdserver: mvcc: required revision has been compacted" },
-  FutureRev: { code: outOfRange, text: "etcdserver: mvcc: required revision is a future revision" },
-  NoSpace: {
-    code: statusCode.resourceExhausted,
-    text: "etcdserver: mvcc: database space exceeded",
-  },
-  LeaseNotFound: { code: notFound, text: "etcdserver: requested lease not found" },
-  NoLeader: { code: statusCode.unavailable, text: "etcdserver: no leader" },
-  Stopped: { code: statusCode.unavailable, text: "etcdserver: server stopped" },
-  Timeout: { code: statusCode.unavailable, text: "etcdserver: request timed out" },
+  PermissionNotGiven: invalid("permission not given"),
+  PermissionDenied: denied("permission denied"),
+  RoleNotGranted: failed("role is not granted to the user"),
+  PermissionNotGranted: failed("permission is not granted to the role"),
+  AuthNotEnabled: failed("authentication is not enabled"),
+  InvalidAuthToken: unauthenticated("invalid auth token"),
+  InvalidAuthMgmt: invalid("invalid auth management"),
+  AuthOldRevision: invalid("revision of auth store is old"),
+
+  TooManyRequests: unknown("too many requests"),
+  InvalidClientAPIVersion: invalid("invalid client api version"),
+  NotCapable: failed("not capable"),
+  NoLeader: unavailable("no leader"),
+  NotLeader: failed("not leader"),
+  LeaderChanged: unavailable("leader changed"),
+  BadLeaderTransferee: failed("bad leader transferee"),
+  TimeoutLeaderTransfer: unknown("request timed out, leader transfer took too long"),
+  Stopped: unavailable("server stopped"),
+  Timeout: unavailable("request timed out"),
+  TimeoutDueToLeaderFail: unavailable("request timed out, possibly due to previous leader failure"),
+  TimeoutDueToConnectionLost: unavailable("request timed out, possibly due to connection lost"),
+  TimeoutWaitAppliedIndex: unavailable(
+    "request timed out, waiting for the applied index took too long",
+  ),
+  Unhealthy: unavailable("unhealthy cluster"),
+  Corrupt: lost("corrupt cluster"),
+  UnknownMethod: unknown("unknown method"),
+  Canceled: canceled("request canceled"),
+  DeadlineExceeded: late("context deadline exceeded"),
+
+  WrongDowngradeVersionFormat: invalid("wrong downgrade target version format"),
+  InvalidDowngradeTargetVersion: invalid("invalid downgrade target version"),
+  ClusterVersionUnavailable: failed("cluster version not found during downgrade"),
+  DowngradeInProcess: failed("cluster has a downgrade job in progress"),
+  NoInflightDowngrade: failed("no inflight downgrade job"),
 };
 
-export function failWith(call: UnaryCall, error: EtcdErrorKind): void {
+/** What unary and streaming calls have in common here. */
+type Failing = Pick<UnaryCall, "fail">;
+
+export function failWith(call: Failing, error: EtcdErrorKind): void {
   const { code, text } = statusOf[error];
   call.fail(code, text);
 }
 
 /** A request whose bytes are no message of its type, in the words of grpc-go and Go's protobuf. */
-export function failMalformed(call: UnaryCall): void {
+export function failMalformed(call: Failing): void {
   call.fail(
-    statusCode.internal,
+    grpcCode.internal,
     "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
   );
 }

@@ -1,11 +1,13 @@
 /**
  * The KV service. A write is validated here and proposed with the client's own bytes; a read is served from the store once it may be.
- * One small object per call carries it through the turns; answers are built in one writer and copied into the connection at once.
+ * One small object per call carries it through the turns (kv-calls.ts, range-jobs.ts); answers are built in one writer and copied into
+ * the connection at once. RangeStream is range-stream.ts.
  */
 
+import { CompactionRequestView } from "../apply/compaction.ts";
 import { writeRange } from "../apply/range.ts";
 import type { ApplyResult } from "../apply/result.ts";
-import { applyTxn, isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
+import { isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { assert } from "../lib/assert.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
@@ -21,12 +23,12 @@ import {
 import { PutRequestView } from "../proto/put-request.ts";
 import { RangeRequestView } from "../proto/range-request.ts";
 import { ResponseHeaderTemplate } from "../proto/response-header.ts";
-import { decodeTxnRequest, type TxnRequest } from "../proto/txn-request.ts";
-import { WireError, Writer } from "../proto/wire.ts";
+import type { TxnRequest } from "../proto/txn-request.ts";
+import { Writer } from "../proto/wire.ts";
 import type { Member } from "../server/member.ts";
-import type { Proposer } from "../server/propose.ts";
-import type { ReadWaiter } from "../server/read-index.ts";
-import { failMalformed, failWith } from "./errors.ts";
+import type { Admission } from "./admission.ts";
+import { failWith } from "./errors.ts";
+import { CompactCall, RangeCall, ReadTxnCall, WriteCall } from "./kv-calls.ts";
 import {
   checkDeleteRangeRequest,
   checkPutRequest,
@@ -34,9 +36,14 @@ import {
   checkTxnRequest,
 } from "./kv-checks.ts";
 import { putCost, txnCost } from "./quota.ts";
+import { RangeJob, TxnReadJob } from "./range-jobs.ts";
+import { copyOf, decoded, decodedTxn } from "./request-bytes.ts";
+import type { SliceQueue } from "./slice-queue.ts";
 
 export interface KvServiceOptions {
   readonly member: Member;
+  readonly admission: Admission;
+  readonly slices: SliceQueue;
   readonly txnOpsMax: number;
   /** Stored bytes at which writes are refused. */
   readonly quotaBytes: number;
@@ -48,64 +55,79 @@ const replyBytesKept = 4 * 1024 * 1024;
 
 export class KvService {
   readonly member: Member;
+  readonly slices: SliceQueue;
   private readonly options: KvServiceOptions;
+  private readonly admission: Admission;
   private readonly header: ResponseHeaderTemplate;
-  private writer = new Writer(replyBytes);
+  private writer: Writer | undefined = new Writer(replyBytes);
   private readonly putRequest = new PutRequestView();
   private readonly rangeRequest = new RangeRequestView();
   private readonly deleteRangeRequest = new DeleteRangeRequestView();
+  private readonly compactionRequest = new CompactionRequestView();
 
   constructor(options: KvServiceOptions) {
-    const { member } = options;
+    const { member, slices, admission } = options;
     this.options = options;
     this.member = member;
+    this.slices = slices;
+    this.admission = admission;
     this.header = new ResponseHeaderTemplate({ clusterId: member.clusterId, memberId: member.id });
   }
 
   put(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     if (!decoded(call, this.putRequest, bytes, start, end)) return;
-    const error = this.checkQuota(putCost(this.putRequest)) ?? checkPutRequest(this.putRequest);
+    const error =
+      this.admission.refuse(call, false) ??
+      this.checkQuota(putCost(this.putRequest)) ??
+      checkPutRequest(this.putRequest);
     if (error !== undefined) failWith(call, error);
     else this.member.propose(internalRequest.put, bytes, start, end, new WriteCall(this, call));
   }
 
   deleteRange(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     if (!decoded(call, this.deleteRangeRequest, bytes, start, end)) return;
-    const error = checkDeleteRangeRequest(this.deleteRangeRequest);
+    const error =
+      this.admission.refuse(call, false) ?? checkDeleteRangeRequest(this.deleteRangeRequest);
+    const field = internalRequest.deleteRange;
     if (error !== undefined) failWith(call, error);
-    else
-      this.member.propose(
-        internalRequest.deleteRange,
-        bytes,
-        start,
-        end,
-        new WriteCall(this, call),
-      );
+    else this.member.propose(field, bytes, start, end, new WriteCall(this, call));
   }
 
   txn(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     const request = decodedTxn(call, bytes, start, end);
     if (request === undefined) return;
     const error =
-      this.checkQuota(txnCost(request)) ?? checkTxnRequest(request, this.options.txnOpsMax);
+      this.admission.refuse(call, false) ??
+      this.checkQuota(txnCost(request)) ??
+      checkTxnRequest(request, this.options.txnOpsMax);
     if (error !== undefined) {
       failWith(call, error);
     } else if (!isReadOnlyTxn(request)) {
       this.member.propose(internalRequest.txn, bytes, start, end, new WriteCall(this, call));
-    } else if (isSerializableTxn(request)) {
-      this.replyReadTxn(call, request);
     } else {
-      const kept = decodeTxnRequest(copyOf(bytes, start, end), 0, end - start);
-      this.member.linearizableRead(new ReadTxnCall(this, call, kept));
+      const read = new ReadTxnCall(this, call, copyOf(bytes, start, end));
+      if (isSerializableTxn(request)) read.readable();
+      else this.member.linearizableRead(read);
     }
   }
 
   range(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
-    if (!decoded(call, this.rangeRequest, bytes, start, end)) return;
-    const error = checkRangeRequest(this.rangeRequest);
+    const request = this.rangeRequest;
+    if (!decoded(call, request, bytes, start, end)) return;
+    const error = this.admission.refuse(call, request.serializable) ?? checkRangeRequest(request);
     if (error !== undefined) failWith(call, error);
-    else if (this.rangeRequest.serializable) this.replyRange(call, this.rangeRequest);
+    else if (request.serializable) this.replyRange(call, request);
     else this.member.linearizableRead(new RangeCall(this, call, copyOf(bytes, start, end)));
+  }
+
+  compact(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
+    const request = this.compactionRequest;
+    if (!decoded(call, request, bytes, start, end)) return;
+    const error = this.admission.refuse(call, false);
+    const field = internalRequest.compaction;
+    if (error !== undefined) failWith(call, error);
+    else
+      this.member.propose(field, bytes, start, end, new CompactCall(this, call, request.physical));
   }
 
   /** Serves a linearizable range whose time has come; the message was valid when it arrived. */
@@ -115,53 +137,79 @@ export class KvService {
   }
 
   replyReadTxn(call: UnaryCall, request: TxnRequest): void {
-    const result = applyTxn(this.member.store, request);
-    if (result.kind === "refused") failWith(call, result.error);
-    else this.replyWrite(call, result);
+    this.slices.start(new TxnReadJob(this, call, request));
   }
 
   /** The answer to a Put, DeleteRange or Txn. */
   replyWrite(call: UnaryCall, result: ApplyResult): void {
-    const writer = this.emptyWriter();
+    const writer = this.takeWriter();
     switch (result.kind) {
       case "put":
-        this.header.write(writer, result.revision, this.member.raft.term);
+        this.writeHeader(writer, result.revision);
         if (result.prevKv !== undefined)
           appendPutPrevKv(writer, result.prevKv, 0, result.prevKv.length);
         break;
       case "deleteRange":
-        this.header.write(writer, result.revision, this.member.raft.term);
+        this.writeHeader(writer, result.revision);
         appendDeleted(writer, result.deleted);
         for (const prevKv of result.prevKvs) appendDeletedPrevKv(writer, prevKv, 0, prevKv.length);
         break;
       case "txn":
-        this.header.write(writer, result.revision, this.member.raft.term);
+        this.writeHeader(writer, result.revision);
         appendTxnSucceeded(writer, result.succeeded);
         writer.raw(result.responses, 0, result.responses.length);
         break;
       default:
         assert(false, "a KV write was applied as something else", result.kind);
     }
-    call.reply(writer.buffer, 0, writer.position);
+    this.reply(call, writer);
   }
 
+  /** The answer to a Compact: a header, of the revision now. */
+  replyCompaction(call: UnaryCall): void {
+    const writer = this.takeWriter();
+    this.writeHeader(writer, this.member.store.currentRevision);
+    this.reply(call, writer);
+  }
+
+  /** A range of one key at once; one of many in slices, if one slice is not enough. */
   private replyRange(call: UnaryCall, request: RangeRequestView): void {
-    const { member } = this;
-    const writer = this.emptyWriter();
-    this.header.write(writer, member.store.currentRevision, member.raft.term);
-    const outcome = writeRange(member.store, request, writer);
+    const { store } = this.member;
+    if (request.rangeEndEnd > request.rangeEndStart || store.isWriting) {
+      this.slices.start(new RangeJob(this, call, request));
+      return;
+    }
+    const writer = this.takeWriter();
+    this.writeHeader(writer, store.currentRevision);
+    const outcome = writeRange(store, request, writer);
     if (outcome.kind === "refused") {
+      this.giveBack(writer);
       failWith(call, outcome.error);
       return;
     }
     finishRange(writer, outcome.more, outcome.count);
-    call.reply(writer.buffer, 0, writer.position);
+    this.reply(call, writer);
   }
 
-  private emptyWriter(): Writer {
-    if (this.writer.buffer.length > replyBytesKept) this.writer = new Writer(replyBytes);
-    this.writer.reset();
-    return this.writer;
+  writeHeader(writer: Writer, revision: number): void {
+    this.header.write(writer, revision, this.member.raft.term);
+  }
+
+  /** An empty writer, to be given to `reply` or `giveBack`. */
+  takeWriter(): Writer {
+    const writer = this.writer ?? new Writer(replyBytes);
+    this.writer = undefined;
+    writer.reset();
+    return writer;
+  }
+
+  giveBack(writer: Writer): void {
+    if (writer.buffer.length <= replyBytesKept) this.writer = writer;
+  }
+
+  reply(call: UnaryCall, writer: Writer): void {
+    call.reply(writer.buffer, 0, writer.position);
+    this.giveBack(writer);
   }
 
   /** Requests that store nothing always pass (etcd server/storage/quota.go). */
@@ -170,107 +218,4 @@ export class KvService {
       ? "NoSpace"
       : undefined;
   }
-}
-
-/** A Put, DeleteRange or Txn on its way through the log. */
-class WriteCall implements Proposer {
-  private readonly service: KvService;
-  private readonly call: UnaryCall;
-
-  constructor(service: KvService, call: UnaryCall) {
-    this.service = service;
-    this.call = call;
-  }
-
-  applied(result: ApplyResult): void {
-    if (!this.call.isOver) this.service.replyWrite(this.call, result);
-  }
-
-  refused(error: EtcdErrorKind): void {
-    failWith(this.call, error);
-  }
-}
-
-class RangeCall implements ReadWaiter {
-  private readonly service: KvService;
-  private readonly call: UnaryCall;
-  private readonly message: Uint8Array;
-
-  constructor(service: KvService, call: UnaryCall, message: Uint8Array) {
-    this.service = service;
-    this.call = call;
-    this.message = message;
-  }
-
-  readable(): void {
-    if (!this.call.isOver) this.service.replyKeptRange(this.call, this.message);
-  }
-
-  refused(error: EtcdErrorKind): void {
-    failWith(this.call, error);
-  }
-}
-
-class ReadTxnCall implements ReadWaiter {
-  private readonly service: KvService;
-  private readonly call: UnaryCall;
-  private readonly request: TxnRequest;
-
-  constructor(service: KvService, call: UnaryCall, request: TxnRequest) {
-    this.service = service;
-    this.call = call;
-    this.request = request;
-  }
-
-  readable(): void {
-    if (!this.call.isOver) this.service.replyReadTxn(this.call, this.request);
-  }
-
-  refused(error: EtcdErrorKind): void {
-    failWith(this.call, error);
-  }
-}
-
-interface Decodable {
-  decode(bytes: Uint8Array, start: number, end: number): void;
-}
-
-/** False when the bytes are malformed: the call is answered then. */
-function decoded(
-  call: UnaryCall,
-  view: Decodable,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): boolean {
-  try {
-    view.decode(bytes, start, end);
-    return true;
-  } catch (error) {
-    if (!(error instanceof WireError)) throw error;
-    failMalformed(call);
-    return false;
-  }
-}
-
-function decodedTxn(
-  call: UnaryCall,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): TxnRequest | undefined {
-  try {
-    return decodeTxnRequest(bytes, start, end);
-  } catch (error) {
-    if (!(error instanceof WireError)) throw error;
-    failMalformed(call);
-    return undefined;
-  }
-}
-
-/** From Node's shared pool: cheaper than an array of its own. */
-function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const copy = Buffer.allocUnsafe(end - start);
-  copy.set(bytes.subarray(start, end));
-  return copy;
 }

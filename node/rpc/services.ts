@@ -1,17 +1,33 @@
 /** Every method that the client port serves, by its gRPC path. */
-import type { GrpcServer } from "../grpc/server.ts";
+import type { GrpcTransport } from "../grpc/transport.ts";
 import type { Member } from "../server/member.ts";
+import { Admission } from "./admission.ts";
 import { ClusterService } from "./cluster.ts";
 import { KvService } from "./kv.ts";
+import { LeaderWatch } from "./leader-watch.ts";
 import { MaintenanceService } from "./maintenance.ts";
+import { RangeStreamService } from "./range-stream.ts";
+import { SliceQueue } from "./slice-queue.ts";
 
 export interface ServiceLimits {
   readonly txnOpsMax: number;
+  /** Stored bytes at which writes are refused; Infinity for no limit. */
   readonly quotaBytes: number;
+  /** --quota-backend-bytes as it was given, for Status: below 0 for no limit. */
+  readonly quotaBackendBytes?: number;
 }
 
-export function registerServices(server: GrpcServer, member: Member, limits: ServiceLimits): void {
-  const kv = new KvService({ member, ...limits });
+export function registerServices(
+  server: GrpcTransport,
+  member: Member,
+  limits: ServiceLimits,
+): void {
+  const { clock, timers, electionTimeoutMs, requestBytesMax } = member;
+  const admission = new Admission(member);
+  const slices = new SliceQueue({ clock, timers });
+  const hasLeader = (): boolean => member.hasLeader;
+  const leaderWatch = new LeaderWatch({ timers, electionTimeoutMs, hasLeader });
+  const kv = new KvService({ member, admission, slices, ...limits });
   server.addUnary("/etcdserverpb.KV/Put", (call, bytes, start, end) =>
     kv.put(call, bytes, start, end),
   );
@@ -24,13 +40,28 @@ export function registerServices(server: GrpcServer, member: Member, limits: Ser
   server.addUnary("/etcdserverpb.KV/Txn", (call, bytes, start, end) =>
     kv.txn(call, bytes, start, end),
   );
-  const maintenance = new MaintenanceService(member, limits.quotaBytes);
-  server.addUnary("/etcdserverpb.Maintenance/Status", (call) => maintenance.status(call));
-  server.addUnary("/etcdserverpb.Maintenance/Alarm", (call, bytes, start, end) =>
-    maintenance.alarm(call, bytes, start, end),
+  server.addUnary("/etcdserverpb.KV/Compact", (call, bytes, start, end) =>
+    kv.compact(call, bytes, start, end),
   );
-  const cluster = new ClusterService(member);
+  const rangeStream = { member, admission, slices, leaderWatch, requestBytesMax };
+  const streams = new RangeStreamService(rangeStream);
+  server.addStream("/etcdserverpb.KV/RangeStream", "serverStream", (call) => streams.open(call));
+
+  const maintenance = new MaintenanceService({ member, admission, ...limits });
+  server.addUnary("/etcdserverpb.Maintenance/Status", (call, bytes, start, end) =>
+    maintenance.status(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Maintenance/Alarm", (call, bytes, start, end) =>
+    maintenance.alarm(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Maintenance/Hash", (call, bytes, start, end) =>
+    maintenance.hash(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Maintenance/HashKV", (call, bytes, start, end) =>
+    maintenance.hashKv(call, bytes.subarray(start, end)),
+  );
+  const cluster = new ClusterService(member, admission);
   server.addUnary("/etcdserverpb.Cluster/MemberList", (call, bytes, start, end) =>
-    cluster.memberList(call, bytes, start, end),
+    cluster.memberList(call, bytes.subarray(start, end)),
   );
 }

@@ -3,13 +3,18 @@
  * --backend-batch-limit). One commit is in flight; what is applied meanwhile goes into the next.
  */
 import type { AppliedPosition, Backend } from "../backend/backend.ts";
-import type { Timer, Timers } from "../lib/ports.ts";
+import { diskError } from "../lib/disk-error.ts";
+import type { Histogram } from "../lib/histogram.ts";
+import type { Clock, Timer, Timers } from "../lib/ports.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 
 export interface CommitLoopOptions {
   readonly backend: Backend;
   readonly store: KvStore;
   readonly timers: Timers;
+  readonly clock: Clock;
+  /** Gets how long each commit took. */
+  readonly seconds: Histogram;
   readonly intervalMs: number;
   readonly opsMax: number;
   /** Position of everything applied so far, asked at an entry's border. */
@@ -23,6 +28,8 @@ export class CommitLoop {
   private readonly options: CommitLoopOptions;
   private timer: Timer | undefined;
   private isStopping = false;
+  /** Somebody waits for what is open. */
+  private isUrgent = false;
   private idle: (() => void) | undefined;
 
   constructor(options: CommitLoopOptions) {
@@ -35,6 +42,12 @@ export class CommitLoop {
     if (backend.isCommitting || !this.isDirty()) return;
     if (backend.pendingOps >= opsMax) this.commit();
     else this.timer ??= timers.after(intervalMs, () => this.commit());
+  }
+
+  /** Commits what is open without waiting for its time: at once, or behind the commit in flight. */
+  commitNow(): void {
+    if (this.options.backend.isCommitting) this.isUrgent = true;
+    else if (this.isDirty()) this.commit();
   }
 
   /** Commits what is open and waits until it is on disk. */
@@ -54,21 +67,25 @@ export class CommitLoop {
   private commit(): void {
     this.timer?.cancel();
     this.timer = undefined;
-    const { backend, store, position, onCommitted, onError } = this.options;
+    const { backend, store, position, clock, seconds, onCommitted, onError } = this.options;
     if (backend.isCommitting) return;
     if (!this.isDirty()) {
       this.idle?.();
       return;
     }
     const mark = store.beforeCommit();
+    const sinceMs = clock.monotonicMs();
     backend.commit(position(), (error) => {
       if (error !== null) {
-        onError(error);
+        onError(diskError("cannot commit the backend", error));
         return;
       }
+      seconds.observe((clock.monotonicMs() - sinceMs) / 1000);
       store.afterCommit(mark);
       onCommitted();
-      if (this.isStopping) this.commit();
+      const isUrgent = this.isUrgent && this.isDirty();
+      this.isUrgent = false;
+      if (this.isStopping || isUrgent) this.commit();
       else this.applied();
     });
   }

@@ -21,6 +21,8 @@ export interface EntryApplierOptions {
   readonly proposals: Proposals;
   /** What the backend holds: the first entry to apply is the one behind it. */
   readonly position: AppliedPosition;
+  /** A compaction was agreed on: there may be records to remove. */
+  readonly onCompaction: () => void;
 }
 
 export class EntryApplier {
@@ -53,6 +55,7 @@ export class EntryApplier {
     view.decode(data, 0, data.length);
     const result = this.applier.apply(view);
     const proposer = this.options.proposals.resolve(view.idHigh, view.idLow);
+    if (result.kind === "compaction") this.options.onCompaction();
     if (proposer === undefined) return;
     if (result.kind === "refused") proposer.refused(result.error);
     else proposer.applied(result);

@@ -11,3 +11,9 @@ export const proposalSlabBytes = 256 * 1024;
 
 /** Applying waits when this much is not yet on the backend's disk; the log holds it meanwhile. */
 export const backendPendingBytesMax = 256 * 1024 * 1024;
+
+/** Bytes of requests that wait to be proposed: without a leader they would gather without end. */
+export const queuedBytesMax = 64 * 1024 * 1024;
+
+/** Committed entries that are not applied yet, beyond which nothing new is proposed (etcd's maxGapBetweenApplyAndCommitIndex). */
+export const applyGapMax = 5000;

@@ -3,24 +3,32 @@
  * parts, so that the simulator runs the same member (DESIGN section 4, decision 9).
  */
 import type { Backend } from "../backend/backend.ts";
-import type { Timer } from "../lib/ports.ts";
+import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { Clock, Timer, Timers } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
 import type { Proposal, ReadState } from "../raft/raft.ts";
 import { RawNode } from "../raft/raw-node.ts";
-import type { Entry } from "../raft/types.ts";
+import { type Entry, entryType } from "../raft/types.ts";
+import { SnapDir } from "../snap/snap-dir.ts";
 import type { Wal } from "../wal/wal.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import { CommitLoop } from "./commit-loop.ts";
+import { type CompactionWaiter, Compactor } from "./compactor.ts";
 import { EntryApplier } from "./entry-applier.ts";
-import { backendPendingBytesMax, batchEntriesMax } from "./limits.ts";
-import { type MemberOptions, requestTimeoutMs } from "./member-options.ts";
+import { applyGapMax, backendPendingBytesMax, batchEntriesMax } from "./limits.ts";
+import { electionTimeoutMs, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
+import { MemberStats } from "./member-stats.ts";
 import { Proposals, type Proposer } from "./propose.ts";
 import { publish } from "./publish.ts";
 import { ReadIndexQueue, type ReadWaiter } from "./read-index.ts";
 import { type ReadyHandler, ReadyLoop } from "./ready-loop.ts";
-import { Snapshotter } from "./snapshot.ts";
+import { membershipOf, Snapshotter } from "./snapshot.ts";
+
+/** etcd's defaults of --compaction-batch-limit and --compaction-sleep-interval. */
+const batchRecordsDefault = 1000;
+const sleepMsDefault = 10;
 
 /** What Status tells of raft. */
 export interface RaftStatus {
@@ -35,6 +43,7 @@ export class Member implements ReadyHandler {
   readonly clusterId: ClusterId;
   readonly store: KvStore;
   readonly cluster: Cluster;
+  readonly stats = new MemberStats();
 
   private readonly options: MemberOptions;
   private readonly backend: Backend;
@@ -46,7 +55,14 @@ export class Member implements ReadyHandler {
   private readonly loop: ReadyLoop;
   private readonly commits: CommitLoop;
   private readonly snapshotter: Snapshotter;
+  private readonly compactor: Compactor;
   private readonly ticker: Timer;
+  private learns: boolean;
+  private readonly compactionListeners: (() => void)[] = [];
+  /** The leader as of this member's last turn. */
+  private knownLead = 0n as MemberId;
+  /** When this member was last elected, on the monotonic clock. */
+  private electedMs = -Infinity;
   private state: "running" | "stopped" | "failed" = "running";
 
   /** Reads what the disk holds, joins the log and starts to tick. Resolves once the member has published itself. */
@@ -54,9 +70,23 @@ export class Member implements ReadyHandler {
     const { ports, config, backend } = options;
     const { random, logger, fs } = ports;
     const { name, clientUrls, peerUrls, clusterToken, valueCacheBytesMax } = config;
-    const store = await KvStore.open({ backend, random, valueCacheBytesMax });
+    const store = await KvStore.open({
+      backend,
+      random,
+      valueCacheBytesMax,
+      checkpoint: {
+        fs,
+        timers: ports.timers,
+        logger,
+        path: `${options.paths.snap}/index.checkpoint`,
+        disk: backend,
+      },
+      hashCompactions: true,
+    });
     const newMember = { peerUrls, clusterToken };
-    const parts = await bootstrap({ ...options, fs, newMember });
+    const { maxSnapshots } = config;
+    const snaps = new SnapDir(options.paths.snap, { fs, logger, maxSnapshots });
+    const parts = await bootstrap({ ...options, fs, newMember, snaps });
     const ids = {
       "local-member-id": idToHex(parts.memberId),
       "cluster-id": idToHex(parts.clusterId),
@@ -68,8 +98,10 @@ export class Member implements ReadyHandler {
       "replayed-entries": parts.storage.lastIndex - backend.committed.consistentIndex,
     });
     const member = new Member(options, store, parts);
-    await publish(member, { name, clientUrls });
+    await publish(member, { name, clientUrls }, ports.timers);
     logger.info("published local member to cluster through raft", ids);
+    // An index that came from a checkpoint is held against the disk while the member serves.
+    store.checkRecords().catch((error: unknown) => member.failed(error));
     return member;
   }
 
@@ -87,18 +119,42 @@ export class Member implements ReadyHandler {
     this.store = store;
     this.cluster = cluster;
     this.backend = backend;
+    this.learns = cluster.member(id)?.isLearner ?? false;
     this.wal = wal;
-    this.proposals = new Proposals({ clock, timeoutMs, id, requestBytesMax });
+    this.proposals = new Proposals({
+      clock,
+      timeoutMs,
+      id,
+      requestBytesMax,
+      timeoutError: (sinceMs) => this.timeoutError(sinceMs),
+    });
     this.reads = new ReadIndexQueue({ clock, timeoutMs });
     const applied = position.consistentIndex;
     const committedPerReadyMax = batchEntriesMax;
     this.node = new RawNode({ id, electionTicks, storage, applied, random, committedPerReadyMax });
     const { node, proposals } = this;
-    this.applier = new EntryApplier({ store, cluster, node, proposals, position });
-    this.loop = new ReadyLoop({ node, wal, timers, handler: this, onError });
-    const confState = () => cluster.confState;
+    this.applier = new EntryApplier({
+      store,
+      cluster,
+      node,
+      proposals,
+      position,
+      onCompaction: () => this.compacted(),
+    });
+    const { walSyncSeconds: syncSeconds } = this.stats;
+    this.loop = new ReadyLoop({ node, wal, timers, clock, syncSeconds, handler: this, onError });
     this.snapshotter = new Snapshotter(
-      { wal, storage, logger, snapshotCount, catchupEntries, confState, onError },
+      {
+        wal,
+        snaps: parts.snaps,
+        storage,
+        logger,
+        snapshotCount,
+        catchupEntries,
+        applied: () => this.applier.position,
+        membership: () => membershipOf(cluster, backend),
+        onError,
+      },
       parts.snapshotIndex,
     );
     this.commits = new CommitLoop({
@@ -108,16 +164,75 @@ export class Member implements ReadyHandler {
       intervalMs: config.backendBatchIntervalMs,
       opsMax: config.backendBatchOps,
       position: () => this.applier.position,
+      clock,
+      seconds: this.stats.backendCommitSeconds,
       onCommitted: () => this.committed(),
       onError,
     });
-    this.ticker = timers.every(config.tickMs, () => this.tick());
+    this.compactor = this.newCompactor();
+    // Behind everything that this turn read: after a stall a tick must not come before the messages that waited meanwhile.
+    this.ticker = timers.every(config.tickMs, () => timers.endOfTurn(() => this.tick()));
     this.loop.schedule();
+    this.compactor.resume();
+  }
+
+  private newCompactor(): Compactor {
+    const { ports, config } = this.options;
+    const { clock, timers, logger } = ports;
+    const { compactionBatchRecords = 0, compactionSleepMs = 0 } = config;
+    return new Compactor({
+      store: this.store,
+      backend: this.backend,
+      clock,
+      timers,
+      logger,
+      batchRecordsMax: compactionBatchRecords === 0 ? batchRecordsDefault : compactionBatchRecords,
+      sleepMs: compactionSleepMs === 0 ? sleepMsDefault : compactionSleepMs,
+      onProgress: () => this.commits.applied(),
+      commitNow: () => this.commits.commitNow(),
+      onError: (error) => this.fail(error),
+    });
+  }
+
+  get clock(): Clock {
+    return this.options.ports.clock;
+  }
+
+  get timers(): Timers {
+    return this.options.ports.timers;
+  }
+
+  get electionTimeoutMs(): number {
+    return electionTimeoutMs(this.options.config);
+  }
+
+  /** Largest entry that a request may become. */
+  get requestBytesMax(): number {
+    return this.options.config.requestBytesMax;
+  }
+
+  /** This member has no vote: it serves little else than its own copy (thesis 4.2.1). */
+  get isLearner(): boolean {
+    return this.learns;
   }
 
   get raft(): RaftStatus {
     const { node } = this;
     return { term: node.term, lead: node.lead, committed: node.committed, applied: node.applied };
+  }
+
+  get isLeader(): boolean {
+    return this.node.lead === this.id;
+  }
+
+  /** Requests on their way through the log. */
+  get pendingProposals(): number {
+    return this.proposals.pendingCount;
+  }
+
+  /** Requests that failed on that way since the start. */
+  get failedProposals(): number {
+    return this.proposals.failedCount;
   }
 
   get hasLeader(): boolean {
@@ -136,6 +251,10 @@ export class Member implements ReadyHandler {
       proposer.refused("Stopped");
       return;
     }
+    if (this.node.committed - this.node.applied > applyGapMax) {
+      proposer.refused("TooManyRequests");
+      return;
+    }
     this.proposals.add(field, message, start, end, proposer);
     this.loop.schedule();
   }
@@ -150,11 +269,22 @@ export class Member implements ReadyHandler {
     this.loop.schedule();
   }
 
+  /** Runs `listener` after each compaction that is applied. */
+  onCompaction(listener: () => void): void {
+    this.compactionListeners.push(listener);
+  }
+
+  /** Runs `waiter` when nothing that was compacted is left to remove, and that is on disk. */
+  compactionDone(waiter: CompactionWaiter): void {
+    this.compactor.done(waiter);
+  }
+
   /** Answers what waits with "server stopped", then makes everything applied durable and closes the files. */
   async stop(): Promise<void> {
     if (this.state !== "running") return;
     this.halt("stopped");
     await this.commits.stop();
+    await this.store.saveCheckpoint();
     await this.wal.close();
     await this.backend.close();
   }
@@ -163,8 +293,15 @@ export class Member implements ReadyHandler {
     this.state = state;
     this.ticker.cancel();
     this.loop.stop();
+    this.compactor.stop();
     this.proposals.refuseAll("Stopped");
     this.reads.refuseAll("Stopped");
+  }
+
+  /** Corruption that a read outside of the log has met. No effect on a member that is stopping. */
+  failed(error: unknown): void {
+    if (this.state === "running")
+      this.fail(error instanceof Error ? error : new Error(String(error)));
   }
 
   private fail(error: Error): void {
@@ -174,13 +311,40 @@ export class Member implements ReadyHandler {
   }
 
   private tick(): void {
+    if (this.state !== "running") return;
     this.node.tick();
     this.proposals.expire();
     this.reads.expire();
+    this.reads.retry((context) => this.node.readIndex(context));
     if (this.node.hasReady() || !this.reads.isEmpty) this.loop.schedule();
   }
 
+  private compacted(): void {
+    // Its hash, and those who wait for the removal, need what is applied on disk.
+    this.timers.endOfTurn(() => this.commits.commitNow());
+    this.compactor.schedule();
+    for (const listener of this.compactionListeners) listener();
+  }
+
+  /** A new leader does not know what the one before was asked (etcd's updateLeadership). */
+  private noteLeader(): void {
+    const { lead } = this.node;
+    if (lead === this.knownLead) return;
+    this.knownLead = lead;
+    if (lead === 0n) return;
+    this.stats.leaderChangesSeen += 1;
+    this.reads.leaderChanged();
+    if (lead === this.id) this.electedMs = this.clock.monotonicMs();
+  }
+
+  /** What waited since before this member's election was perhaps lost with the leader before (etcd's parseProposeCtxErr). */
+  private timeoutError(sinceMs: number): EtcdErrorKind {
+    const lostMs = this.electedMs - 2 * this.electionTimeoutMs;
+    return sinceMs > lostMs && sinceMs < this.electedMs ? "TimeoutDueToLeaderFail" : "Timeout";
+  }
+
   private committed(): void {
+    this.compactor.committed();
     this.snapshotter.committed(this.backend.committed);
     // Applying may have waited for this.
     this.loop.schedule();
@@ -197,6 +361,7 @@ export class Member implements ReadyHandler {
   }
 
   issueReads(): void {
+    this.noteLeader();
     if (!this.reads.isEmpty) this.reads.issue((context) => this.node.readIndex(context));
   }
 
@@ -210,6 +375,8 @@ export class Member implements ReadyHandler {
 
   apply(entry: Entry): void {
     this.applier.apply(entry);
+    if (entry.type !== entryType.normal)
+      this.learns = this.cluster.member(this.id)?.isLearner ?? false;
   }
 
   applied(index: LogIndex): void {

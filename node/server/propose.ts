@@ -10,7 +10,7 @@ import { encodeInternalRaft, internalRaftOverheadBytes } from "../proto/internal
 import { Writer } from "../proto/wire.ts";
 import type { Proposal } from "../raft/raft.ts";
 import { entryType } from "../raft/types.ts";
-import { batchBytesMax, batchEntriesMax, proposalSlabBytes } from "./limits.ts";
+import { batchBytesMax, batchEntriesMax, proposalSlabBytes, queuedBytesMax } from "./limits.ts";
 
 /** Who waits for a proposal. Exactly one of the two is called, once. */
 export interface Proposer {
@@ -29,6 +29,8 @@ export interface ProposalsOptions {
   readonly id: MemberId;
   /** Largest data of an entry (etcd's --max-request-bytes). */
   readonly requestBytesMax: number;
+  /** What a proposal that came at `sinceMs` (monotonic) and waited too long is told; Timeout when not given. */
+  readonly timeoutError?: (sinceMs: number) => EtcdErrorKind;
 }
 
 const two32 = 2 ** 32;
@@ -39,19 +41,26 @@ export class Proposals {
   private readonly timeoutMs: number;
   private readonly requestBytesMax: number;
   private readonly memberBits: number;
+  private readonly timeoutError: (sinceMs: number) => EtcdErrorKind;
   private nextSequence: number;
   /** Ordered by time, as all proposals wait equally long. */
   private readonly waiting = new Map<number, Waiting>();
+  /** Not proposed yet. Invariant: the last ones of `waiting`, in the same order. */
   private queue: Proposal[] = [];
+  private queuedBytes = 0;
   private slab = new Writer(proposalSlabBytes);
 
   constructor(options: ProposalsOptions) {
     this.clock = options.clock;
     this.requestBytesMax = options.requestBytesMax;
     this.timeoutMs = options.timeoutMs;
+    this.timeoutError = options.timeoutError ?? (() => "Timeout");
     this.memberBits = Number(BigInt.asUintN(16, options.id));
     this.nextSequence = ((options.clock.unixMs() % 2 ** 40) * 256 + 1) % two48;
   }
+
+  /** Proposals that ended with a timeout, or with this member. */
+  failedCount = 0;
 
   get isEmpty(): boolean {
     return this.queue.length === 0;
@@ -62,10 +71,16 @@ export class Proposals {
     return this.waiting.size;
   }
 
-  /** Copies `message[start, end)`, the marshalled request that goes into `field` of InternalRaftRequest. */
+  /**
+   * Copies `message[start, end)`, the marshalled request that goes into `field` of InternalRaftRequest. Refuses with TooManyRequests what
+   * would let the queue outgrow its bound, as it does in time without a leader.
+   */
   add(field: number, message: Uint8Array, start: number, end: number, proposer: Proposer): void {
+    if (this.queue.length > 0 && this.queuedBytes + (end - start) > queuedBytesMax) {
+      proposer.refused("TooManyRequests");
+      return;
+    }
     const sequence = this.nextSequence;
-    this.nextSequence = (sequence + 1) % two48;
     const idHigh = this.memberBits * 65536 + Math.floor(sequence / two32);
     const writer = this.slabWithRoom(end - start + internalRaftOverheadBytes);
     const from = writer.position;
@@ -76,6 +91,8 @@ export class Proposals {
       return;
     }
     const data = writer.buffer.subarray(from, writer.position);
+    this.nextSequence = (sequence + 1) % two48;
+    this.queuedBytes += data.length;
     this.queue.push({ type: entryType.normal, data });
     this.waiting.set(sequence, { proposer, deadlineMs: this.clock.monotonicMs() + this.timeoutMs });
   }
@@ -88,6 +105,7 @@ export class Proposals {
       bytes += (this.queue[count] as Proposal).data.length;
       count += 1;
     }
+    this.queuedBytes -= bytes;
     if (count === this.queue.length) {
       const all = this.queue;
       this.queue = [];
@@ -106,20 +124,34 @@ export class Proposals {
     return waiting.proposer;
   }
 
-  /** Refuses what waited too long. Their entries may still be applied later: a timeout says nothing about that. */
+  /**
+   * Refuses what waited too long. What was proposed may still be applied later: a timeout says nothing about that. What was not, for want
+   * of a leader, never will be.
+   */
   expire(): void {
     const now = this.clock.monotonicMs();
-    for (const [sequence, { proposer, deadlineMs }] of this.waiting) {
-      if (deadlineMs > now) return;
+    const late: Waiting[] = [];
+    for (const [sequence, waiting] of this.waiting) {
+      if (waiting.deadlineMs > now) break;
+      late.push(waiting);
       this.waiting.delete(sequence);
-      proposer.refused("Timeout");
+    }
+    if (late.length === 0) return;
+    this.failedCount += late.length;
+    // The queue holds the last ones of those that wait.
+    const dropped = this.queue.splice(0, Math.max(0, this.queue.length - this.waiting.size));
+    for (const { data } of dropped) this.queuedBytes -= data.length;
+    for (const { proposer, deadlineMs } of late) {
+      proposer.refused(this.timeoutError(deadlineMs - this.timeoutMs));
     }
   }
 
   refuseAll(error: EtcdErrorKind): void {
     const all = [...this.waiting.values()];
+    this.failedCount += all.length;
     this.waiting.clear();
     this.queue = [];
+    this.queuedBytes = 0;
     for (const { proposer } of all) proposer.refused(error);
   }
 

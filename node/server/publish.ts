@@ -3,6 +3,7 @@
  * publishV3 and the leader's version monitor. Only then may the member serve.
  */
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { Timers } from "../lib/ports.ts";
 import { internalRequest } from "../proto/internal-raft-codec.ts";
 import { encodeClusterMemberAttrSet, encodeClusterVersionSet } from "../proto/membership-codec.ts";
 import type { Proposer } from "./propose.ts";
@@ -14,16 +15,20 @@ export interface Publisher {
   propose(field: number, message: Uint8Array, start: number, end: number, proposer: Proposer): void;
 }
 
-/** Retries for as long as the proposals time out. Rejects when the member stops. */
+/** Between two attempts: a member that still applies its log, or finds no leader, refuses at once. */
+const retryMs = 50;
+
+/** Retries whatever the refusal is, as etcd does, until the member stops: then it rejects. */
 export async function publish(
   member: Publisher,
   attributes: { readonly name: string; readonly clientUrls: readonly string[] },
+  timers: Timers,
 ): Promise<void> {
   const request = encodeClusterMemberAttrSet({ memberId: member.id, ...attributes });
-  await proposeUntilApplied(member, internalRequest.clusterMemberAttrSet, request);
+  await proposeUntilApplied(member, internalRequest.clusterMemberAttrSet, request, timers);
   if (member.cluster.version === undefined) {
     const version = encodeClusterVersionSet(clusterVersion);
-    await proposeUntilApplied(member, internalRequest.clusterVersionSet, version);
+    await proposeUntilApplied(member, internalRequest.clusterVersionSet, version, timers);
   }
 }
 
@@ -31,15 +36,17 @@ async function proposeUntilApplied(
   member: Publisher,
   field: number,
   message: Uint8Array,
+  timers: Timers,
 ): Promise<void> {
-  let error: EtcdErrorKind | undefined = "Timeout";
-  while (error === "Timeout") {
-    error = await new Promise<EtcdErrorKind | undefined>((resolve) => {
+  for (;;) {
+    const refusal = await new Promise<EtcdErrorKind | undefined>((resolve) => {
       member.propose(field, message, 0, message.length, {
         applied: () => resolve(undefined),
         refused: resolve,
       });
     });
+    if (refusal === undefined) return;
+    if (refusal === "Stopped") throw new Error("the member stopped before it had published itself");
+    await new Promise<void>((resolve) => timers.after(retryMs, resolve));
   }
-  if (error !== undefined) throw new Error(`the member could not publish itself: ${error}`);
 }

@@ -7,6 +7,9 @@ import type { Clock } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
 import type { ReadState } from "../raft/raft.ts";
 
+/** How long an answer may take before raft is asked again: the question or the answer may have been lost (etcd's readIndexRetryTime). */
+const retryMs = 500;
+
 /** Who waits to read. Exactly one of the two is called, once. */
 export interface ReadWaiter {
   /** The applied state is as new as the moment the read arrived: read now, in this call. */
@@ -20,6 +23,8 @@ interface Batch {
   deadlinesMs: readonly number[];
   /** Known once raft answered. */
   index: LogIndex | undefined;
+  /** When raft was asked last. */
+  askedMs: number;
 }
 
 export class ReadIndexQueue {
@@ -27,6 +32,7 @@ export class ReadIndexQueue {
   private readonly timeoutMs: number;
   private arriving: ReadWaiter[] = [];
   private arrivingDeadlinesMs: number[] = [];
+  /** By context. A batch that was asked for again is here several times: any of the answers is as good. */
   private readonly issued = new Map<number, Batch>();
   private lastContext = 0;
 
@@ -48,28 +54,54 @@ export class ReadIndexQueue {
   issue(readIndex: (context: number) => boolean): void {
     if (this.arriving.length === 0 || !readIndex(this.lastContext + 1)) return;
     this.lastContext += 1;
-    const batch = {
+    const batch: Batch = {
       waiters: this.arriving,
       deadlinesMs: this.arrivingDeadlinesMs,
       index: undefined,
+      askedMs: this.clock.monotonicMs(),
     };
     this.issued.set(this.lastContext, batch);
     this.arriving = [];
     this.arrivingDeadlinesMs = [];
   }
 
+  /** Asks again for batches whose answer is long due. */
+  retry(readIndex: (context: number) => boolean): void {
+    if (this.issued.size === 0) return;
+    const now = this.clock.monotonicMs();
+    for (const batch of new Set(this.issued.values())) {
+      if (batch.index !== undefined || now - batch.askedMs < retryMs) continue;
+      if (!readIndex(this.lastContext + 1)) return;
+      this.lastContext += 1;
+      this.issued.set(this.lastContext, batch);
+      batch.askedMs = now;
+    }
+  }
+
+  /** A new leader: what the one before was asked for is not answered any more. etcd lets such reads fail, and clients ask again. */
+  leaderChanged(): void {
+    for (const [context, batch] of this.issued) {
+      if (batch.index !== undefined) continue;
+      this.issued.delete(context);
+      this.refuse(batch.waiters, "LeaderChanged");
+      batch.waiters = [];
+    }
+  }
+
   answered(readStates: readonly ReadState[]): void {
     for (const { context, index } of readStates) {
       const batch = this.issued.get(context);
-      if (batch !== undefined) batch.index = index;
+      if (batch !== undefined) batch.index ??= index;
     }
   }
 
   /** Serves every batch whose index is applied. */
   serve(applied: LogIndex): void {
-    for (const [context, { waiters, index }] of this.issued) {
+    for (const [context, batch] of this.issued) {
+      const { waiters, index } = batch;
       if (index === undefined || index > applied) continue;
       this.issued.delete(context);
+      batch.waiters = [];
       for (const waiter of waiters) waiter.readable();
     }
   }
@@ -82,9 +114,9 @@ export class ReadIndexQueue {
       this.refuse(this.arriving.splice(0, late), "Timeout");
     }
     for (const [context, batch] of this.issued) {
-      const count = lateCount(batch.deadlinesMs, now);
-      if (count === 0) continue;
       const { waiters } = batch;
+      const count = lateCount(batch.deadlinesMs, now);
+      if (count === 0 && waiters.length > 0) continue;
       batch.waiters = waiters.slice(count);
       batch.deadlinesMs = batch.deadlinesMs.slice(count);
       if (batch.waiters.length === 0) this.issued.delete(context);
@@ -93,7 +125,7 @@ export class ReadIndexQueue {
   }
 
   refuseAll(error: EtcdErrorKind): void {
-    const batches = [...this.issued.values()];
+    const batches = [...new Set(this.issued.values())];
     this.issued.clear();
     this.arrivingDeadlinesMs = [];
     this.refuse(this.arriving.splice(0), error);

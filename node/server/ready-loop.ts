@@ -4,7 +4,8 @@
  * while that write is in flight the next batch gathers (DESIGN section 4, decision 4).
  */
 import { assert } from "../lib/assert.ts";
-import type { Timers } from "../lib/ports.ts";
+import type { Histogram } from "../lib/histogram.ts";
+import type { Clock, Timers } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
 import type { Proposal, ReadState } from "../raft/raft.ts";
 import type { RawNode, Ready } from "../raft/raw-node.ts";
@@ -30,6 +31,9 @@ export interface ReadyLoopOptions {
   readonly node: RawNode;
   readonly wal: Wal;
   readonly timers: Timers;
+  readonly clock: Clock;
+  /** Gets how long each batch took to become durable. */
+  readonly syncSeconds: Histogram;
   readonly handler: ReadyHandler;
   /** A failed write is the end of the member: nothing after it may be promised. */
   readonly onError: (error: Error) => void;
@@ -91,17 +95,19 @@ export class ReadyLoop {
   }
 
   private persist(ready: Ready): void {
-    const { node, wal, onError } = this.options;
+    const { node, wal, clock, syncSeconds, onError } = this.options;
     if (!ready.mustSync) {
       // A commit index that moved alone needs no sync: it goes out with the next batch.
       if (ready.hardState !== undefined) wal.save(ready.hardState, [], () => undefined);
       return;
     }
+    const sinceMs = clock.monotonicMs();
     wal.save(ready.hardState, ready.entries, (error) => {
       if (error !== null) {
         onError(error);
         return;
       }
+      syncSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
       node.advanceAppend(ready);
       this.schedule();
     });

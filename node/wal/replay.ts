@@ -34,6 +34,7 @@ export class Replay {
   private readonly reader = new Reader(new Uint8Array(0));
   private readonly from: WalSnapshot;
   private isSnapshotFound = false;
+  private metadata: WalMetadata | undefined;
 
   constructor(from: WalSnapshot) {
     this.from = from;
@@ -82,8 +83,10 @@ export class Replay {
     this.lastIndex = entry.index;
   }
 
+  /** The bytes are decoded here, where what is wrong with them still has a place in a file. */
   private addMetadata(bytes: Buffer): void {
     if (this.metadataBytes === undefined) {
+      this.metadata = decodeMetadata(this.reader);
       this.metadataBytes = Uint8Array.from(bytes);
     } else if (!bytes.equals(this.metadataBytes)) {
       throw new RecordError("metadata differs from that of the records before");
@@ -103,9 +106,8 @@ export class Replay {
 
   /** The checks that need the whole log. `dir` is named in the error. */
   finish(dir: string): WalMetadata {
-    const { from, hardState } = this;
-    if (this.metadataBytes === undefined)
-      throw new CorruptionError(`wal: ${dir} has no metadata record`);
+    const { from, hardState, metadata } = this;
+    if (metadata === undefined) throw new CorruptionError(`wal: ${dir} has no metadata record`);
     if (!this.isSnapshotFound) {
       throw new CorruptionError(
         `wal: ${dir} has no record of the snapshot at index ${from.index}, term ${from.term}`,
@@ -117,21 +119,22 @@ export class Replay {
         `wal: ${dir} says that index ${hardState.commit} is committed, but its entries end at ${last}`,
       );
     }
-    return decodeMetadata(new Reader(this.metadataBytes));
+    return metadata;
   }
 }
 
 /** Gathers snapshot records; those up to the last hard state's commit are valid (wal/wal.go, ValidSnapshotEntries). */
 export class SnapshotScan {
+  metadata: WalMetadata | undefined;
   private readonly snapshots: WalSnapshot[] = [];
   private hardState: HardState = emptyHardState;
 
   readonly visit = (buffer: Buffer, record: RecordView): void => {
-    if (record.type === recordType.snapshot) {
-      this.snapshots.push(decodeSnapshot(new Reader(buffer, record.dataStart, record.dataEnd)));
-    } else if (record.type === recordType.state) {
-      this.hardState = decodeHardState(new Reader(buffer, record.dataStart, record.dataEnd));
-    }
+    if (record.type === recordType.entry) return;
+    const reader = new Reader(buffer, record.dataStart, record.dataEnd);
+    if (record.type === recordType.snapshot) this.snapshots.push(decodeSnapshot(reader));
+    else if (record.type === recordType.state) this.hardState = decodeHardState(reader);
+    else if (record.type === recordType.metadata) this.metadata = decodeMetadata(reader);
   };
 
   valid(): WalSnapshot[] {

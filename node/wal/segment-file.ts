@@ -2,12 +2,13 @@
  * Work on whole segment files off the hot path: filling one with zeros, so that its space is really reserved and a
  * durable write into it changes no file metadata, and mending the last one after a power cut.
  */
+import { CorruptionError } from "../lib/corruption-error.ts";
 import { parentDir } from "../lib/durable-dir.ts";
 import type { DurableFile, Fs, Logger } from "../lib/ports.ts";
 import type { Tail } from "./segment-reader.ts";
 
 /** Zeros are written in slices of this size, each made durable before the next, so that log writes get in between. */
-const sliceBytes = 4 * 1024 * 1024;
+const sliceBytes = 1024 * 1024;
 
 /** Creates `path` with `bytes` zeros, durable but for its name. `pause` runs between slices; false from it gives up. */
 export async function createZeroed(
@@ -43,28 +44,50 @@ export async function truncateDurably(fs: Fs, path: string, length: number): Pro
 }
 
 /**
- * Makes the last file ready for appending at `tail.end`: an incomplete record is cut off after the file was copied to
- * `<name>.broken` (wal/repair.go), whatever an interrupted write left behind is zeroed, and the file gets its full size.
+ * A last file that is shorter than it was made: entries are gone, and nothing in it says how many. No power cut does that, as a
+ * file has its full size, durably, before its name. Only a repair does (wal/repair.go), which leaves a copy beside it.
+ */
+export async function checkWhole(
+  context: { readonly fs: Fs; readonly segmentBytes: number },
+  { path, fileBytes }: Tail,
+): Promise<void> {
+  const { fs, segmentBytes } = context;
+  const brokenPath = brokenPathOf(path);
+  const isRepaired = await fs.exists(brokenPath);
+  if (fileBytes >= segmentBytes) {
+    // A repair of the past must not excuse a cut of the future.
+    if (isRepaired) await fs.rename(brokenPath, `${brokenPath}.old`);
+    return;
+  }
+  if (isRepaired) return;
+  throw new CorruptionError(
+    `wal: ${path} has ${fileBytes} bytes, but was made with ${segmentBytes}: it was cut short at offset ${fileBytes}, and may have ` +
+      "lost acknowledged writes. Nothing was changed. Put the whole file back, restore the member from a backup, or remove it " +
+      "from the cluster and add it anew",
+  );
+}
+
+const brokenPathOf = (path: string): string => `${path}.broken`;
+
+/**
+ * Makes the last file ready for appending at `tail.end`: what an interrupted write left behind is zeroed, after the file was copied
+ * to `<name>.broken` if that begins a record (wal/repair.go), and the file gets its full size. It is never made shorter.
  */
 export async function mendTail(
   context: { readonly fs: Fs; readonly logger: Logger; readonly segmentBytes: number },
   tail: Tail,
 ): Promise<void> {
   const { fs, logger, segmentBytes } = context;
-  const { path, end } = tail;
-  let { fileBytes, dataEnd } = tail;
+  const { path, end, dataEnd, fileBytes } = tail;
   if (tail.isTorn) {
-    const brokenPath = `${path}.broken`;
+    const brokenPath = brokenPathOf(path);
     await copyFile(fs, path, brokenPath);
-    await truncateDurably(fs, path, end);
-    logger.warn("repaired the log: cut off a record that a crash left incomplete", {
+    logger.warn("repaired the log: took out a record that a crash left incomplete", {
       path,
       offset: end,
-      "cut-bytes": fileBytes - end,
+      "cut-bytes": dataEnd - end,
       "copy-path": brokenPath,
     });
-    fileBytes = end;
-    dataEnd = end;
   } else if (dataEnd > end) {
     logger.warn("zeroing the rest of a write that a crash interrupted", {
       path,

@@ -11,7 +11,7 @@ export interface PreparerOptions {
 }
 
 /** Rest between two slices of zeros while nobody waits for the file. */
-const pauseMs = 10;
+const pauseMs = 4;
 
 export class SegmentPreparer {
   private readonly dir: string;

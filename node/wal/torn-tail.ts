@@ -13,8 +13,8 @@
  *    state record behind the gap that has still more data behind it therefore proves that the gap was once acknowledged.
  *
  * What stays undetected: damage to the last write that leaves a whole sector of zeros, in a file not followed by another
- * (a sector that holds the end of the last write but one belongs to that), a flipped bit in a record of the last write
- * whose value has a sector of zeros of its own, and a file that was cut short. The server's check of the last index against
+ * (a sector that holds the end of the last write but one belongs to that), and a flipped bit in a record of the last write
+ * whose value has a sector of zeros of its own. (A file that was cut short is found by its size: segment-file.ts.) The server's check of the last index against
  * the backend's consistentIndex is the net below that. A log that an etcd wrote may hold a hard state record inside a
  * write: when such a log was torn, this rule can stop the member where etcd would have mended it.
  */

@@ -1,34 +1,29 @@
 /**
  * The write-ahead log, in etcd's byte format (server/storage/wal): the one place where an acknowledged write is safe.
- * This file owns the order of writes and the change from file to file. It does not own the bytes of a record
- * (record-encoder.ts), reading (segment-reader.ts, replay.ts), or the judgement of a torn tail (torn-tail.ts).
+ * This file owns the queue of saves and their callbacks. It does not own the bytes (write-batch.ts, record-encoder.ts), the files
+ * (segment-writer.ts, segment-list.ts, wal-files.ts), reading (segment-reader.ts, replay.ts), or the judgement of a torn
+ * tail (torn-tail.ts).
  *
  *     save, saveSnapshot, flush ──▶ waiting ──▶ one durable write ──▶ [file full: cut] ──▶ callbacks ──▶ waiting ...
  *
- * Everything that waits goes out in one write. Every write ends with the hard state, changed or not: torn-tail.ts can
- * tell by it where a write ended. An error is final: all callbacks get it, and the member stops.
+ * Everything that waits goes out in one write. An error is final: all callbacks get it, and the member stops.
  */
 import { assert } from "../lib/assert.ts";
-import { parentDir } from "../lib/durable-dir.ts";
-import type { DurableFile, Fs, Logger, Timers } from "../lib/ports.ts";
+import { CorruptionError } from "../lib/corruption-error.ts";
+import type { Fs, Logger, Timers } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
 import type { Entry, HardState } from "../raft/types.ts";
-import { RecordEncoder } from "./record-encoder.ts";
-import { emptyHardState, isEmptyHardState, Replay, SnapshotScan } from "./replay.ts";
-import { createZeroed, emptyDir, mendTail, truncateDurably, writeDurably } from "./segment-file.ts";
+import { SnapshotScan } from "./replay.ts";
 import { SegmentList } from "./segment-list.ts";
-import {
-  checkSequence,
-  listSegments,
-  type Segment,
-  segmentOf,
-  selectSegment,
-} from "./segment-name.ts";
-import { SegmentPreparer } from "./segment-preparer.ts";
+import { SegmentLocks } from "./segment-locks.ts";
+import { checkSequence, listSegments } from "./segment-name.ts";
 import { readSegments } from "./segment-reader.ts";
-import { encodeMetadata, type WalMetadata, type WalSnapshot } from "./walpb.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import { createLog, type OpenLog, openLog, type WalContent } from "./wal-files.ts";
+import type { WalMetadata, WalSnapshot } from "./walpb.ts";
+import { WriteBatch } from "./write-batch.ts";
 
-export type { WalMetadata, WalSnapshot };
+export type { WalContent, WalMetadata, WalSnapshot };
 
 export interface WalOptions {
   readonly fs: Fs;
@@ -40,59 +35,22 @@ export interface WalOptions {
   readonly maxWals: number;
 }
 
-export interface WalContent {
+export interface WalSurvey {
   readonly metadata: WalMetadata;
-  /**
-   * The last one written; all zero when there is none. Its commit may lag. Its term is below the last entry's when a crash
-   * kept the entries of a write and lost the state behind them; neither was acknowledged then (the same in etcd).
-   */
-  readonly hardState: HardState;
-  /** Entries behind the snapshot; those above `hardState.commit` may still be overwritten. */
-  readonly entries: Entry[];
+  readonly snapshots: readonly WalSnapshot[];
 }
 
 export type Done = (error: Error | null) => void;
 
-/**
- * How full a file is when the next one is prepared: late enough that a start, or a member with little to do, does not write 64 MB of
- * zeros, and early enough that a busy one (a file in 3 s) has it in time (0.5 s).
- */
-const prepareAt = 0.25;
-
-const noEntries: readonly Entry[] = [];
 const noCallbacks: readonly Done[] = [];
 
-/** What a log ready for appending starts from. */
-interface Position {
-  readonly segments: readonly Segment[];
-  readonly metadataBytes: Uint8Array;
-  readonly hardState: HardState;
-  readonly lastIndex: LogIndex;
-  readonly file: DurableFile;
-  readonly offset: number;
-  readonly crc: number;
-}
-
 export class Wal {
-  private readonly dir: string;
-  private readonly options: WalOptions;
-  private readonly metadataBytes: Uint8Array;
   private readonly segments: SegmentList;
-  private readonly preparer: SegmentPreparer;
-  private readonly encoder: RecordEncoder;
-  /** The last file, and where the next write begins in it. */
-  private file: DurableFile;
-  private offset: number;
-  /** The last one that went into a write. */
-  private hardState: HardState;
-  /** Index of the last entry, or of a later snapshot. */
-  private lastIndex: LogIndex;
+  private readonly batch: WriteBatch;
+  private readonly writer: SegmentWriter;
 
-  /** Waiting for the next write. The state must not get to disk before the entries it was saved with. */
-  private nextState: HardState | undefined;
-  private entries: readonly Entry[] = noEntries;
+  /** Waiting for the next write. */
   private saveDone: Done | undefined;
-  private snapshots: WalSnapshot[] = [];
   private callbacks: Done[] = [];
 
   /** In flight: a write, or a cut. */
@@ -103,18 +61,16 @@ export class Wal {
   private failure: Error | undefined;
   private isClosed = false;
 
-  private constructor(dir: string, at: Position, options: WalOptions) {
+  private constructor(dir: string, log: OpenLog, options: WalOptions) {
     assert(options.segmentBytes > 0, "segmentBytes must be positive", options.segmentBytes);
-    this.dir = dir;
-    this.options = options;
-    this.metadataBytes = at.metadataBytes;
-    this.segments = new SegmentList(dir, at.segments, options);
-    this.preparer = new SegmentPreparer(dir, options);
-    this.encoder = new RecordEncoder(at.crc);
-    this.file = at.file;
-    this.offset = at.offset;
-    this.hardState = at.hardState;
-    this.lastIndex = at.lastIndex;
+    const { file, offset } = log;
+    this.segments = new SegmentList(dir, log.segments, log.locks, options);
+    this.batch = new WriteBatch(log);
+    const { segments, batch } = this;
+    this.writer = new SegmentWriter(dir, { segments, batch, file, offset }, options, (error) => {
+      if (error !== null) this.failure = error;
+      this.finish();
+    });
   }
 
   /** The directory holds at least one log file. */
@@ -122,84 +78,49 @@ export class Wal {
     return (await listSegments(fs, dir)).length > 0;
   }
 
-  /** Creates the log beside its place and renames it there, so that it is there wholly or not at all. */
   static async create(dir: string, metadata: WalMetadata, options: WalOptions): Promise<Wal> {
-    const { fs, segmentBytes } = options;
-    if (await Wal.exists(fs, dir)) throw new Error(`wal: ${dir} holds a log already`);
-    const temporary = `${dir}.tmp`;
-    await emptyDir(fs, dir);
-    await emptyDir(fs, temporary);
-    await fs.makeDir(temporary);
-    const segment = segmentOf(0, 0);
-    const path = `${temporary}/${segment.name}`;
-    await createZeroed(fs, path, segmentBytes);
-    const metadataBytes = encodeMetadata(metadata);
-    const encoder = new RecordEncoder(0);
-    encoder.handOver();
-    encoder.metadata(metadataBytes);
-    encoder.snapshot({ index: 0 as LogIndex, term: emptyHardState.term });
-    const file = await fs.openDurable(path);
-    await writeDurably(file, encoder.bytes, encoder.length);
-    await fs.syncDir(temporary);
-    await fs.rename(temporary, dir);
-    await fs.syncDir(parentDir(dir));
-    const at = {
-      segments: [segment],
-      metadataBytes,
-      hardState: emptyHardState,
-      lastIndex: 0 as LogIndex,
-    };
-    return new Wal(dir, { ...at, file, offset: encoder.length, crc: encoder.crc }, options);
+    return new Wal(dir, await createLog(dir, metadata, options), options);
   }
 
   /**
-   * Reads everything behind the snapshot `from`, whose record must be in the log, and makes the log ready for
-   * appending. The rest of a write that a crash interrupted is cut off the last file. Throws CorruptionError.
+   * Locks all segments, so that they can be read in peace before `open` is called, which takes the locks over. Throws an Error that
+   * names the segment when another process works on the log.
+   */
+  static lock(fs: Fs, dir: string): Promise<SegmentLocks> {
+    return SegmentLocks.take(fs, dir);
+  }
+
+  /**
+   * Reads everything behind the snapshot `from`, whose record must be in the log, and makes the log ready for appending. The rest of
+   * a write that a crash interrupted is cut off the last file. Throws CorruptionError, DiskError, and an Error when it is locked.
+   * Precondition: a backend that has applied `from` is durable, as the files before it may go.
    */
   static async open(
     dir: string,
     from: WalSnapshot,
     options: WalOptions,
+    locks?: SegmentLocks,
   ): Promise<{ wal: Wal; content: WalContent }> {
-    const { fs } = options;
-    const segments = await listSegments(fs, dir);
-    if (segments.length === 0) throw new Error(`wal: ${dir} holds no log`);
-    const first = selectSegment(dir, segments, from.index);
-    const replay = new Replay(from);
-    const paths = segments.slice(first).map((segment) => `${dir}/${segment.name}`);
-    const tail = await readSegments(fs, paths, replay.visit);
-    const metadata = replay.finish(dir);
-    await mendTail(options, tail);
-    for (const name of await fs.readDir(dir)) {
-      if (name.endsWith(".tmp")) await fs.remove(`${dir}/${name}`);
-    }
-    // The process may have been killed between a rename and its becoming durable.
-    await fs.syncDir(dir);
-    await fs.syncDir(parentDir(dir));
-    const { hardState, entries, lastIndex } = replay;
-    const metadataBytes = replay.metadataBytes as Uint8Array;
-    const file = await fs.openDurable(tail.path);
-    const at = {
-      segments,
-      metadataBytes,
-      hardState,
-      lastIndex,
-      file,
-      offset: tail.end,
-      crc: tail.crc,
-    };
-    return { wal: new Wal(dir, at, options), content: { metadata, hardState, entries } };
+    const taken = locks ?? (await Wal.lock(options.fs, dir));
+    const { log, content } = await openLog(dir, from, options, taken);
+    const wal = new Wal(dir, log, options);
+    wal.releaseTo(from.index);
+    return { wal, content };
   }
 
-  /** The snapshots that the log knows and that were committed, oldest first. Changes nothing on disk. */
-  static async snapshotsIn(dir: string, options: WalOptions): Promise<WalSnapshot[]> {
+  /**
+   * Whose log it is, and the snapshots that it knows and that were committed, oldest first. Changes nothing on disk.
+   */
+  static async survey(dir: string, options: WalOptions): Promise<WalSurvey> {
     const segments = await listSegments(options.fs, dir);
     if (segments.length === 0) throw new Error(`wal: ${dir} holds no log`);
     checkSequence(dir, segments);
     const scan = new SnapshotScan();
     const paths = segments.map((segment) => `${dir}/${segment.name}`);
     await readSegments(options.fs, paths, scan.visit);
-    return scan.valid();
+    const { metadata } = scan;
+    if (metadata === undefined) throw new CorruptionError(`wal: ${dir} has no metadata record`);
+    return { metadata, snapshots: scan.valid() };
   }
 
   /** A save was accepted whose `done` has not run yet. */
@@ -215,18 +136,10 @@ export class Wal {
   save(hardState: HardState | undefined, entries: readonly Entry[], done: Done): void {
     assert(!this.isSaving, "a save is in flight already");
     assert(!this.isClosed, "save on a closed log");
-    let isUrgent = entries.length > 0;
-    if (hardState !== undefined) {
-      const before = this.nextState ?? this.hardState;
-      const { term, vote, commit } = hardState;
-      isUrgent ||= term !== before.term || vote !== before.vote;
-      if (isUrgent || commit !== before.commit) this.nextState = hardState;
-    }
-    if (!isUrgent) {
+    if (!this.batch.add(hardState, entries)) {
       queueMicrotask(() => done(this.failure ?? null));
       return;
     }
-    this.entries = entries;
     this.saveDone = done;
     this.pump();
   }
@@ -240,16 +153,14 @@ export class Wal {
   /** Records that a snapshot was saved; it may run behind a save in flight. */
   saveSnapshot(snapshot: WalSnapshot, done: Done): void {
     assert(!this.isClosed, "saveSnapshot on a closed log");
-    const isComplete = snapshot.confState !== undefined || snapshot.index === 0;
-    assert(isComplete, "a snapshot record needs its conf state", snapshot.index);
-    this.snapshots.push(snapshot);
+    this.batch.addSnapshot(snapshot);
     this.callbacks.push(done);
     this.pump();
   }
 
   /**
-   * Nothing before `index` is needed any more: files that end below it may be removed, in the background. Call it only
-   * when a synced backend commit covers `index`, and a snapshot record at or above it is durable.
+   * Nothing before `index` is needed any more: files that end below it are unlocked, and may be removed, in the background. Call it
+   * only when a synced backend commit covers `index`, and a snapshot record at or above it is durable.
    */
   releaseTo(index: LogIndex): void {
     this.segments.releaseTo(index);
@@ -260,15 +171,14 @@ export class Wal {
     return this.segments.purge();
   }
 
-  /** Waits for what is in flight, writes what is buffered, closes the files. */
+  /** Waits for what is in flight, writes what is buffered, closes and unlocks the files. */
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
     // A failure was told to its save already, and there is nothing left to lose.
     await new Promise<void>((resolve) => this.flush(() => resolve()));
-    await this.preparer.close();
-    await this.segments.purge();
-    await this.file.close();
+    await this.writer.close();
+    await this.segments.close();
   }
 
   /** Starts the next write if there is something to write and none is in flight. */
@@ -281,68 +191,12 @@ export class Wal {
       this.savingCallbacks = this.callbacks;
       this.callbacks = [];
     }
-    const hasRecords = this.nextState !== undefined || this.snapshots.length > 0;
-    const isNeeded = this.savingDone !== undefined || hasRecords;
-    if (this.failure !== undefined || !isNeeded) {
+    if (this.failure !== undefined || !this.batch.hasRecords) {
       queueMicrotask(() => this.finish());
       return;
     }
-    this.encode();
-    const { encoder } = this;
-    this.file.write(encoder.bytes, encoder.length, this.offset, this.onWritten);
-  }
-
-  /** Snapshots, entries, and the hard state as the last record. */
-  private encode(): void {
-    const { encoder, entries, snapshots } = this;
-    encoder.reset();
-    if (snapshots.length > 0) {
-      for (const snapshot of snapshots) {
-        encoder.snapshot(snapshot);
-        if (snapshot.index > this.lastIndex) this.lastIndex = snapshot.index;
-      }
-      this.snapshots = [];
-    }
-    if (entries.length > 0) {
-      let index: number = (entries[0] as Entry).index;
-      assert(index >= 1 && index <= this.lastIndex + 1, "gap before the entries to save", index);
-      for (const entry of entries) {
-        assert(entry.index === index, "gap between the entries to save", entry.index);
-        encoder.entry(entry);
-        index += 1;
-      }
-      this.lastIndex = (index - 1) as LogIndex;
-      this.entries = noEntries;
-    }
-    if (this.nextState !== undefined) {
-      this.hardState = this.nextState;
-      this.nextState = undefined;
-    }
-    if (!isEmptyHardState(this.hardState)) encoder.state(this.hardState);
-  }
-
-  private readonly onWritten: Done = (error) => {
-    if (error !== null) {
-      this.fail(error);
-      return;
-    }
-    this.offset += this.encoder.length;
-    const { segmentBytes } = this.options;
-    if (this.offset >= segmentBytes * prepareAt) this.preparer.start();
-    if (this.offset < segmentBytes) {
-      this.finish();
-      return;
-    }
-    this.cut().then(
-      () => this.finish(),
-      (reason: unknown) => this.fail(reason instanceof Error ? reason : new Error(String(reason))),
-    );
-  };
-
-  private fail(error: Error): void {
-    this.failure = error;
-    this.options.logger.error("failed to write the log", { dir: this.dir, error: String(error) });
-    this.finish();
+    this.batch.encode();
+    this.writer.write();
   }
 
   /** Tells everybody who waited for the write, then starts the next one. */
@@ -355,32 +209,5 @@ export class Wal {
     if (savingDone !== undefined) savingDone(result);
     for (const done of savingCallbacks) done(result);
     this.pump();
-  }
-
-  /**
-   * Goes on in the next file (wal/wal.go, cut): its head is durable and the full file ends with its last record before
-   * the new name is there, so that a reader never sees a file without a head, or a gap in the chain of sums.
-   */
-  private async cut(): Promise<void> {
-    const { fs, logger } = this.options;
-    const { encoder, dir } = this;
-    const temporary = await this.preparer.take();
-    const next = await fs.openDurable(temporary);
-    encoder.reset();
-    encoder.handOver();
-    encoder.metadata(this.metadataBytes);
-    if (!isEmptyHardState(this.hardState)) encoder.state(this.hardState);
-    await writeDurably(next, encoder.bytes, encoder.length);
-    const full = this.segments.last;
-    await truncateDurably(fs, `${dir}/${full.name}`, this.offset);
-    const segment = segmentOf(full.sequence + 1, this.lastIndex + 1);
-    await fs.rename(temporary, `${dir}/${segment.name}`);
-    await fs.syncDir(dir);
-    const old = this.file;
-    this.file = next;
-    this.offset = encoder.length;
-    this.segments.add(segment);
-    await old.close();
-    logger.info("created a new WAL segment", { path: `${dir}/${segment.name}` });
   }
 }

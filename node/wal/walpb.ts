@@ -6,6 +6,7 @@
  */
 import type { ClusterId, LogIndex, MemberId, Term } from "../lib/units.ts";
 import { clusterId, memberId } from "../lib/units.ts";
+import { readConfState, writeConfState } from "../proto/conf-state.ts";
 import { Reader, tagOf, Writer, wireType } from "../proto/wire.ts";
 import type { ConfState, Entry, EntryType, HardState } from "../raft/types.ts";
 
@@ -29,8 +30,6 @@ export class RecordError extends Error {
 const tag1 = tagOf(1, wireType.varint);
 const tag2 = tagOf(2, wireType.varint);
 const tag3 = tagOf(3, wireType.varint);
-const tag4 = tagOf(4, wireType.varint);
-const tag5 = tagOf(5, wireType.varint);
 const tagData = tagOf(4, wireType.bytes);
 const tagConfState = tagOf(3, wireType.bytes);
 
@@ -65,18 +64,6 @@ export function encodeSnapshot(snapshot: WalSnapshot): Uint8Array {
     out.endMessage(mark);
   }
   return out.finish();
-}
-
-function writeConfState(out: Writer, state: ConfState): void {
-  const idLists = [state.voters, state.learners, state.votersOutgoing, state.learnersNext];
-  idLists.forEach((ids, at) => {
-    for (const id of ids) {
-      out.byte(tagOf(at + 1, wireType.varint));
-      out.varint64(id);
-    }
-  });
-  out.byte(tag5);
-  out.byte(state.autoLeave ? 1 : 0);
 }
 
 /** A term or index; 2^53 and more is refused, as this member could not count on from there. */
@@ -161,28 +148,10 @@ export function decodeSnapshot(reader: Reader): WalSnapshot {
     else if (tag === tag2) term = counter(reader);
     else if (tag === tagConfState) {
       reader.bytes();
-      confState = decodeConfState(new Reader(reader.buffer, reader.start, reader.stop));
+      confState = readConfState(new Reader(reader.buffer, reader.start, reader.stop));
     } else unknownField("snapshot", tag);
   }
   if (index < 0 || term < 0) missing("snapshot");
   const place = { index: index as LogIndex, term: term as Term };
   return confState === undefined ? place : { ...place, confState };
-}
-
-function decodeConfState(reader: Reader): ConfState {
-  const voters: MemberId[] = [];
-  const learners: MemberId[] = [];
-  const votersOutgoing: MemberId[] = [];
-  const learnersNext: MemberId[] = [];
-  let autoLeave = false;
-  while (!reader.isDone) {
-    const tag = reader.tag();
-    if (tag === tag1) voters.push(memberId(reader.varint64()));
-    else if (tag === tag2) learners.push(memberId(reader.varint64()));
-    else if (tag === tag3) votersOutgoing.push(memberId(reader.varint64()));
-    else if (tag === tag4) learnersNext.push(memberId(reader.varint64()));
-    else if (tag === tag5) autoLeave = reader.bool();
-    else unknownField("conf state", tag);
-  }
-  return { voters, learners, votersOutgoing, learnersNext, autoLeave };
 }

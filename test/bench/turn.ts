@@ -2,6 +2,7 @@
  * One server's turn of one round: a fresh directory, the keys loaded once, then every workload against it. The server
  * runs only during its own turn.
  */
+import { Compactor } from "./compactor.ts";
 import { Contender, type ContenderName } from "./contender.ts";
 import { runLoad } from "./load-generator.ts";
 import { type LoadReport, problemsOf } from "./load-report.ts";
@@ -63,7 +64,12 @@ async function measure(plan: TurnPlan, server: Contender, step: Step): Promise<M
   if (workload.name === "memory") return memory(server, workload);
   if (workload.name === "restart") return restart(plan, server, workload);
   const rate = workload.halfRateOf === undefined ? 0 : plan.rateOf(workload, step.soFar);
+  const compactor = workload.compacts === true ? new Compactor(server.target) : undefined;
   const report = await drive(plan, server, loadArguments(plan.options, server, step, rate));
+  if (compactor !== undefined) {
+    const measurement = measurementOf(workload, report, server.memory(), rate);
+    return { ...measurement, problems: [...measurement.problems, ...(await compactor.stop())] };
+  }
   return measurementOf(workload, report, server.memory(), rate);
 }
 

@@ -24,6 +24,7 @@ export type WorkloadName =
   | "put-10x100"
   | "put-open-loop"
   | "put-100x10"
+  | "put-compacted-10x100"
   | "txn-10x100";
 
 export interface Workload {
@@ -38,6 +39,8 @@ export interface Workload {
     streams: number;
     flags?: readonly string[];
   };
+  /** While the load runs, all but the newest revisions are compacted again and again. */
+  compacts?: boolean;
   /** Arrivals at a fixed rate, half of what etcd did in this workload. */
   halfRateOf?: WorkloadName;
 }
@@ -115,6 +118,19 @@ export const workloads: readonly Workload[] = [
     unit: "ops/s",
     gate: atLeast(3),
     load: { mode: "put", connections: 100, streams: 10 },
+  },
+  {
+    name: "put-compacted-10x100",
+    what: "put over 200,000 keys again and again, compacted every 5 s",
+    unit: "ops/s",
+    gate: atLeast(3),
+    load: {
+      mode: "put",
+      connections: 10,
+      streams: 100,
+      flags: ["--overwrite", "--key-offset=1", "--key-space=200000"],
+    },
+    compacts: true,
   },
   {
     name: "txn-10x100",

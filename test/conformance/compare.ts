@@ -4,6 +4,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
   // etcdctl's own log lines: time, address of an object, local port.
   [/"ts":"[^"]*"/g, '"ts":"TIME"'],
   [/0x[0-9a-f]{8,}/g, "0xPOINTER"],
+  [/\/\/client-[0-9a-f-]{36}\//g, "//client-ID/"],
   [/LocalAddr: '[^']*'/g, "LocalAddr: 'LOCAL'"],
   // Durations.
   [/\b\d+(\.\d+)?(ms|µs|s)\b( *)/g, "TOOK"],
@@ -14,6 +15,10 @@ const masks: readonly (readonly [RegExp, string])[] = [
     /(, |│ +)\d+(\.\d+)? (kB|MB)(, |( +│) +)\d+(\.\d+)? (kB|MB)(, |( +│) +)\d+%/g,
     "$1SIZE$4IN USE$8PERCENT",
   ],
+  // The same of version 3.4, which draws its tables with ASCII and knows one size.
+  [/(3\.7\.1, |3\.7\.1 \| +)\d+(\.\d+)? (kB|MB)(, | \|)/g, "$1SIZE$4"],
+  [/((?:true|false) \| +(?:true|false) \| +\d+ \|) +\d+ \| +\d+ \|/g, "$1 INDEX | INDEX |"],
+  [/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ /gm, "TIME "],
   // Raft entries that nobody asked for (elections, cluster version) may differ in number.
   [/"(raftIndex|raftAppliedIndex)":\d+/g, '"$1":INDEX'],
   [/"(RaftIndex|RaftAppliedIndex)" : \d+/g, '"$1" : INDEX'],
@@ -27,7 +32,9 @@ export function mask(output: string, address: string): string {
   let masked = output.replaceAll(`127.0.0.1:${port}`, "127.0.0.1:PORT");
   for (const [pattern, replacement] of masks) masked = masked.replace(pattern, replacement);
   // Column widths follow the masked texts.
-  return masked.includes("┌") ? masked.replace(/─+/g, "─").replace(/ +/g, " ") : masked;
+  return /┌|\+--/.test(masked)
+    ? masked.replace(/─+/g, "─").replace(/-{2,}/g, "-").replace(/ +/g, " ")
+    : masked;
 }
 
 /** Lines that only one side has, in order, and the equal lines around them; empty when there are none. */

@@ -1,28 +1,23 @@
 /** The backend contract over both implementations. */
-
-import { LevelBackend } from "../../node/backend/level-backend.ts";
-import { MemoryBackend } from "../../node/backend/memory-backend.ts";
-import { MemoryDisk } from "../../node/backend/memory-disk.ts";
-import { SystemTimers } from "../../node/lib/platform/clock.ts";
-import { levelHome } from "../unit/backend/level-home.ts";
 import { backendContract } from "./backend.ts";
+import { levelDbHome, memoryHome } from "./homes.ts";
+import { modelContract } from "./model.ts";
+import { removalContract } from "./removal.ts";
 
-const timers = new SystemTimers();
+const homes = {
+  LevelDB: () => levelDbHome(),
+  memory: () => memoryHome(),
+  "memory with slow commits": () => memoryHome(() => 2),
+};
 
-backendContract("LevelDB", async () => {
-  const { dir, options, dispose } = await levelHome();
-  return { open: () => LevelBackend.open(dir, options), dispose };
-});
+const modelled = {
+  ...homes,
+  "LevelDB with small tables": () => levelDbHome(1 << 16),
+};
 
-backendContract("memory", async () => {
-  const disk = new MemoryDisk();
-  return { open: async () => new MemoryBackend(disk, { timers }), dispose: async () => {} };
-});
+for (const [name, makeHome] of Object.entries(homes)) {
+  backendContract(name, makeHome);
+  removalContract(name, makeHome);
+}
 
-backendContract("memory with slow commits", async () => {
-  const disk = new MemoryDisk();
-  return {
-    open: async () => new MemoryBackend(disk, { timers, commitDelayMs: () => 2 }),
-    dispose: async () => {},
-  };
-});
+for (const [name, makeHome] of Object.entries(modelled)) modelContract(name, makeHome);

@@ -4,7 +4,9 @@ import { describe, test } from "node:test";
 import {
   type AppliedPosition,
   type Backend,
+  type BackendDisk,
   type RecordKind,
+  type RecordVisitor,
   recordKind,
 } from "../../node/backend/backend.ts";
 import { fromText, toText } from "../../node/lib/bytes.ts";
@@ -12,7 +14,14 @@ import { logIndex, revision, term } from "../../node/lib/units.ts";
 
 /** One member's disk, over restarts. */
 export interface BackendHome {
-  open(): Promise<Backend>;
+  open(): Promise<Backend & BackendDisk>;
+  /**
+   * Power is cut under an open backend, which is not used any more: what `open` finds next is the last completed commit, or the one
+   * in flight. `luck` chooses how much of what was not synced is there.
+   */
+  crash(backend: Backend, luck?: number): Promise<void>;
+  /** Makes it a new disk. No backend is open. */
+  wipe(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -48,18 +57,22 @@ export function commit(backend: Backend, position: AppliedPosition): Promise<voi
 
 export async function scanAll(backend: Backend): Promise<SeenRecord[]> {
   const seen: SeenRecord[] = [];
-  await backend.scan((main, sub, kind, bytes, start, end) => {
-    seen.push({ main, sub, kind, text: toText(bytes.subarray(start, end)) });
-  });
+  await backend.scan((...record) => seen.push(seenRecord(...record)));
   return seen;
 }
+
+export const seenRecord = (...record: Parameters<RecordVisitor>): SeenRecord => {
+  const [main, sub, kind, bytes, start, end] = record;
+  return { main, sub, kind, text: toText(bytes.subarray(start, end)) };
+};
 
 const key = fromText;
 const textOf = (bytes: Uint8Array | undefined): string | undefined =>
   bytes === undefined ? undefined : toText(bytes);
 
-export function backendContract(name: string, makeHome: () => Promise<BackendHome>): void {
-  const withHome = (title: string, run: (home: BackendHome) => Promise<void>): void => {
+export const withHomeOf =
+  (makeHome: () => Promise<BackendHome>): WithHome =>
+  (title, run) => {
     void test(title, async () => {
       const home = await makeHome();
       try {
@@ -69,6 +82,9 @@ export function backendContract(name: string, makeHome: () => Promise<BackendHom
       }
     });
   };
+
+export function backendContract(name: string, makeHome: () => Promise<BackendHome>): void {
+  const withHome = withHomeOf(makeHome);
   describe(`backend contract: ${name}`, () => {
     revisionSpaceTests(withHome);
     bucketTests(withHome);
@@ -77,7 +93,7 @@ export function backendContract(name: string, makeHome: () => Promise<BackendHom
   });
 }
 
-type WithHome = (title: string, run: (home: BackendHome) => Promise<void>) => void;
+export type WithHome = (title: string, run: (home: BackendHome) => Promise<void>) => void;
 
 function revisionSpaceTests(withHome: WithHome): void {
   withHome("a new backend stands at zero and holds nothing", async (home) => {

@@ -4,10 +4,11 @@
 #   sh test/peers/install.sh                     etcd and etcdctl
 #   sh test/peers/install.sh etcdutl benchmark   what is named
 #   sh test/peers/install.sh load                the program in test/peers/load
+#   sh test/peers/install.sh h2spec              the HTTP/2 conformance tests
 #   sh test/peers/install.sh --all               all of these
 #   sh test/peers/install.sh --system h2load     a Debian package that carries the program (root only)
 #
-# The versions are those of test/peers/etcd/go.mod, which are the ones etcd itself was released with. Each program
+# Etcd's versions are those of test/peers/etcd/go.mod, which are the ones etcd itself was released with. Each program
 # has a stamp, the hash of the sources it came from, so a second call costs milliseconds. Prints one line per program
 # that it builds and nothing for one that is up to date. Programs land in ${ETCD_TS_CACHE:-~/.cache/etcd-ts}/peers/bin.
 set -eu
@@ -48,7 +49,8 @@ build() {
 # The Debian package that carries program $1.
 debian_package() {
   case $1 in
-    h2load | nghttp | nghttpd) echo nghttp2-client ;;
+    h2load | nghttp) echo nghttp2-client ;;
+    nghttpd) echo nghttp2-server ;;
     openssl | curl) echo "$1" ;;
     mkfs.ext4) echo e2fsprogs ;;
     *) fail "no Debian package is known for $1" ;;
@@ -90,6 +92,7 @@ for name in "$@"; do
     etcdctl) build etcdctl "$here/etcd" go.etcd.io/etcd/etcdctl/v3 ;;
     etcdutl) build etcdutl "$here/etcd" go.etcd.io/etcd/etcdutl/v3 ;;
     benchmark) build benchmark "$here/etcd" go.etcd.io/etcd/v3/tools/benchmark ;;
+    h2spec) build h2spec "$here/h2spec" github.com/summerwind/h2spec/cmd/h2spec ;;
     *)
       [ -f "$here/$name/go.mod" ] || fail "no peer is called $name"
       build "$name" "$here/$name" .

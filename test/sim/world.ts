@@ -3,32 +3,8 @@
  * promises it settled run out, so that a seed decides the whole order of things.
  */
 import { createHash } from "node:crypto";
-import type { Clock, Random, Timer, Timers } from "../../node/lib/ports.ts";
-
-/** A small seeded generator (mulberry32): quality enough for faults, and the same on every machine. */
-export class SeededRandom implements Random {
-  private state: number;
-
-  constructor(seed: number) {
-    this.state = seed >>> 0;
-  }
-
-  uint32(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0;
-    let mixed = this.state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  }
-
-  below(bound: number): number {
-    return this.uint32() % bound;
-  }
-
-  chance(probability: number): boolean {
-    return this.uint32() < probability * 2 ** 32;
-  }
-}
+import type { Clock, Timer, Timers } from "../../node/lib/ports.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 
 interface Event {
   readonly atMs: number;

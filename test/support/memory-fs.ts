@@ -7,7 +7,7 @@
  * `syncDir` covered. Luck comes from the `Random` given to `crash`, and completions run through `complete`, so a run
  * can be repeated exactly.
  */
-import type { DurableFile, File, Fs, Random } from "../../node/lib/ports.ts";
+import type { DurableFile, File, FileLock, Fs, Random } from "../../node/lib/ports.ts";
 
 const sectorBytes = 512;
 
@@ -17,6 +17,12 @@ export interface MemoryFsOptions {
   /** Space for file content; a write beyond it fails with ENOSPC. */
   readonly capacityBytes?: number;
 }
+
+/** What an injected fault is asked about. `other`: renaming, removing, shortening. */
+export type Operation = "write" | "sync" | "create" | "other";
+
+/** Says whether the operation that is about to happen fails, and how. */
+export type Fault = (operation: Operation) => Error | undefined;
 
 type Change =
   | { readonly kind: "write"; readonly bytes: Uint8Array; readonly position: number }
@@ -109,8 +115,10 @@ function failure(code: string, what: string): Error {
 export class MemoryFs implements Fs {
   private root = new DirNode();
   private dirChanges: DirChange[] = [];
+  /** Locks die with the process: neither a crash nor a kill hands them on. */
+  private readonly locked = new Set<FileNode>();
   private isHalted = false;
-  private failing: Error | undefined;
+  private fault: Fault | undefined;
   private options: MemoryFsOptions;
 
   constructor(options: MemoryFsOptions = {}) {
@@ -157,7 +165,12 @@ export class MemoryFs implements Fs {
 
   /** From now on every write, sync and creation fails with this error; undefined ends it. */
   failWith(error: Error | undefined): void {
-    this.failing = error;
+    this.fault = error === undefined ? undefined : () => error;
+  }
+
+  /** From now on this decides about every operation that changes something. */
+  setFault(fault: Fault | undefined): void {
+    this.fault = fault;
   }
 
   /** Bit rot: xors one byte of a file, past all caches. */
@@ -217,34 +230,48 @@ export class MemoryFs implements Fs {
         if (!(node instanceof DirNode)) throw failure("ENOTDIR", path);
         dir = node;
       }
-    });
+    }, "create");
   }
 
   readDir(path: string): Promise<string[]> {
-    return this.later(() => [...this.dirAt(path).current.keys()].sort(), false);
+    return this.later(() => [...this.dirAt(path).current.keys()].sort());
   }
 
   exists(path: string): Promise<boolean> {
-    return this.later(() => this.lookUp(path) !== undefined, false);
+    return this.later(() => this.lookUp(path) !== undefined);
   }
 
   readFile(path: string): Promise<Uint8Array> {
-    return this.later(() => copyOf(this.fileAt(path).current.view()), false);
+    return this.later(() => copyOf(this.fileAt(path).current.view()));
   }
 
   open(path: string, mode: "read" | "readWrite" | "create"): Promise<File> {
-    return this.later(() => {
-      if (mode !== "create") return new MemoryFile(this, this.fileAt(path), mode === "readWrite");
-      if (this.lookUp(path) !== undefined) throw failure("EEXIST", path);
-      const node = new FileNode();
-      const { dir, name } = this.parent(path);
-      this.changeDirs([{ dir, name, node }]);
-      return new MemoryFile(this, node, true);
-    }, mode === "create");
+    return this.later(
+      () => {
+        if (mode !== "create") return new MemoryFile(this, this.fileAt(path), mode === "readWrite");
+        if (this.lookUp(path) !== undefined) throw failure("EEXIST", path);
+        const node = new FileNode();
+        const { dir, name } = this.parent(path);
+        this.changeDirs([{ dir, name, node }]);
+        return new MemoryFile(this, node, true);
+      },
+      mode === "create" ? "create" : undefined,
+    );
   }
 
   openDurable(path: string): Promise<DurableFile> {
-    return this.later(() => new MemoryDurableFile(this, this.fileAt(path)), false);
+    return this.later(() => new MemoryDurableFile(this, this.fileAt(path)));
+  }
+
+  tryLock(path: string): Promise<FileLock | undefined> {
+    return this.later(() => {
+      const file = this.fileAt(path);
+      if (this.locked.has(file)) return undefined;
+      this.locked.add(file);
+      return {
+        release: () => this.later(() => void this.locked.delete(file)),
+      };
+    });
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -259,7 +286,7 @@ export class MemoryFs implements Fs {
         throw failure(node instanceof DirNode ? "ENOTDIR" : "EISDIR", to);
       }
       this.changeDirs([source, { ...target, node }]);
-    });
+    }, "other");
   }
 
   remove(path: string): Promise<void> {
@@ -269,7 +296,7 @@ export class MemoryFs implements Fs {
       if (node === undefined) throw failure("ENOENT", path);
       if (node instanceof DirNode && node.current.size > 0) throw failure("ENOTEMPTY", path);
       this.changeDirs([place]);
-    });
+    }, "other");
   }
 
   syncDir(path: string): Promise<void> {
@@ -282,7 +309,7 @@ export class MemoryFs implements Fs {
         if (isCovered) applyTo(change, "durable");
         return !isCovered;
       });
-    });
+    }, "sync");
   }
 
   // For the files opened here.
@@ -301,15 +328,15 @@ export class MemoryFs implements Fs {
     if (capacityBytes !== undefined && grows > 0 && this.usedBytes + grows > capacityBytes) {
       throw failure("ENOSPC", "no space left on device");
     }
-    this.mayFail();
+    this.mayFail("write");
     if (!this.isHalted) file.change({ kind: "write", bytes: copyOf(bytes), position });
   }
 
-  later<T>(act: () => T, changes = true): Promise<T> {
+  later<T>(act: () => T, operation?: Operation): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.schedule(() => {
         try {
-          if (changes) this.mayFail();
+          if (operation !== undefined) this.mayFail(operation);
           resolve(act());
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));
@@ -318,8 +345,9 @@ export class MemoryFs implements Fs {
     });
   }
 
-  mayFail(): void {
-    if (this.failing !== undefined) throw this.failing;
+  mayFail(operation: Operation): void {
+    const error = this.isHalted ? undefined : this.fault?.(operation);
+    if (error !== undefined) throw error;
   }
 
   private changeDirs(steps: DirChange["steps"]): void {
@@ -381,7 +409,7 @@ class MemoryFile implements File {
   }
 
   read(position: number, length: number): Promise<Uint8Array> {
-    return this.fs.later(() => copyOf(this.node.current.view(position, position + length)), false);
+    return this.fs.later(() => copyOf(this.node.current.view(position, position + length)));
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
@@ -391,18 +419,18 @@ class MemoryFile implements File {
     } catch (error) {
       return this.fs.later(() => {
         throw error;
-      }, false);
+      });
     }
     return this.fs.later(() => undefined);
   }
 
   truncate(length: number): Promise<void> {
     if (!this.isWritable) return Promise.reject(failure("EBADF", "truncate"));
-    return this.fs.later(() => this.node.change({ kind: "truncate", length }));
+    return this.fs.later(() => this.node.change({ kind: "truncate", length }), "other");
   }
 
   size(): Promise<number> {
-    return this.fs.later(() => this.node.current.length, false);
+    return this.fs.later(() => this.node.current.length);
   }
 
   datasync(): Promise<void> {
@@ -411,11 +439,11 @@ class MemoryFile implements File {
     return this.fs.later(() => {
       // Another sync may have covered some of them meanwhile.
       if (last !== undefined) this.node.sync(this.node.pending.indexOf(last) + 1);
-    });
+    }, "sync");
   }
 
   close(): Promise<void> {
-    return this.fs.later(() => undefined, false);
+    return this.fs.later(() => undefined);
   }
 }
 
@@ -447,13 +475,18 @@ class MemoryDurableFile implements DurableFile {
     this.fs.schedule(() => {
       this.isWriting = false;
       // As O_DSYNC: this write becomes durable, together with what was pending before it.
+      try {
+        if (problem === null) this.fs.mayFail("sync");
+      } catch (error) {
+        problem = error as Error;
+      }
       if (problem === null && own !== undefined) this.node.sync(this.node.pending.indexOf(own) + 1);
       done(problem);
     });
   }
 
   close(): Promise<void> {
-    return this.fs.later(() => undefined, false);
+    return this.fs.later(() => undefined);
   }
 }
 

@@ -10,7 +10,8 @@ import {
   rename,
   unlink,
 } from "node:fs/promises";
-import type { DurableFile, File, Fs } from "../ports.ts";
+import type { DurableFile, File, FileLock, Fs } from "../ports.ts";
+import { tryLockFile } from "./file-lock.ts";
 
 class SystemFile implements File {
   private readonly handle: FileHandle;
@@ -147,6 +148,10 @@ export class SystemFs implements Fs {
 
   async openDurable(path: string): Promise<DurableFile> {
     return new SystemDurableFile(await open(path, this.durableFlags));
+  }
+
+  tryLock(path: string): Promise<FileLock | undefined> {
+    return tryLockFile(path);
   }
 
   rename(from: string, to: string): Promise<void> {

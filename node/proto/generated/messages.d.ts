@@ -2,6 +2,103 @@
 import type * as $protobuf from "protobufjs/minimal.js";
 import type { Long } from "../long.ts";
 
+export namespace authpb {
+
+    interface IUserAddOptions extends authpb.UserAddOptions.$Properties {
+    }
+
+    class UserAddOptions {
+        constructor(properties?: authpb.UserAddOptions.$Properties);
+        $unknowns?: Uint8Array[];
+        noPassword: boolean;
+        static encode(message: authpb.UserAddOptions.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): authpb.UserAddOptions & authpb.UserAddOptions.$Shape;
+    }
+
+    namespace UserAddOptions {
+        interface $Properties {
+            noPassword?: (boolean|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = authpb.UserAddOptions.$Properties;
+    }
+
+    interface IUser extends authpb.User.$Properties {
+    }
+
+    class User {
+        constructor(properties?: authpb.User.$Properties);
+        $unknowns?: Uint8Array[];
+        name: Uint8Array;
+        password: Uint8Array;
+        roles: string[];
+        options?: (authpb.UserAddOptions.$Properties|null);
+        static encode(message: authpb.User.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): authpb.User & authpb.User.$Shape;
+    }
+
+    namespace User {
+        interface $Properties {
+            name?: (Uint8Array|null);
+            password?: (Uint8Array|null);
+            roles?: (string[]|null);
+            options?: (authpb.UserAddOptions.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = authpb.User.$Properties;
+    }
+
+    interface IPermission extends authpb.Permission.$Properties {
+    }
+
+    class Permission {
+        constructor(properties?: authpb.Permission.$Properties);
+        $unknowns?: Uint8Array[];
+        permType: authpb.Permission.Type;
+        key: Uint8Array;
+        rangeEnd: Uint8Array;
+        static encode(message: authpb.Permission.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): authpb.Permission & authpb.Permission.$Shape;
+    }
+
+    namespace Permission {
+        interface $Properties {
+            permType?: (authpb.Permission.Type|null);
+            key?: (Uint8Array|null);
+            rangeEnd?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = authpb.Permission.$Properties;
+
+        enum Type {
+            READ = 0,
+            WRITE = 1,
+            READWRITE = 2
+        }
+    }
+
+    interface IRole extends authpb.Role.$Properties {
+    }
+
+    class Role {
+        constructor(properties?: authpb.Role.$Properties);
+        $unknowns?: Uint8Array[];
+        name: Uint8Array;
+        keyPermission: authpb.Permission.$Properties[];
+        static encode(message: authpb.Role.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): authpb.Role & authpb.Role.$Shape;
+    }
+
+    namespace Role {
+        interface $Properties {
+            name?: (Uint8Array|null);
+            keyPermission?: (authpb.Permission.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = authpb.Role.$Properties;
+    }
+}
+
 export namespace etcdserverpb {
 
     interface IMetadata extends etcdserverpb.Metadata.$Properties {
@@ -25,76 +122,294 @@ export namespace etcdserverpb {
         type $Shape = etcdserverpb.Metadata.$Properties;
     }
 
-    interface IRequestHeader extends etcdserverpb.RequestHeader.$Properties {
+    interface ILeaseGrantRequest extends etcdserverpb.LeaseGrantRequest.$Properties {
     }
 
-    class RequestHeader {
-        constructor(properties?: etcdserverpb.RequestHeader.$Properties);
+    class LeaseGrantRequest {
+        constructor(properties?: etcdserverpb.LeaseGrantRequest.$Properties);
         $unknowns?: Uint8Array[];
+        TTL: Long;
         ID: Long;
-        username: string;
-        authRevision: Long;
-        static encode(message: etcdserverpb.RequestHeader.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.RequestHeader & etcdserverpb.RequestHeader.$Shape;
+        static encode(message: etcdserverpb.LeaseGrantRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseGrantRequest & etcdserverpb.LeaseGrantRequest.$Shape;
     }
 
-    namespace RequestHeader {
+    namespace LeaseGrantRequest {
         interface $Properties {
+            TTL?: (Long|null);
             ID?: (Long|null);
-            username?: (string|null);
-            authRevision?: (Long|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = etcdserverpb.RequestHeader.$Properties;
+        type $Shape = etcdserverpb.LeaseGrantRequest.$Properties;
     }
 
-    interface IInternalRaftRequest extends etcdserverpb.InternalRaftRequest.$Properties {
+    interface ILeaseGrantResponse extends etcdserverpb.LeaseGrantResponse.$Properties {
     }
 
-    class InternalRaftRequest {
-        constructor(properties?: etcdserverpb.InternalRaftRequest.$Properties);
+    class LeaseGrantResponse {
+        constructor(properties?: etcdserverpb.LeaseGrantResponse.$Properties);
         $unknowns?: Uint8Array[];
-        header?: (etcdserverpb.RequestHeader.$Properties|null);
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
         ID: Long;
-        range?: (etcdserverpb.RangeRequest.$Properties|null);
-        put?: (etcdserverpb.PutRequest.$Properties|null);
-        deleteRange?: (etcdserverpb.DeleteRangeRequest.$Properties|null);
-        txn?: (etcdserverpb.TxnRequest.$Properties|null);
-        alarm?: (etcdserverpb.AlarmRequest.$Properties|null);
-        clusterVersionSet?: (membershippb.ClusterVersionSetRequest.$Properties|null);
-        clusterMemberAttrSet?: (membershippb.ClusterMemberAttrSetRequest.$Properties|null);
-        downgradeInfoSet?: (membershippb.DowngradeInfoSetRequest.$Properties|null);
-        static encode(message: etcdserverpb.InternalRaftRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.InternalRaftRequest & etcdserverpb.InternalRaftRequest.$Shape;
+        TTL: Long;
+        error: string;
+        static encode(message: etcdserverpb.LeaseGrantResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseGrantResponse & etcdserverpb.LeaseGrantResponse.$Shape;
     }
 
-    namespace InternalRaftRequest {
+    namespace LeaseGrantResponse {
         interface $Properties {
-            header?: (etcdserverpb.RequestHeader.$Properties|null);
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
             ID?: (Long|null);
-            range?: (etcdserverpb.RangeRequest.$Properties|null);
-            put?: (etcdserverpb.PutRequest.$Properties|null);
-            deleteRange?: (etcdserverpb.DeleteRangeRequest.$Properties|null);
-            txn?: (etcdserverpb.TxnRequest.$Properties|null);
-            alarm?: (etcdserverpb.AlarmRequest.$Properties|null);
-            clusterVersionSet?: (membershippb.ClusterVersionSetRequest.$Properties|null);
-            clusterMemberAttrSet?: (membershippb.ClusterMemberAttrSetRequest.$Properties|null);
-            downgradeInfoSet?: (membershippb.DowngradeInfoSetRequest.$Properties|null);
+            TTL?: (Long|null);
+            error?: (string|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = {
-          header?: etcdserverpb.RequestHeader.$Shape|null;
-          ID?: Long|null;
-          range?: etcdserverpb.RangeRequest.$Shape|null;
-          put?: etcdserverpb.PutRequest.$Shape|null;
-          deleteRange?: etcdserverpb.DeleteRangeRequest.$Shape|null;
-          txn?: etcdserverpb.TxnRequest.$Shape|null;
-          alarm?: etcdserverpb.AlarmRequest.$Shape|null;
-          clusterVersionSet?: membershippb.ClusterVersionSetRequest.$Shape|null;
-          clusterMemberAttrSet?: membershippb.ClusterMemberAttrSetRequest.$Shape|null;
-          downgradeInfoSet?: membershippb.DowngradeInfoSetRequest.$Shape|null;
-          $unknowns?: Uint8Array[];
-        };
+        type $Shape = etcdserverpb.LeaseGrantResponse.$Properties;
+    }
+
+    interface ILeaseRevokeRequest extends etcdserverpb.LeaseRevokeRequest.$Properties {
+    }
+
+    class LeaseRevokeRequest {
+        constructor(properties?: etcdserverpb.LeaseRevokeRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        static encode(message: etcdserverpb.LeaseRevokeRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseRevokeRequest & etcdserverpb.LeaseRevokeRequest.$Shape;
+    }
+
+    namespace LeaseRevokeRequest {
+        interface $Properties {
+            ID?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseRevokeRequest.$Properties;
+    }
+
+    interface ILeaseRevokeResponse extends etcdserverpb.LeaseRevokeResponse.$Properties {
+    }
+
+    class LeaseRevokeResponse {
+        constructor(properties?: etcdserverpb.LeaseRevokeResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.LeaseRevokeResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseRevokeResponse & etcdserverpb.LeaseRevokeResponse.$Shape;
+    }
+
+    namespace LeaseRevokeResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseRevokeResponse.$Properties;
+    }
+
+    interface ILeaseCheckpoint extends etcdserverpb.LeaseCheckpoint.$Properties {
+    }
+
+    class LeaseCheckpoint {
+        constructor(properties?: etcdserverpb.LeaseCheckpoint.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        remaining_TTL: Long;
+        static encode(message: etcdserverpb.LeaseCheckpoint.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseCheckpoint & etcdserverpb.LeaseCheckpoint.$Shape;
+    }
+
+    namespace LeaseCheckpoint {
+        interface $Properties {
+            ID?: (Long|null);
+            remaining_TTL?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseCheckpoint.$Properties;
+    }
+
+    interface ILeaseCheckpointRequest extends etcdserverpb.LeaseCheckpointRequest.$Properties {
+    }
+
+    class LeaseCheckpointRequest {
+        constructor(properties?: etcdserverpb.LeaseCheckpointRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        checkpoints: etcdserverpb.LeaseCheckpoint.$Properties[];
+        static encode(message: etcdserverpb.LeaseCheckpointRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseCheckpointRequest & etcdserverpb.LeaseCheckpointRequest.$Shape;
+    }
+
+    namespace LeaseCheckpointRequest {
+        interface $Properties {
+            checkpoints?: (etcdserverpb.LeaseCheckpoint.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseCheckpointRequest.$Properties;
+    }
+
+    interface ILeaseCheckpointResponse extends etcdserverpb.LeaseCheckpointResponse.$Properties {
+    }
+
+    class LeaseCheckpointResponse {
+        constructor(properties?: etcdserverpb.LeaseCheckpointResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.LeaseCheckpointResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseCheckpointResponse & etcdserverpb.LeaseCheckpointResponse.$Shape;
+    }
+
+    namespace LeaseCheckpointResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseCheckpointResponse.$Properties;
+    }
+
+    interface ILeaseKeepAliveRequest extends etcdserverpb.LeaseKeepAliveRequest.$Properties {
+    }
+
+    class LeaseKeepAliveRequest {
+        constructor(properties?: etcdserverpb.LeaseKeepAliveRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        static encode(message: etcdserverpb.LeaseKeepAliveRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseKeepAliveRequest & etcdserverpb.LeaseKeepAliveRequest.$Shape;
+    }
+
+    namespace LeaseKeepAliveRequest {
+        interface $Properties {
+            ID?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseKeepAliveRequest.$Properties;
+    }
+
+    interface ILeaseKeepAliveResponse extends etcdserverpb.LeaseKeepAliveResponse.$Properties {
+    }
+
+    class LeaseKeepAliveResponse {
+        constructor(properties?: etcdserverpb.LeaseKeepAliveResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        ID: Long;
+        TTL: Long;
+        static encode(message: etcdserverpb.LeaseKeepAliveResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseKeepAliveResponse & etcdserverpb.LeaseKeepAliveResponse.$Shape;
+    }
+
+    namespace LeaseKeepAliveResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            ID?: (Long|null);
+            TTL?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseKeepAliveResponse.$Properties;
+    }
+
+    interface ILeaseTimeToLiveRequest extends etcdserverpb.LeaseTimeToLiveRequest.$Properties {
+    }
+
+    class LeaseTimeToLiveRequest {
+        constructor(properties?: etcdserverpb.LeaseTimeToLiveRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        keys: boolean;
+        static encode(message: etcdserverpb.LeaseTimeToLiveRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseTimeToLiveRequest & etcdserverpb.LeaseTimeToLiveRequest.$Shape;
+    }
+
+    namespace LeaseTimeToLiveRequest {
+        interface $Properties {
+            ID?: (Long|null);
+            keys?: (boolean|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseTimeToLiveRequest.$Properties;
+    }
+
+    interface ILeaseTimeToLiveResponse extends etcdserverpb.LeaseTimeToLiveResponse.$Properties {
+    }
+
+    class LeaseTimeToLiveResponse {
+        constructor(properties?: etcdserverpb.LeaseTimeToLiveResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        ID: Long;
+        TTL: Long;
+        grantedTTL: Long;
+        keys: Uint8Array[];
+        static encode(message: etcdserverpb.LeaseTimeToLiveResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseTimeToLiveResponse & etcdserverpb.LeaseTimeToLiveResponse.$Shape;
+    }
+
+    namespace LeaseTimeToLiveResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            ID?: (Long|null);
+            TTL?: (Long|null);
+            grantedTTL?: (Long|null);
+            keys?: (Uint8Array[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseTimeToLiveResponse.$Properties;
+    }
+
+    interface ILeaseLeasesRequest extends etcdserverpb.LeaseLeasesRequest.$Properties {
+    }
+
+    class LeaseLeasesRequest {
+        constructor(properties?: etcdserverpb.LeaseLeasesRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.LeaseLeasesRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseLeasesRequest & etcdserverpb.LeaseLeasesRequest.$Shape;
+    }
+
+    namespace LeaseLeasesRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseLeasesRequest.$Properties;
+    }
+
+    interface ILeaseStatus extends etcdserverpb.LeaseStatus.$Properties {
+    }
+
+    class LeaseStatus {
+        constructor(properties?: etcdserverpb.LeaseStatus.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        static encode(message: etcdserverpb.LeaseStatus.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseStatus & etcdserverpb.LeaseStatus.$Shape;
+    }
+
+    namespace LeaseStatus {
+        interface $Properties {
+            ID?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseStatus.$Properties;
+    }
+
+    interface ILeaseLeasesResponse extends etcdserverpb.LeaseLeasesResponse.$Properties {
+    }
+
+    class LeaseLeasesResponse {
+        constructor(properties?: etcdserverpb.LeaseLeasesResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        leases: etcdserverpb.LeaseStatus.$Properties[];
+        static encode(message: etcdserverpb.LeaseLeasesResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.LeaseLeasesResponse & etcdserverpb.LeaseLeasesResponse.$Shape;
+    }
+
+    namespace LeaseLeasesResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            leases?: (etcdserverpb.LeaseStatus.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.LeaseLeasesResponse.$Properties;
     }
 
     interface IResponseHeader extends etcdserverpb.ResponseHeader.$Properties {
@@ -491,115 +806,913 @@ export namespace etcdserverpb {
         };
     }
 
-    interface IHashKVRequest extends etcdserverpb.HashKVRequest.$Properties {
+    interface ICompactionRequest extends etcdserverpb.CompactionRequest.$Properties {
     }
 
-    class HashKVRequest {
-        constructor(properties?: etcdserverpb.HashKVRequest.$Properties);
+    class CompactionRequest {
+        constructor(properties?: etcdserverpb.CompactionRequest.$Properties);
         $unknowns?: Uint8Array[];
         revision: Long;
-        static encode(message: etcdserverpb.HashKVRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.HashKVRequest & etcdserverpb.HashKVRequest.$Shape;
+        physical: boolean;
+        static encode(message: etcdserverpb.CompactionRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.CompactionRequest & etcdserverpb.CompactionRequest.$Shape;
     }
 
-    namespace HashKVRequest {
+    namespace CompactionRequest {
         interface $Properties {
             revision?: (Long|null);
+            physical?: (boolean|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = etcdserverpb.HashKVRequest.$Properties;
+        type $Shape = etcdserverpb.CompactionRequest.$Properties;
     }
 
-    interface IHashKVResponse extends etcdserverpb.HashKVResponse.$Properties {
+    interface ICompactionResponse extends etcdserverpb.CompactionResponse.$Properties {
     }
 
-    class HashKVResponse {
-        constructor(properties?: etcdserverpb.HashKVResponse.$Properties);
+    class CompactionResponse {
+        constructor(properties?: etcdserverpb.CompactionResponse.$Properties);
         $unknowns?: Uint8Array[];
         header?: (etcdserverpb.ResponseHeader.$Properties|null);
-        hash: number;
-        compactRevision: Long;
-        hashRevision: Long;
-        static encode(message: etcdserverpb.HashKVResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.HashKVResponse & etcdserverpb.HashKVResponse.$Shape;
+        static encode(message: etcdserverpb.CompactionResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.CompactionResponse & etcdserverpb.CompactionResponse.$Shape;
     }
 
-    namespace HashKVResponse {
+    namespace CompactionResponse {
         interface $Properties {
             header?: (etcdserverpb.ResponseHeader.$Properties|null);
-            hash?: (number|null);
-            compactRevision?: (Long|null);
-            hashRevision?: (Long|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = etcdserverpb.HashKVResponse.$Properties;
+        type $Shape = etcdserverpb.CompactionResponse.$Properties;
     }
 
-    interface IMember extends etcdserverpb.Member.$Properties {
+    interface IRangeStreamResponse extends etcdserverpb.RangeStreamResponse.$Properties {
     }
 
-    class Member {
-        constructor(properties?: etcdserverpb.Member.$Properties);
+    class RangeStreamResponse {
+        constructor(properties?: etcdserverpb.RangeStreamResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        rangeResponse?: (etcdserverpb.RangeResponse.$Properties|null);
+        static encode(message: etcdserverpb.RangeStreamResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.RangeStreamResponse & etcdserverpb.RangeStreamResponse.$Shape;
+    }
+
+    namespace RangeStreamResponse {
+        interface $Properties {
+            rangeResponse?: (etcdserverpb.RangeResponse.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.RangeStreamResponse.$Properties;
+    }
+
+    interface IRequestHeader extends etcdserverpb.RequestHeader.$Properties {
+    }
+
+    class RequestHeader {
+        constructor(properties?: etcdserverpb.RequestHeader.$Properties);
         $unknowns?: Uint8Array[];
         ID: Long;
-        name: string;
-        peerURLs: string[];
-        clientURLs: string[];
-        isLearner: boolean;
-        static encode(message: etcdserverpb.Member.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.Member & etcdserverpb.Member.$Shape;
+        username: string;
+        authRevision: Long;
+        static encode(message: etcdserverpb.RequestHeader.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.RequestHeader & etcdserverpb.RequestHeader.$Shape;
     }
 
-    namespace Member {
+    namespace RequestHeader {
         interface $Properties {
             ID?: (Long|null);
-            name?: (string|null);
-            peerURLs?: (string[]|null);
-            clientURLs?: (string[]|null);
-            isLearner?: (boolean|null);
+            username?: (string|null);
+            authRevision?: (Long|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = etcdserverpb.Member.$Properties;
+        type $Shape = etcdserverpb.RequestHeader.$Properties;
     }
 
-    interface IMemberListRequest extends etcdserverpb.MemberListRequest.$Properties {
+    interface IInternalRaftRequest extends etcdserverpb.InternalRaftRequest.$Properties {
     }
 
-    class MemberListRequest {
-        constructor(properties?: etcdserverpb.MemberListRequest.$Properties);
+    class InternalRaftRequest {
+        constructor(properties?: etcdserverpb.InternalRaftRequest.$Properties);
         $unknowns?: Uint8Array[];
-        linearizable: boolean;
-        static encode(message: etcdserverpb.MemberListRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberListRequest & etcdserverpb.MemberListRequest.$Shape;
+        header?: (etcdserverpb.RequestHeader.$Properties|null);
+        ID: Long;
+        range?: (etcdserverpb.RangeRequest.$Properties|null);
+        put?: (etcdserverpb.PutRequest.$Properties|null);
+        deleteRange?: (etcdserverpb.DeleteRangeRequest.$Properties|null);
+        txn?: (etcdserverpb.TxnRequest.$Properties|null);
+        compaction?: (etcdserverpb.CompactionRequest.$Properties|null);
+        leaseGrant?: (etcdserverpb.LeaseGrantRequest.$Properties|null);
+        leaseRevoke?: (etcdserverpb.LeaseRevokeRequest.$Properties|null);
+        alarm?: (etcdserverpb.AlarmRequest.$Properties|null);
+        leaseCheckpoint?: (etcdserverpb.LeaseCheckpointRequest.$Properties|null);
+        authEnable?: (etcdserverpb.AuthEnableRequest.$Properties|null);
+        authDisable?: (etcdserverpb.AuthDisableRequest.$Properties|null);
+        authenticate?: (etcdserverpb.InternalAuthenticateRequest.$Properties|null);
+        authStatus?: (etcdserverpb.AuthStatusRequest.$Properties|null);
+        authUserAdd?: (etcdserverpb.AuthUserAddRequest.$Properties|null);
+        authUserDelete?: (etcdserverpb.AuthUserDeleteRequest.$Properties|null);
+        authUserGet?: (etcdserverpb.AuthUserGetRequest.$Properties|null);
+        authUserChangePassword?: (etcdserverpb.AuthUserChangePasswordRequest.$Properties|null);
+        authUserGrantRole?: (etcdserverpb.AuthUserGrantRoleRequest.$Properties|null);
+        authUserRevokeRole?: (etcdserverpb.AuthUserRevokeRoleRequest.$Properties|null);
+        authUserList?: (etcdserverpb.AuthUserListRequest.$Properties|null);
+        authRoleList?: (etcdserverpb.AuthRoleListRequest.$Properties|null);
+        authRoleAdd?: (etcdserverpb.AuthRoleAddRequest.$Properties|null);
+        authRoleDelete?: (etcdserverpb.AuthRoleDeleteRequest.$Properties|null);
+        authRoleGet?: (etcdserverpb.AuthRoleGetRequest.$Properties|null);
+        authRoleGrantPermission?: (etcdserverpb.AuthRoleGrantPermissionRequest.$Properties|null);
+        authRoleRevokePermission?: (etcdserverpb.AuthRoleRevokePermissionRequest.$Properties|null);
+        clusterVersionSet?: (membershippb.ClusterVersionSetRequest.$Properties|null);
+        clusterMemberAttrSet?: (membershippb.ClusterMemberAttrSetRequest.$Properties|null);
+        downgradeInfoSet?: (membershippb.DowngradeInfoSetRequest.$Properties|null);
+        downgradeVersionTest?: (etcdserverpb.DowngradeVersionTestRequest.$Properties|null);
+        static encode(message: etcdserverpb.InternalRaftRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.InternalRaftRequest & etcdserverpb.InternalRaftRequest.$Shape;
     }
 
-    namespace MemberListRequest {
+    namespace InternalRaftRequest {
         interface $Properties {
-            linearizable?: (boolean|null);
+            header?: (etcdserverpb.RequestHeader.$Properties|null);
+            ID?: (Long|null);
+            range?: (etcdserverpb.RangeRequest.$Properties|null);
+            put?: (etcdserverpb.PutRequest.$Properties|null);
+            deleteRange?: (etcdserverpb.DeleteRangeRequest.$Properties|null);
+            txn?: (etcdserverpb.TxnRequest.$Properties|null);
+            compaction?: (etcdserverpb.CompactionRequest.$Properties|null);
+            leaseGrant?: (etcdserverpb.LeaseGrantRequest.$Properties|null);
+            leaseRevoke?: (etcdserverpb.LeaseRevokeRequest.$Properties|null);
+            alarm?: (etcdserverpb.AlarmRequest.$Properties|null);
+            leaseCheckpoint?: (etcdserverpb.LeaseCheckpointRequest.$Properties|null);
+            authEnable?: (etcdserverpb.AuthEnableRequest.$Properties|null);
+            authDisable?: (etcdserverpb.AuthDisableRequest.$Properties|null);
+            authenticate?: (etcdserverpb.InternalAuthenticateRequest.$Properties|null);
+            authStatus?: (etcdserverpb.AuthStatusRequest.$Properties|null);
+            authUserAdd?: (etcdserverpb.AuthUserAddRequest.$Properties|null);
+            authUserDelete?: (etcdserverpb.AuthUserDeleteRequest.$Properties|null);
+            authUserGet?: (etcdserverpb.AuthUserGetRequest.$Properties|null);
+            authUserChangePassword?: (etcdserverpb.AuthUserChangePasswordRequest.$Properties|null);
+            authUserGrantRole?: (etcdserverpb.AuthUserGrantRoleRequest.$Properties|null);
+            authUserRevokeRole?: (etcdserverpb.AuthUserRevokeRoleRequest.$Properties|null);
+            authUserList?: (etcdserverpb.AuthUserListRequest.$Properties|null);
+            authRoleList?: (etcdserverpb.AuthRoleListRequest.$Properties|null);
+            authRoleAdd?: (etcdserverpb.AuthRoleAddRequest.$Properties|null);
+            authRoleDelete?: (etcdserverpb.AuthRoleDeleteRequest.$Properties|null);
+            authRoleGet?: (etcdserverpb.AuthRoleGetRequest.$Properties|null);
+            authRoleGrantPermission?: (etcdserverpb.AuthRoleGrantPermissionRequest.$Properties|null);
+            authRoleRevokePermission?: (etcdserverpb.AuthRoleRevokePermissionRequest.$Properties|null);
+            clusterVersionSet?: (membershippb.ClusterVersionSetRequest.$Properties|null);
+            clusterMemberAttrSet?: (membershippb.ClusterMemberAttrSetRequest.$Properties|null);
+            downgradeInfoSet?: (membershippb.DowngradeInfoSetRequest.$Properties|null);
+            downgradeVersionTest?: (etcdserverpb.DowngradeVersionTestRequest.$Properties|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = etcdserverpb.MemberListRequest.$Properties;
+        type $Shape = {
+          header?: etcdserverpb.RequestHeader.$Shape|null;
+          ID?: Long|null;
+          range?: etcdserverpb.RangeRequest.$Shape|null;
+          put?: etcdserverpb.PutRequest.$Shape|null;
+          deleteRange?: etcdserverpb.DeleteRangeRequest.$Shape|null;
+          txn?: etcdserverpb.TxnRequest.$Shape|null;
+          compaction?: etcdserverpb.CompactionRequest.$Shape|null;
+          leaseGrant?: etcdserverpb.LeaseGrantRequest.$Shape|null;
+          leaseRevoke?: etcdserverpb.LeaseRevokeRequest.$Shape|null;
+          alarm?: etcdserverpb.AlarmRequest.$Shape|null;
+          leaseCheckpoint?: etcdserverpb.LeaseCheckpointRequest.$Shape|null;
+          authEnable?: etcdserverpb.AuthEnableRequest.$Shape|null;
+          authDisable?: etcdserverpb.AuthDisableRequest.$Shape|null;
+          authenticate?: etcdserverpb.InternalAuthenticateRequest.$Shape|null;
+          authStatus?: etcdserverpb.AuthStatusRequest.$Shape|null;
+          authUserAdd?: etcdserverpb.AuthUserAddRequest.$Shape|null;
+          authUserDelete?: etcdserverpb.AuthUserDeleteRequest.$Shape|null;
+          authUserGet?: etcdserverpb.AuthUserGetRequest.$Shape|null;
+          authUserChangePassword?: etcdserverpb.AuthUserChangePasswordRequest.$Shape|null;
+          authUserGrantRole?: etcdserverpb.AuthUserGrantRoleRequest.$Shape|null;
+          authUserRevokeRole?: etcdserverpb.AuthUserRevokeRoleRequest.$Shape|null;
+          authUserList?: etcdserverpb.AuthUserListRequest.$Shape|null;
+          authRoleList?: etcdserverpb.AuthRoleListRequest.$Shape|null;
+          authRoleAdd?: etcdserverpb.AuthRoleAddRequest.$Shape|null;
+          authRoleDelete?: etcdserverpb.AuthRoleDeleteRequest.$Shape|null;
+          authRoleGet?: etcdserverpb.AuthRoleGetRequest.$Shape|null;
+          authRoleGrantPermission?: etcdserverpb.AuthRoleGrantPermissionRequest.$Shape|null;
+          authRoleRevokePermission?: etcdserverpb.AuthRoleRevokePermissionRequest.$Shape|null;
+          clusterVersionSet?: membershippb.ClusterVersionSetRequest.$Shape|null;
+          clusterMemberAttrSet?: membershippb.ClusterMemberAttrSetRequest.$Shape|null;
+          downgradeInfoSet?: membershippb.DowngradeInfoSetRequest.$Shape|null;
+          downgradeVersionTest?: etcdserverpb.DowngradeVersionTestRequest.$Shape|null;
+          $unknowns?: Uint8Array[];
+        };
     }
 
-    interface IMemberListResponse extends etcdserverpb.MemberListResponse.$Properties {
+    interface IEmptyResponse extends etcdserverpb.EmptyResponse.$Properties {
     }
 
-    class MemberListResponse {
-        constructor(properties?: etcdserverpb.MemberListResponse.$Properties);
+    class EmptyResponse {
+        constructor(properties?: etcdserverpb.EmptyResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.EmptyResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.EmptyResponse & etcdserverpb.EmptyResponse.$Shape;
+    }
+
+    namespace EmptyResponse {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.EmptyResponse.$Properties;
+    }
+
+    interface IInternalAuthenticateRequest extends etcdserverpb.InternalAuthenticateRequest.$Properties {
+    }
+
+    class InternalAuthenticateRequest {
+        constructor(properties?: etcdserverpb.InternalAuthenticateRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        password: string;
+        simpleToken: string;
+        static encode(message: etcdserverpb.InternalAuthenticateRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.InternalAuthenticateRequest & etcdserverpb.InternalAuthenticateRequest.$Shape;
+    }
+
+    namespace InternalAuthenticateRequest {
+        interface $Properties {
+            name?: (string|null);
+            password?: (string|null);
+            simpleToken?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.InternalAuthenticateRequest.$Properties;
+    }
+
+    interface IAuthEnableRequest extends etcdserverpb.AuthEnableRequest.$Properties {
+    }
+
+    class AuthEnableRequest {
+        constructor(properties?: etcdserverpb.AuthEnableRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.AuthEnableRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthEnableRequest & etcdserverpb.AuthEnableRequest.$Shape;
+    }
+
+    namespace AuthEnableRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthEnableRequest.$Properties;
+    }
+
+    interface IAuthEnableResponse extends etcdserverpb.AuthEnableResponse.$Properties {
+    }
+
+    class AuthEnableResponse {
+        constructor(properties?: etcdserverpb.AuthEnableResponse.$Properties);
         $unknowns?: Uint8Array[];
         header?: (etcdserverpb.ResponseHeader.$Properties|null);
-        members: etcdserverpb.Member.$Properties[];
-        static encode(message: etcdserverpb.MemberListResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberListResponse & etcdserverpb.MemberListResponse.$Shape;
+        static encode(message: etcdserverpb.AuthEnableResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthEnableResponse & etcdserverpb.AuthEnableResponse.$Shape;
     }
 
-    namespace MemberListResponse {
+    namespace AuthEnableResponse {
         interface $Properties {
             header?: (etcdserverpb.ResponseHeader.$Properties|null);
-            members?: (etcdserverpb.Member.$Properties[]|null);
             $unknowns?: Uint8Array[];
         }
-        type $Shape = etcdserverpb.MemberListResponse.$Properties;
+        type $Shape = etcdserverpb.AuthEnableResponse.$Properties;
+    }
+
+    interface IAuthDisableRequest extends etcdserverpb.AuthDisableRequest.$Properties {
+    }
+
+    class AuthDisableRequest {
+        constructor(properties?: etcdserverpb.AuthDisableRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.AuthDisableRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthDisableRequest & etcdserverpb.AuthDisableRequest.$Shape;
+    }
+
+    namespace AuthDisableRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthDisableRequest.$Properties;
+    }
+
+    interface IAuthDisableResponse extends etcdserverpb.AuthDisableResponse.$Properties {
+    }
+
+    class AuthDisableResponse {
+        constructor(properties?: etcdserverpb.AuthDisableResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthDisableResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthDisableResponse & etcdserverpb.AuthDisableResponse.$Shape;
+    }
+
+    namespace AuthDisableResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthDisableResponse.$Properties;
+    }
+
+    interface IAuthStatusRequest extends etcdserverpb.AuthStatusRequest.$Properties {
+    }
+
+    class AuthStatusRequest {
+        constructor(properties?: etcdserverpb.AuthStatusRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.AuthStatusRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthStatusRequest & etcdserverpb.AuthStatusRequest.$Shape;
+    }
+
+    namespace AuthStatusRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthStatusRequest.$Properties;
+    }
+
+    interface IAuthStatusResponse extends etcdserverpb.AuthStatusResponse.$Properties {
+    }
+
+    class AuthStatusResponse {
+        constructor(properties?: etcdserverpb.AuthStatusResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        enabled: boolean;
+        authRevision: Long;
+        static encode(message: etcdserverpb.AuthStatusResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthStatusResponse & etcdserverpb.AuthStatusResponse.$Shape;
+    }
+
+    namespace AuthStatusResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            enabled?: (boolean|null);
+            authRevision?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthStatusResponse.$Properties;
+    }
+
+    interface IAuthenticateRequest extends etcdserverpb.AuthenticateRequest.$Properties {
+    }
+
+    class AuthenticateRequest {
+        constructor(properties?: etcdserverpb.AuthenticateRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        password: string;
+        static encode(message: etcdserverpb.AuthenticateRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthenticateRequest & etcdserverpb.AuthenticateRequest.$Shape;
+    }
+
+    namespace AuthenticateRequest {
+        interface $Properties {
+            name?: (string|null);
+            password?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthenticateRequest.$Properties;
+    }
+
+    interface IAuthenticateResponse extends etcdserverpb.AuthenticateResponse.$Properties {
+    }
+
+    class AuthenticateResponse {
+        constructor(properties?: etcdserverpb.AuthenticateResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        token: string;
+        static encode(message: etcdserverpb.AuthenticateResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthenticateResponse & etcdserverpb.AuthenticateResponse.$Shape;
+    }
+
+    namespace AuthenticateResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            token?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthenticateResponse.$Properties;
+    }
+
+    interface IAuthUserAddRequest extends etcdserverpb.AuthUserAddRequest.$Properties {
+    }
+
+    class AuthUserAddRequest {
+        constructor(properties?: etcdserverpb.AuthUserAddRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        password: string;
+        options?: (authpb.UserAddOptions.$Properties|null);
+        hashedPassword: string;
+        static encode(message: etcdserverpb.AuthUserAddRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserAddRequest & etcdserverpb.AuthUserAddRequest.$Shape;
+    }
+
+    namespace AuthUserAddRequest {
+        interface $Properties {
+            name?: (string|null);
+            password?: (string|null);
+            options?: (authpb.UserAddOptions.$Properties|null);
+            hashedPassword?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserAddRequest.$Properties;
+    }
+
+    interface IAuthUserAddResponse extends etcdserverpb.AuthUserAddResponse.$Properties {
+    }
+
+    class AuthUserAddResponse {
+        constructor(properties?: etcdserverpb.AuthUserAddResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthUserAddResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserAddResponse & etcdserverpb.AuthUserAddResponse.$Shape;
+    }
+
+    namespace AuthUserAddResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserAddResponse.$Properties;
+    }
+
+    interface IAuthUserGetRequest extends etcdserverpb.AuthUserGetRequest.$Properties {
+    }
+
+    class AuthUserGetRequest {
+        constructor(properties?: etcdserverpb.AuthUserGetRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        static encode(message: etcdserverpb.AuthUserGetRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserGetRequest & etcdserverpb.AuthUserGetRequest.$Shape;
+    }
+
+    namespace AuthUserGetRequest {
+        interface $Properties {
+            name?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserGetRequest.$Properties;
+    }
+
+    interface IAuthUserGetResponse extends etcdserverpb.AuthUserGetResponse.$Properties {
+    }
+
+    class AuthUserGetResponse {
+        constructor(properties?: etcdserverpb.AuthUserGetResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        roles: string[];
+        static encode(message: etcdserverpb.AuthUserGetResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserGetResponse & etcdserverpb.AuthUserGetResponse.$Shape;
+    }
+
+    namespace AuthUserGetResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            roles?: (string[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserGetResponse.$Properties;
+    }
+
+    interface IAuthUserListRequest extends etcdserverpb.AuthUserListRequest.$Properties {
+    }
+
+    class AuthUserListRequest {
+        constructor(properties?: etcdserverpb.AuthUserListRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.AuthUserListRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserListRequest & etcdserverpb.AuthUserListRequest.$Shape;
+    }
+
+    namespace AuthUserListRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserListRequest.$Properties;
+    }
+
+    interface IAuthUserListResponse extends etcdserverpb.AuthUserListResponse.$Properties {
+    }
+
+    class AuthUserListResponse {
+        constructor(properties?: etcdserverpb.AuthUserListResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        users: string[];
+        static encode(message: etcdserverpb.AuthUserListResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserListResponse & etcdserverpb.AuthUserListResponse.$Shape;
+    }
+
+    namespace AuthUserListResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            users?: (string[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserListResponse.$Properties;
+    }
+
+    interface IAuthUserDeleteRequest extends etcdserverpb.AuthUserDeleteRequest.$Properties {
+    }
+
+    class AuthUserDeleteRequest {
+        constructor(properties?: etcdserverpb.AuthUserDeleteRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        static encode(message: etcdserverpb.AuthUserDeleteRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserDeleteRequest & etcdserverpb.AuthUserDeleteRequest.$Shape;
+    }
+
+    namespace AuthUserDeleteRequest {
+        interface $Properties {
+            name?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserDeleteRequest.$Properties;
+    }
+
+    interface IAuthUserDeleteResponse extends etcdserverpb.AuthUserDeleteResponse.$Properties {
+    }
+
+    class AuthUserDeleteResponse {
+        constructor(properties?: etcdserverpb.AuthUserDeleteResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthUserDeleteResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserDeleteResponse & etcdserverpb.AuthUserDeleteResponse.$Shape;
+    }
+
+    namespace AuthUserDeleteResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserDeleteResponse.$Properties;
+    }
+
+    interface IAuthUserChangePasswordRequest extends etcdserverpb.AuthUserChangePasswordRequest.$Properties {
+    }
+
+    class AuthUserChangePasswordRequest {
+        constructor(properties?: etcdserverpb.AuthUserChangePasswordRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        password: string;
+        hashedPassword: string;
+        static encode(message: etcdserverpb.AuthUserChangePasswordRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserChangePasswordRequest & etcdserverpb.AuthUserChangePasswordRequest.$Shape;
+    }
+
+    namespace AuthUserChangePasswordRequest {
+        interface $Properties {
+            name?: (string|null);
+            password?: (string|null);
+            hashedPassword?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserChangePasswordRequest.$Properties;
+    }
+
+    interface IAuthUserChangePasswordResponse extends etcdserverpb.AuthUserChangePasswordResponse.$Properties {
+    }
+
+    class AuthUserChangePasswordResponse {
+        constructor(properties?: etcdserverpb.AuthUserChangePasswordResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthUserChangePasswordResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserChangePasswordResponse & etcdserverpb.AuthUserChangePasswordResponse.$Shape;
+    }
+
+    namespace AuthUserChangePasswordResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserChangePasswordResponse.$Properties;
+    }
+
+    interface IAuthUserGrantRoleRequest extends etcdserverpb.AuthUserGrantRoleRequest.$Properties {
+    }
+
+    class AuthUserGrantRoleRequest {
+        constructor(properties?: etcdserverpb.AuthUserGrantRoleRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        user: string;
+        role: string;
+        static encode(message: etcdserverpb.AuthUserGrantRoleRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserGrantRoleRequest & etcdserverpb.AuthUserGrantRoleRequest.$Shape;
+    }
+
+    namespace AuthUserGrantRoleRequest {
+        interface $Properties {
+            user?: (string|null);
+            role?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserGrantRoleRequest.$Properties;
+    }
+
+    interface IAuthUserGrantRoleResponse extends etcdserverpb.AuthUserGrantRoleResponse.$Properties {
+    }
+
+    class AuthUserGrantRoleResponse {
+        constructor(properties?: etcdserverpb.AuthUserGrantRoleResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthUserGrantRoleResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserGrantRoleResponse & etcdserverpb.AuthUserGrantRoleResponse.$Shape;
+    }
+
+    namespace AuthUserGrantRoleResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserGrantRoleResponse.$Properties;
+    }
+
+    interface IAuthUserRevokeRoleRequest extends etcdserverpb.AuthUserRevokeRoleRequest.$Properties {
+    }
+
+    class AuthUserRevokeRoleRequest {
+        constructor(properties?: etcdserverpb.AuthUserRevokeRoleRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        role: string;
+        static encode(message: etcdserverpb.AuthUserRevokeRoleRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserRevokeRoleRequest & etcdserverpb.AuthUserRevokeRoleRequest.$Shape;
+    }
+
+    namespace AuthUserRevokeRoleRequest {
+        interface $Properties {
+            name?: (string|null);
+            role?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserRevokeRoleRequest.$Properties;
+    }
+
+    interface IAuthUserRevokeRoleResponse extends etcdserverpb.AuthUserRevokeRoleResponse.$Properties {
+    }
+
+    class AuthUserRevokeRoleResponse {
+        constructor(properties?: etcdserverpb.AuthUserRevokeRoleResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthUserRevokeRoleResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthUserRevokeRoleResponse & etcdserverpb.AuthUserRevokeRoleResponse.$Shape;
+    }
+
+    namespace AuthUserRevokeRoleResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthUserRevokeRoleResponse.$Properties;
+    }
+
+    interface IAuthRoleAddRequest extends etcdserverpb.AuthRoleAddRequest.$Properties {
+    }
+
+    class AuthRoleAddRequest {
+        constructor(properties?: etcdserverpb.AuthRoleAddRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        static encode(message: etcdserverpb.AuthRoleAddRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleAddRequest & etcdserverpb.AuthRoleAddRequest.$Shape;
+    }
+
+    namespace AuthRoleAddRequest {
+        interface $Properties {
+            name?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleAddRequest.$Properties;
+    }
+
+    interface IAuthRoleAddResponse extends etcdserverpb.AuthRoleAddResponse.$Properties {
+    }
+
+    class AuthRoleAddResponse {
+        constructor(properties?: etcdserverpb.AuthRoleAddResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthRoleAddResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleAddResponse & etcdserverpb.AuthRoleAddResponse.$Shape;
+    }
+
+    namespace AuthRoleAddResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleAddResponse.$Properties;
+    }
+
+    interface IAuthRoleGetRequest extends etcdserverpb.AuthRoleGetRequest.$Properties {
+    }
+
+    class AuthRoleGetRequest {
+        constructor(properties?: etcdserverpb.AuthRoleGetRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        role: string;
+        static encode(message: etcdserverpb.AuthRoleGetRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleGetRequest & etcdserverpb.AuthRoleGetRequest.$Shape;
+    }
+
+    namespace AuthRoleGetRequest {
+        interface $Properties {
+            role?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleGetRequest.$Properties;
+    }
+
+    interface IAuthRoleGetResponse extends etcdserverpb.AuthRoleGetResponse.$Properties {
+    }
+
+    class AuthRoleGetResponse {
+        constructor(properties?: etcdserverpb.AuthRoleGetResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        perm: authpb.Permission.$Properties[];
+        static encode(message: etcdserverpb.AuthRoleGetResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleGetResponse & etcdserverpb.AuthRoleGetResponse.$Shape;
+    }
+
+    namespace AuthRoleGetResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            perm?: (authpb.Permission.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleGetResponse.$Properties;
+    }
+
+    interface IAuthRoleListRequest extends etcdserverpb.AuthRoleListRequest.$Properties {
+    }
+
+    class AuthRoleListRequest {
+        constructor(properties?: etcdserverpb.AuthRoleListRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.AuthRoleListRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleListRequest & etcdserverpb.AuthRoleListRequest.$Shape;
+    }
+
+    namespace AuthRoleListRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleListRequest.$Properties;
+    }
+
+    interface IAuthRoleListResponse extends etcdserverpb.AuthRoleListResponse.$Properties {
+    }
+
+    class AuthRoleListResponse {
+        constructor(properties?: etcdserverpb.AuthRoleListResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        roles: string[];
+        static encode(message: etcdserverpb.AuthRoleListResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleListResponse & etcdserverpb.AuthRoleListResponse.$Shape;
+    }
+
+    namespace AuthRoleListResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            roles?: (string[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleListResponse.$Properties;
+    }
+
+    interface IAuthRoleDeleteRequest extends etcdserverpb.AuthRoleDeleteRequest.$Properties {
+    }
+
+    class AuthRoleDeleteRequest {
+        constructor(properties?: etcdserverpb.AuthRoleDeleteRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        role: string;
+        static encode(message: etcdserverpb.AuthRoleDeleteRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleDeleteRequest & etcdserverpb.AuthRoleDeleteRequest.$Shape;
+    }
+
+    namespace AuthRoleDeleteRequest {
+        interface $Properties {
+            role?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleDeleteRequest.$Properties;
+    }
+
+    interface IAuthRoleDeleteResponse extends etcdserverpb.AuthRoleDeleteResponse.$Properties {
+    }
+
+    class AuthRoleDeleteResponse {
+        constructor(properties?: etcdserverpb.AuthRoleDeleteResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthRoleDeleteResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleDeleteResponse & etcdserverpb.AuthRoleDeleteResponse.$Shape;
+    }
+
+    namespace AuthRoleDeleteResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleDeleteResponse.$Properties;
+    }
+
+    interface IAuthRoleGrantPermissionRequest extends etcdserverpb.AuthRoleGrantPermissionRequest.$Properties {
+    }
+
+    class AuthRoleGrantPermissionRequest {
+        constructor(properties?: etcdserverpb.AuthRoleGrantPermissionRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: string;
+        perm?: (authpb.Permission.$Properties|null);
+        static encode(message: etcdserverpb.AuthRoleGrantPermissionRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleGrantPermissionRequest & etcdserverpb.AuthRoleGrantPermissionRequest.$Shape;
+    }
+
+    namespace AuthRoleGrantPermissionRequest {
+        interface $Properties {
+            name?: (string|null);
+            perm?: (authpb.Permission.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleGrantPermissionRequest.$Properties;
+    }
+
+    interface IAuthRoleGrantPermissionResponse extends etcdserverpb.AuthRoleGrantPermissionResponse.$Properties {
+    }
+
+    class AuthRoleGrantPermissionResponse {
+        constructor(properties?: etcdserverpb.AuthRoleGrantPermissionResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthRoleGrantPermissionResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleGrantPermissionResponse & etcdserverpb.AuthRoleGrantPermissionResponse.$Shape;
+    }
+
+    namespace AuthRoleGrantPermissionResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleGrantPermissionResponse.$Properties;
+    }
+
+    interface IAuthRoleRevokePermissionRequest extends etcdserverpb.AuthRoleRevokePermissionRequest.$Properties {
+    }
+
+    class AuthRoleRevokePermissionRequest {
+        constructor(properties?: etcdserverpb.AuthRoleRevokePermissionRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        role: string;
+        key: Uint8Array;
+        rangeEnd: Uint8Array;
+        static encode(message: etcdserverpb.AuthRoleRevokePermissionRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleRevokePermissionRequest & etcdserverpb.AuthRoleRevokePermissionRequest.$Shape;
+    }
+
+    namespace AuthRoleRevokePermissionRequest {
+        interface $Properties {
+            role?: (string|null);
+            key?: (Uint8Array|null);
+            rangeEnd?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleRevokePermissionRequest.$Properties;
+    }
+
+    interface IAuthRoleRevokePermissionResponse extends etcdserverpb.AuthRoleRevokePermissionResponse.$Properties {
+    }
+
+    class AuthRoleRevokePermissionResponse {
+        constructor(properties?: etcdserverpb.AuthRoleRevokePermissionResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.AuthRoleRevokePermissionResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.AuthRoleRevokePermissionResponse & etcdserverpb.AuthRoleRevokePermissionResponse.$Shape;
+    }
+
+    namespace AuthRoleRevokePermissionResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.AuthRoleRevokePermissionResponse.$Properties;
     }
 
     enum AlarmType {
@@ -679,27 +1792,6 @@ export namespace etcdserverpb {
         type $Shape = etcdserverpb.AlarmResponse.$Properties;
     }
 
-    interface IDowngradeInfo extends etcdserverpb.DowngradeInfo.$Properties {
-    }
-
-    class DowngradeInfo {
-        constructor(properties?: etcdserverpb.DowngradeInfo.$Properties);
-        $unknowns?: Uint8Array[];
-        enabled: boolean;
-        targetVersion: string;
-        static encode(message: etcdserverpb.DowngradeInfo.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
-        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DowngradeInfo & etcdserverpb.DowngradeInfo.$Shape;
-    }
-
-    namespace DowngradeInfo {
-        interface $Properties {
-            enabled?: (boolean|null);
-            targetVersion?: (string|null);
-            $unknowns?: Uint8Array[];
-        }
-        type $Shape = etcdserverpb.DowngradeInfo.$Properties;
-    }
-
     interface IStatusRequest extends etcdserverpb.StatusRequest.$Properties {
     }
 
@@ -758,6 +1850,754 @@ export namespace etcdserverpb {
             $unknowns?: Uint8Array[];
         }
         type $Shape = etcdserverpb.StatusResponse.$Properties;
+    }
+
+    interface IDowngradeInfo extends etcdserverpb.DowngradeInfo.$Properties {
+    }
+
+    class DowngradeInfo {
+        constructor(properties?: etcdserverpb.DowngradeInfo.$Properties);
+        $unknowns?: Uint8Array[];
+        enabled: boolean;
+        targetVersion: string;
+        static encode(message: etcdserverpb.DowngradeInfo.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DowngradeInfo & etcdserverpb.DowngradeInfo.$Shape;
+    }
+
+    namespace DowngradeInfo {
+        interface $Properties {
+            enabled?: (boolean|null);
+            targetVersion?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.DowngradeInfo.$Properties;
+    }
+
+    interface IDefragmentRequest extends etcdserverpb.DefragmentRequest.$Properties {
+    }
+
+    class DefragmentRequest {
+        constructor(properties?: etcdserverpb.DefragmentRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.DefragmentRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DefragmentRequest & etcdserverpb.DefragmentRequest.$Shape;
+    }
+
+    namespace DefragmentRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.DefragmentRequest.$Properties;
+    }
+
+    interface IDefragmentResponse extends etcdserverpb.DefragmentResponse.$Properties {
+    }
+
+    class DefragmentResponse {
+        constructor(properties?: etcdserverpb.DefragmentResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.DefragmentResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DefragmentResponse & etcdserverpb.DefragmentResponse.$Shape;
+    }
+
+    namespace DefragmentResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.DefragmentResponse.$Properties;
+    }
+
+    interface IHashRequest extends etcdserverpb.HashRequest.$Properties {
+    }
+
+    class HashRequest {
+        constructor(properties?: etcdserverpb.HashRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.HashRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.HashRequest & etcdserverpb.HashRequest.$Shape;
+    }
+
+    namespace HashRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.HashRequest.$Properties;
+    }
+
+    interface IHashResponse extends etcdserverpb.HashResponse.$Properties {
+    }
+
+    class HashResponse {
+        constructor(properties?: etcdserverpb.HashResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        hash: number;
+        static encode(message: etcdserverpb.HashResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.HashResponse & etcdserverpb.HashResponse.$Shape;
+    }
+
+    namespace HashResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            hash?: (number|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.HashResponse.$Properties;
+    }
+
+    interface IHashKVRequest extends etcdserverpb.HashKVRequest.$Properties {
+    }
+
+    class HashKVRequest {
+        constructor(properties?: etcdserverpb.HashKVRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        revision: Long;
+        static encode(message: etcdserverpb.HashKVRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.HashKVRequest & etcdserverpb.HashKVRequest.$Shape;
+    }
+
+    namespace HashKVRequest {
+        interface $Properties {
+            revision?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.HashKVRequest.$Properties;
+    }
+
+    interface IHashKVResponse extends etcdserverpb.HashKVResponse.$Properties {
+    }
+
+    class HashKVResponse {
+        constructor(properties?: etcdserverpb.HashKVResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        hash: number;
+        compactRevision: Long;
+        hashRevision: Long;
+        static encode(message: etcdserverpb.HashKVResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.HashKVResponse & etcdserverpb.HashKVResponse.$Shape;
+    }
+
+    namespace HashKVResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            hash?: (number|null);
+            compactRevision?: (Long|null);
+            hashRevision?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.HashKVResponse.$Properties;
+    }
+
+    interface ISnapshotRequest extends etcdserverpb.SnapshotRequest.$Properties {
+    }
+
+    class SnapshotRequest {
+        constructor(properties?: etcdserverpb.SnapshotRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.SnapshotRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.SnapshotRequest & etcdserverpb.SnapshotRequest.$Shape;
+    }
+
+    namespace SnapshotRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.SnapshotRequest.$Properties;
+    }
+
+    interface ISnapshotResponse extends etcdserverpb.SnapshotResponse.$Properties {
+    }
+
+    class SnapshotResponse {
+        constructor(properties?: etcdserverpb.SnapshotResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        remainingBytes: Long;
+        blob: Uint8Array;
+        version: string;
+        static encode(message: etcdserverpb.SnapshotResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.SnapshotResponse & etcdserverpb.SnapshotResponse.$Shape;
+    }
+
+    namespace SnapshotResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            remainingBytes?: (Long|null);
+            blob?: (Uint8Array|null);
+            version?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.SnapshotResponse.$Properties;
+    }
+
+    interface IMoveLeaderRequest extends etcdserverpb.MoveLeaderRequest.$Properties {
+    }
+
+    class MoveLeaderRequest {
+        constructor(properties?: etcdserverpb.MoveLeaderRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        targetID: Long;
+        static encode(message: etcdserverpb.MoveLeaderRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MoveLeaderRequest & etcdserverpb.MoveLeaderRequest.$Shape;
+    }
+
+    namespace MoveLeaderRequest {
+        interface $Properties {
+            targetID?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MoveLeaderRequest.$Properties;
+    }
+
+    interface IMoveLeaderResponse extends etcdserverpb.MoveLeaderResponse.$Properties {
+    }
+
+    class MoveLeaderResponse {
+        constructor(properties?: etcdserverpb.MoveLeaderResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: etcdserverpb.MoveLeaderResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MoveLeaderResponse & etcdserverpb.MoveLeaderResponse.$Shape;
+    }
+
+    namespace MoveLeaderResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MoveLeaderResponse.$Properties;
+    }
+
+    interface IDowngradeRequest extends etcdserverpb.DowngradeRequest.$Properties {
+    }
+
+    class DowngradeRequest {
+        constructor(properties?: etcdserverpb.DowngradeRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        action: etcdserverpb.DowngradeRequest.DowngradeAction;
+        version: string;
+        static encode(message: etcdserverpb.DowngradeRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DowngradeRequest & etcdserverpb.DowngradeRequest.$Shape;
+    }
+
+    namespace DowngradeRequest {
+        interface $Properties {
+            action?: (etcdserverpb.DowngradeRequest.DowngradeAction|null);
+            version?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.DowngradeRequest.$Properties;
+
+        enum DowngradeAction {
+            VALIDATE = 0,
+            ENABLE = 1,
+            CANCEL = 2
+        }
+    }
+
+    interface IDowngradeResponse extends etcdserverpb.DowngradeResponse.$Properties {
+    }
+
+    class DowngradeResponse {
+        constructor(properties?: etcdserverpb.DowngradeResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        version: string;
+        static encode(message: etcdserverpb.DowngradeResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DowngradeResponse & etcdserverpb.DowngradeResponse.$Shape;
+    }
+
+    namespace DowngradeResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            version?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.DowngradeResponse.$Properties;
+    }
+
+    interface IDowngradeVersionTestRequest extends etcdserverpb.DowngradeVersionTestRequest.$Properties {
+    }
+
+    class DowngradeVersionTestRequest {
+        constructor(properties?: etcdserverpb.DowngradeVersionTestRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ver: string;
+        static encode(message: etcdserverpb.DowngradeVersionTestRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.DowngradeVersionTestRequest & etcdserverpb.DowngradeVersionTestRequest.$Shape;
+    }
+
+    namespace DowngradeVersionTestRequest {
+        interface $Properties {
+            ver?: (string|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.DowngradeVersionTestRequest.$Properties;
+    }
+
+    interface IMember extends etcdserverpb.Member.$Properties {
+    }
+
+    class Member {
+        constructor(properties?: etcdserverpb.Member.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        name: string;
+        peerURLs: string[];
+        clientURLs: string[];
+        isLearner: boolean;
+        static encode(message: etcdserverpb.Member.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.Member & etcdserverpb.Member.$Shape;
+    }
+
+    namespace Member {
+        interface $Properties {
+            ID?: (Long|null);
+            name?: (string|null);
+            peerURLs?: (string[]|null);
+            clientURLs?: (string[]|null);
+            isLearner?: (boolean|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.Member.$Properties;
+    }
+
+    interface IMemberAddRequest extends etcdserverpb.MemberAddRequest.$Properties {
+    }
+
+    class MemberAddRequest {
+        constructor(properties?: etcdserverpb.MemberAddRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        peerURLs: string[];
+        isLearner: boolean;
+        static encode(message: etcdserverpb.MemberAddRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberAddRequest & etcdserverpb.MemberAddRequest.$Shape;
+    }
+
+    namespace MemberAddRequest {
+        interface $Properties {
+            peerURLs?: (string[]|null);
+            isLearner?: (boolean|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberAddRequest.$Properties;
+    }
+
+    interface IMemberAddResponse extends etcdserverpb.MemberAddResponse.$Properties {
+    }
+
+    class MemberAddResponse {
+        constructor(properties?: etcdserverpb.MemberAddResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        member?: (etcdserverpb.Member.$Properties|null);
+        members: etcdserverpb.Member.$Properties[];
+        static encode(message: etcdserverpb.MemberAddResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberAddResponse & etcdserverpb.MemberAddResponse.$Shape;
+    }
+
+    namespace MemberAddResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            member?: (etcdserverpb.Member.$Properties|null);
+            members?: (etcdserverpb.Member.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberAddResponse.$Properties;
+    }
+
+    interface IMemberRemoveRequest extends etcdserverpb.MemberRemoveRequest.$Properties {
+    }
+
+    class MemberRemoveRequest {
+        constructor(properties?: etcdserverpb.MemberRemoveRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        static encode(message: etcdserverpb.MemberRemoveRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberRemoveRequest & etcdserverpb.MemberRemoveRequest.$Shape;
+    }
+
+    namespace MemberRemoveRequest {
+        interface $Properties {
+            ID?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberRemoveRequest.$Properties;
+    }
+
+    interface IMemberRemoveResponse extends etcdserverpb.MemberRemoveResponse.$Properties {
+    }
+
+    class MemberRemoveResponse {
+        constructor(properties?: etcdserverpb.MemberRemoveResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        members: etcdserverpb.Member.$Properties[];
+        static encode(message: etcdserverpb.MemberRemoveResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberRemoveResponse & etcdserverpb.MemberRemoveResponse.$Shape;
+    }
+
+    namespace MemberRemoveResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            members?: (etcdserverpb.Member.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberRemoveResponse.$Properties;
+    }
+
+    interface IMemberUpdateRequest extends etcdserverpb.MemberUpdateRequest.$Properties {
+    }
+
+    class MemberUpdateRequest {
+        constructor(properties?: etcdserverpb.MemberUpdateRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        peerURLs: string[];
+        static encode(message: etcdserverpb.MemberUpdateRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberUpdateRequest & etcdserverpb.MemberUpdateRequest.$Shape;
+    }
+
+    namespace MemberUpdateRequest {
+        interface $Properties {
+            ID?: (Long|null);
+            peerURLs?: (string[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberUpdateRequest.$Properties;
+    }
+
+    interface IMemberUpdateResponse extends etcdserverpb.MemberUpdateResponse.$Properties {
+    }
+
+    class MemberUpdateResponse {
+        constructor(properties?: etcdserverpb.MemberUpdateResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        members: etcdserverpb.Member.$Properties[];
+        static encode(message: etcdserverpb.MemberUpdateResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberUpdateResponse & etcdserverpb.MemberUpdateResponse.$Shape;
+    }
+
+    namespace MemberUpdateResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            members?: (etcdserverpb.Member.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberUpdateResponse.$Properties;
+    }
+
+    interface IMemberListRequest extends etcdserverpb.MemberListRequest.$Properties {
+    }
+
+    class MemberListRequest {
+        constructor(properties?: etcdserverpb.MemberListRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        linearizable: boolean;
+        static encode(message: etcdserverpb.MemberListRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberListRequest & etcdserverpb.MemberListRequest.$Shape;
+    }
+
+    namespace MemberListRequest {
+        interface $Properties {
+            linearizable?: (boolean|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberListRequest.$Properties;
+    }
+
+    interface IMemberListResponse extends etcdserverpb.MemberListResponse.$Properties {
+    }
+
+    class MemberListResponse {
+        constructor(properties?: etcdserverpb.MemberListResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        members: etcdserverpb.Member.$Properties[];
+        static encode(message: etcdserverpb.MemberListResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberListResponse & etcdserverpb.MemberListResponse.$Shape;
+    }
+
+    namespace MemberListResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            members?: (etcdserverpb.Member.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberListResponse.$Properties;
+    }
+
+    interface IMemberPromoteRequest extends etcdserverpb.MemberPromoteRequest.$Properties {
+    }
+
+    class MemberPromoteRequest {
+        constructor(properties?: etcdserverpb.MemberPromoteRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        static encode(message: etcdserverpb.MemberPromoteRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberPromoteRequest & etcdserverpb.MemberPromoteRequest.$Shape;
+    }
+
+    namespace MemberPromoteRequest {
+        interface $Properties {
+            ID?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberPromoteRequest.$Properties;
+    }
+
+    interface IMemberPromoteResponse extends etcdserverpb.MemberPromoteResponse.$Properties {
+    }
+
+    class MemberPromoteResponse {
+        constructor(properties?: etcdserverpb.MemberPromoteResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        members: etcdserverpb.Member.$Properties[];
+        static encode(message: etcdserverpb.MemberPromoteResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.MemberPromoteResponse & etcdserverpb.MemberPromoteResponse.$Shape;
+    }
+
+    namespace MemberPromoteResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            members?: (etcdserverpb.Member.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.MemberPromoteResponse.$Properties;
+    }
+
+    interface IWatchRequest extends etcdserverpb.WatchRequest.$Properties {
+    }
+
+    class WatchRequest {
+        constructor(properties?: etcdserverpb.WatchRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        createRequest?: (etcdserverpb.WatchCreateRequest.$Properties|null);
+        cancelRequest?: (etcdserverpb.WatchCancelRequest.$Properties|null);
+        progressRequest?: (etcdserverpb.WatchProgressRequest.$Properties|null);
+        requestUnion?: ("createRequest"|"cancelRequest"|"progressRequest");
+        static encode(message: etcdserverpb.WatchRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.WatchRequest & etcdserverpb.WatchRequest.$Shape;
+    }
+
+    namespace WatchRequest {
+        interface $Properties {
+            createRequest?: (etcdserverpb.WatchCreateRequest.$Properties|null);
+            cancelRequest?: (etcdserverpb.WatchCancelRequest.$Properties|null);
+            progressRequest?: (etcdserverpb.WatchProgressRequest.$Properties|null);
+            requestUnion?: ("createRequest"|"cancelRequest"|"progressRequest");
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = {
+          createRequest?: etcdserverpb.WatchCreateRequest.$Shape|null;
+          cancelRequest?: etcdserverpb.WatchCancelRequest.$Shape|null;
+          progressRequest?: etcdserverpb.WatchProgressRequest.$Shape|null;
+          $unknowns?: Uint8Array[];
+        } & (
+          ({ requestUnion?: undefined; createRequest?: null; cancelRequest?: null; progressRequest?: null }|{ requestUnion?: "createRequest"; createRequest: etcdserverpb.WatchCreateRequest.$Shape; cancelRequest?: null; progressRequest?: null }|{ requestUnion?: "cancelRequest"; createRequest?: null; cancelRequest: etcdserverpb.WatchCancelRequest.$Shape; progressRequest?: null }|{ requestUnion?: "progressRequest"; createRequest?: null; cancelRequest?: null; progressRequest: etcdserverpb.WatchProgressRequest.$Shape })
+        );
+    }
+
+    interface IWatchCreateRequest extends etcdserverpb.WatchCreateRequest.$Properties {
+    }
+
+    class WatchCreateRequest {
+        constructor(properties?: etcdserverpb.WatchCreateRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        key: Uint8Array;
+        rangeEnd: Uint8Array;
+        startRevision: Long;
+        progressNotify: boolean;
+        filters: etcdserverpb.WatchCreateRequest.FilterType[];
+        prevKv: boolean;
+        watchId: Long;
+        fragment: boolean;
+        static encode(message: etcdserverpb.WatchCreateRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.WatchCreateRequest & etcdserverpb.WatchCreateRequest.$Shape;
+    }
+
+    namespace WatchCreateRequest {
+        interface $Properties {
+            key?: (Uint8Array|null);
+            rangeEnd?: (Uint8Array|null);
+            startRevision?: (Long|null);
+            progressNotify?: (boolean|null);
+            filters?: (etcdserverpb.WatchCreateRequest.FilterType[]|null);
+            prevKv?: (boolean|null);
+            watchId?: (Long|null);
+            fragment?: (boolean|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.WatchCreateRequest.$Properties;
+
+        enum FilterType {
+            NOPUT = 0,
+            NODELETE = 1
+        }
+    }
+
+    interface IWatchCancelRequest extends etcdserverpb.WatchCancelRequest.$Properties {
+    }
+
+    class WatchCancelRequest {
+        constructor(properties?: etcdserverpb.WatchCancelRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        watchId: Long;
+        static encode(message: etcdserverpb.WatchCancelRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.WatchCancelRequest & etcdserverpb.WatchCancelRequest.$Shape;
+    }
+
+    namespace WatchCancelRequest {
+        interface $Properties {
+            watchId?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.WatchCancelRequest.$Properties;
+    }
+
+    interface IWatchProgressRequest extends etcdserverpb.WatchProgressRequest.$Properties {
+    }
+
+    class WatchProgressRequest {
+        constructor(properties?: etcdserverpb.WatchProgressRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        static encode(message: etcdserverpb.WatchProgressRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.WatchProgressRequest & etcdserverpb.WatchProgressRequest.$Shape;
+    }
+
+    namespace WatchProgressRequest {
+        interface $Properties {
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.WatchProgressRequest.$Properties;
+    }
+
+    interface IWatchResponse extends etcdserverpb.WatchResponse.$Properties {
+    }
+
+    class WatchResponse {
+        constructor(properties?: etcdserverpb.WatchResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        watchId: Long;
+        created: boolean;
+        canceled: boolean;
+        compactRevision: Long;
+        cancelReason: string;
+        fragment: boolean;
+        events: mvccpb.Event.$Properties[];
+        static encode(message: etcdserverpb.WatchResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): etcdserverpb.WatchResponse & etcdserverpb.WatchResponse.$Shape;
+    }
+
+    namespace WatchResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            watchId?: (Long|null);
+            created?: (boolean|null);
+            canceled?: (boolean|null);
+            compactRevision?: (Long|null);
+            cancelReason?: (string|null);
+            fragment?: (boolean|null);
+            events?: (mvccpb.Event.$Properties[]|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = etcdserverpb.WatchResponse.$Properties;
+    }
+}
+
+export namespace grpc {
+
+    namespace health {
+
+        namespace v1 {
+
+            interface IHealthCheckRequest extends grpc.health.v1.HealthCheckRequest.$Properties {
+            }
+
+            class HealthCheckRequest {
+                constructor(properties?: grpc.health.v1.HealthCheckRequest.$Properties);
+                $unknowns?: Uint8Array[];
+                service: string;
+                static encode(message: grpc.health.v1.HealthCheckRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): grpc.health.v1.HealthCheckRequest & grpc.health.v1.HealthCheckRequest.$Shape;
+            }
+
+            namespace HealthCheckRequest {
+                interface $Properties {
+                    service?: (string|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = grpc.health.v1.HealthCheckRequest.$Properties;
+            }
+
+            interface IHealthCheckResponse extends grpc.health.v1.HealthCheckResponse.$Properties {
+            }
+
+            class HealthCheckResponse {
+                constructor(properties?: grpc.health.v1.HealthCheckResponse.$Properties);
+                $unknowns?: Uint8Array[];
+                status: grpc.health.v1.HealthCheckResponse.ServingStatus;
+                static encode(message: grpc.health.v1.HealthCheckResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): grpc.health.v1.HealthCheckResponse & grpc.health.v1.HealthCheckResponse.$Shape;
+            }
+
+            namespace HealthCheckResponse {
+                interface $Properties {
+                    status?: (grpc.health.v1.HealthCheckResponse.ServingStatus|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = grpc.health.v1.HealthCheckResponse.$Properties;
+
+                enum ServingStatus {
+                    UNKNOWN = 0,
+                    SERVING = 1,
+                    NOT_SERVING = 2,
+                    SERVICE_UNKNOWN = 3
+                }
+            }
+
+            interface IHealthListRequest extends grpc.health.v1.HealthListRequest.$Properties {
+            }
+
+            class HealthListRequest {
+                constructor(properties?: grpc.health.v1.HealthListRequest.$Properties);
+                $unknowns?: Uint8Array[];
+                static encode(message: grpc.health.v1.HealthListRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): grpc.health.v1.HealthListRequest & grpc.health.v1.HealthListRequest.$Shape;
+            }
+
+            namespace HealthListRequest {
+                interface $Properties {
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = grpc.health.v1.HealthListRequest.$Properties;
+            }
+
+            interface IHealthListResponse extends grpc.health.v1.HealthListResponse.$Properties {
+            }
+
+            class HealthListResponse {
+                constructor(properties?: grpc.health.v1.HealthListResponse.$Properties);
+                $unknowns?: Uint8Array[];
+                statuses: { [k: string]: grpc.health.v1.HealthCheckResponse.$Properties };
+                static encode(message: grpc.health.v1.HealthListResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): grpc.health.v1.HealthListResponse & grpc.health.v1.HealthListResponse.$Shape;
+            }
+
+            namespace HealthListResponse {
+                interface $Properties {
+                    statuses?: ({ [k: string]: grpc.health.v1.HealthCheckResponse.$Properties }|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = grpc.health.v1.HealthListResponse.$Properties;
+            }
+        }
     }
 }
 
@@ -818,6 +2658,70 @@ export namespace mvccpb {
             PUT = 0,
             DELETE = 1
         }
+    }
+}
+
+export namespace leasepb {
+
+    interface ILease extends leasepb.Lease.$Properties {
+    }
+
+    class Lease {
+        constructor(properties?: leasepb.Lease.$Properties);
+        $unknowns?: Uint8Array[];
+        ID: Long;
+        TTL: Long;
+        RemainingTTL: Long;
+        static encode(message: leasepb.Lease.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): leasepb.Lease & leasepb.Lease.$Shape;
+    }
+
+    namespace Lease {
+        interface $Properties {
+            ID?: (Long|null);
+            TTL?: (Long|null);
+            RemainingTTL?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = leasepb.Lease.$Properties;
+    }
+
+    interface ILeaseInternalRequest extends leasepb.LeaseInternalRequest.$Properties {
+    }
+
+    class LeaseInternalRequest {
+        constructor(properties?: leasepb.LeaseInternalRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        LeaseTimeToLiveRequest?: (etcdserverpb.LeaseTimeToLiveRequest.$Properties|null);
+        static encode(message: leasepb.LeaseInternalRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): leasepb.LeaseInternalRequest & leasepb.LeaseInternalRequest.$Shape;
+    }
+
+    namespace LeaseInternalRequest {
+        interface $Properties {
+            LeaseTimeToLiveRequest?: (etcdserverpb.LeaseTimeToLiveRequest.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = leasepb.LeaseInternalRequest.$Properties;
+    }
+
+    interface ILeaseInternalResponse extends leasepb.LeaseInternalResponse.$Properties {
+    }
+
+    class LeaseInternalResponse {
+        constructor(properties?: leasepb.LeaseInternalResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        LeaseTimeToLiveResponse?: (etcdserverpb.LeaseTimeToLiveResponse.$Properties|null);
+        static encode(message: leasepb.LeaseInternalResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): leasepb.LeaseInternalResponse & leasepb.LeaseInternalResponse.$Shape;
+    }
+
+    namespace LeaseInternalResponse {
+        interface $Properties {
+            LeaseTimeToLiveResponse?: (etcdserverpb.LeaseTimeToLiveResponse.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = leasepb.LeaseInternalResponse.$Properties;
     }
 }
 
@@ -1302,5 +3206,278 @@ export namespace snappb {
             $unknowns?: Uint8Array[];
         }
         type $Shape = snappb.snapshot.$Properties;
+    }
+}
+
+export namespace v3electionpb {
+
+    interface ICampaignRequest extends v3electionpb.CampaignRequest.$Properties {
+    }
+
+    class CampaignRequest {
+        constructor(properties?: v3electionpb.CampaignRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: Uint8Array;
+        lease: Long;
+        value: Uint8Array;
+        static encode(message: v3electionpb.CampaignRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.CampaignRequest & v3electionpb.CampaignRequest.$Shape;
+    }
+
+    namespace CampaignRequest {
+        interface $Properties {
+            name?: (Uint8Array|null);
+            lease?: (Long|null);
+            value?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.CampaignRequest.$Properties;
+    }
+
+    interface ICampaignResponse extends v3electionpb.CampaignResponse.$Properties {
+    }
+
+    class CampaignResponse {
+        constructor(properties?: v3electionpb.CampaignResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        leader?: (v3electionpb.LeaderKey.$Properties|null);
+        static encode(message: v3electionpb.CampaignResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.CampaignResponse & v3electionpb.CampaignResponse.$Shape;
+    }
+
+    namespace CampaignResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            leader?: (v3electionpb.LeaderKey.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.CampaignResponse.$Properties;
+    }
+
+    interface ILeaderKey extends v3electionpb.LeaderKey.$Properties {
+    }
+
+    class LeaderKey {
+        constructor(properties?: v3electionpb.LeaderKey.$Properties);
+        $unknowns?: Uint8Array[];
+        name: Uint8Array;
+        key: Uint8Array;
+        rev: Long;
+        lease: Long;
+        static encode(message: v3electionpb.LeaderKey.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.LeaderKey & v3electionpb.LeaderKey.$Shape;
+    }
+
+    namespace LeaderKey {
+        interface $Properties {
+            name?: (Uint8Array|null);
+            key?: (Uint8Array|null);
+            rev?: (Long|null);
+            lease?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.LeaderKey.$Properties;
+    }
+
+    interface ILeaderRequest extends v3electionpb.LeaderRequest.$Properties {
+    }
+
+    class LeaderRequest {
+        constructor(properties?: v3electionpb.LeaderRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: Uint8Array;
+        static encode(message: v3electionpb.LeaderRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.LeaderRequest & v3electionpb.LeaderRequest.$Shape;
+    }
+
+    namespace LeaderRequest {
+        interface $Properties {
+            name?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.LeaderRequest.$Properties;
+    }
+
+    interface ILeaderResponse extends v3electionpb.LeaderResponse.$Properties {
+    }
+
+    class LeaderResponse {
+        constructor(properties?: v3electionpb.LeaderResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        kv?: (mvccpb.KeyValue.$Properties|null);
+        static encode(message: v3electionpb.LeaderResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.LeaderResponse & v3electionpb.LeaderResponse.$Shape;
+    }
+
+    namespace LeaderResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            kv?: (mvccpb.KeyValue.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.LeaderResponse.$Properties;
+    }
+
+    interface IResignRequest extends v3electionpb.ResignRequest.$Properties {
+    }
+
+    class ResignRequest {
+        constructor(properties?: v3electionpb.ResignRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        leader?: (v3electionpb.LeaderKey.$Properties|null);
+        static encode(message: v3electionpb.ResignRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.ResignRequest & v3electionpb.ResignRequest.$Shape;
+    }
+
+    namespace ResignRequest {
+        interface $Properties {
+            leader?: (v3electionpb.LeaderKey.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.ResignRequest.$Properties;
+    }
+
+    interface IResignResponse extends v3electionpb.ResignResponse.$Properties {
+    }
+
+    class ResignResponse {
+        constructor(properties?: v3electionpb.ResignResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: v3electionpb.ResignResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.ResignResponse & v3electionpb.ResignResponse.$Shape;
+    }
+
+    namespace ResignResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.ResignResponse.$Properties;
+    }
+
+    interface IProclaimRequest extends v3electionpb.ProclaimRequest.$Properties {
+    }
+
+    class ProclaimRequest {
+        constructor(properties?: v3electionpb.ProclaimRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        leader?: (v3electionpb.LeaderKey.$Properties|null);
+        value: Uint8Array;
+        static encode(message: v3electionpb.ProclaimRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.ProclaimRequest & v3electionpb.ProclaimRequest.$Shape;
+    }
+
+    namespace ProclaimRequest {
+        interface $Properties {
+            leader?: (v3electionpb.LeaderKey.$Properties|null);
+            value?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.ProclaimRequest.$Properties;
+    }
+
+    interface IProclaimResponse extends v3electionpb.ProclaimResponse.$Properties {
+    }
+
+    class ProclaimResponse {
+        constructor(properties?: v3electionpb.ProclaimResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: v3electionpb.ProclaimResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3electionpb.ProclaimResponse & v3electionpb.ProclaimResponse.$Shape;
+    }
+
+    namespace ProclaimResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3electionpb.ProclaimResponse.$Properties;
+    }
+}
+
+export namespace v3lockpb {
+
+    interface ILockRequest extends v3lockpb.LockRequest.$Properties {
+    }
+
+    class LockRequest {
+        constructor(properties?: v3lockpb.LockRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        name: Uint8Array;
+        lease: Long;
+        static encode(message: v3lockpb.LockRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3lockpb.LockRequest & v3lockpb.LockRequest.$Shape;
+    }
+
+    namespace LockRequest {
+        interface $Properties {
+            name?: (Uint8Array|null);
+            lease?: (Long|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3lockpb.LockRequest.$Properties;
+    }
+
+    interface ILockResponse extends v3lockpb.LockResponse.$Properties {
+    }
+
+    class LockResponse {
+        constructor(properties?: v3lockpb.LockResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        key: Uint8Array;
+        static encode(message: v3lockpb.LockResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3lockpb.LockResponse & v3lockpb.LockResponse.$Shape;
+    }
+
+    namespace LockResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            key?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3lockpb.LockResponse.$Properties;
+    }
+
+    interface IUnlockRequest extends v3lockpb.UnlockRequest.$Properties {
+    }
+
+    class UnlockRequest {
+        constructor(properties?: v3lockpb.UnlockRequest.$Properties);
+        $unknowns?: Uint8Array[];
+        key: Uint8Array;
+        static encode(message: v3lockpb.UnlockRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3lockpb.UnlockRequest & v3lockpb.UnlockRequest.$Shape;
+    }
+
+    namespace UnlockRequest {
+        interface $Properties {
+            key?: (Uint8Array|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3lockpb.UnlockRequest.$Properties;
+    }
+
+    interface IUnlockResponse extends v3lockpb.UnlockResponse.$Properties {
+    }
+
+    class UnlockResponse {
+        constructor(properties?: v3lockpb.UnlockResponse.$Properties);
+        $unknowns?: Uint8Array[];
+        header?: (etcdserverpb.ResponseHeader.$Properties|null);
+        static encode(message: v3lockpb.UnlockResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): v3lockpb.UnlockResponse & v3lockpb.UnlockResponse.$Shape;
+    }
+
+    namespace UnlockResponse {
+        interface $Properties {
+            header?: (etcdserverpb.ResponseHeader.$Properties|null);
+            $unknowns?: Uint8Array[];
+        }
+        type $Shape = v3lockpb.UnlockResponse.$Properties;
     }
 }

@@ -7,5368 +7,14580 @@ const $Object = $util.global.Object, $undefined = $util.global.undefined, $Error
 
 const $root = $protobuf.roots["default"] || ($protobuf.roots["default"] = {});
 
+export const authpb = $root.authpb = (() => {
+
+	const authpb = {};
+
+	authpb.UserAddOptions = (function() {
+
+		const UserAddOptions = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		UserAddOptions.prototype.noPassword = false;
+
+		UserAddOptions.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.noPassword != null && $Object.hasOwnProperty.call(message, "noPassword") && message.noPassword !== false)
+				writer.uint32(8).bool(message.noPassword);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		UserAddOptions.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.authpb.UserAddOptions();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.noPassword = value;
+						else
+							delete message.noPassword;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return UserAddOptions;
+	})();
+
+	authpb.User = (function() {
+
+		const User = function (properties) {
+			this.roles = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		User.prototype.name = $util.newBuffer([]);
+		User.prototype.password = $util.newBuffer([]);
+		User.prototype.roles = $util.emptyArray;
+		User.prototype.options = null;
+
+		User.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name.length)
+				writer.uint32(10).bytes(message.name);
+			if (message.password != null && $Object.hasOwnProperty.call(message, "password") && message.password.length)
+				writer.uint32(18).bytes(message.password);
+			if (message.roles != null && message.roles.length)
+				for (let i = 0; i < message.roles.length; ++i)
+					writer.uint32(26).string(message.roles[i]);
+			if (message.options != null && $Object.hasOwnProperty.call(message, "options"))
+				$root.authpb.UserAddOptions.encode(message.options, writer.uint32(34).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		User.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.authpb.User();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.password = value;
+						else
+							delete message.password;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if (!(message.roles && message.roles.length))
+							message.roles = [];
+						message.roles.push(reader.stringVerify());
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						message.options = $root.authpb.UserAddOptions.decode(reader, reader.size(), $undefined, _depth + 1, message.options);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return User;
+	})();
+
+	authpb.Permission = (function() {
+
+		const Permission = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		Permission.prototype.permType = 0;
+		Permission.prototype.key = $util.newBuffer([]);
+		Permission.prototype.rangeEnd = $util.newBuffer([]);
+
+		Permission.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.permType != null && $Object.hasOwnProperty.call(message, "permType") && message.permType !== 0)
+				writer.uint32(8).int32(message.permType);
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(18).bytes(message.key);
+			if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
+				writer.uint32(26).bytes(message.rangeEnd);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		Permission.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.authpb.Permission();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.permType = value;
+						else
+							delete message.permType;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.rangeEnd = value;
+						else
+							delete message.rangeEnd;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		Permission.Type = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "READ"] = 0;
+			values[valuesById[1] = "WRITE"] = 1;
+			values[valuesById[2] = "READWRITE"] = 2;
+			return values;
+		})();
+
+		return Permission;
+	})();
+
+	authpb.Role = (function() {
+
+		const Role = function (properties) {
+			this.keyPermission = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		Role.prototype.name = $util.newBuffer([]);
+		Role.prototype.keyPermission = $util.emptyArray;
+
+		Role.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name.length)
+				writer.uint32(10).bytes(message.name);
+			if (message.keyPermission != null && message.keyPermission.length)
+				for (let i = 0; i < message.keyPermission.length; ++i)
+					$root.authpb.Permission.encode(message.keyPermission[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		Role.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.authpb.Role();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.keyPermission && message.keyPermission.length))
+							message.keyPermission = [];
+						message.keyPermission.push($root.authpb.Permission.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return Role;
+	})();
+
+	return authpb;
+})();
+
 export const etcdserverpb = $root.etcdserverpb = (() => {
 
-    const etcdserverpb = {};
-
-    etcdserverpb.Metadata = (function() {
-
-        const Metadata = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        Metadata.prototype.NodeID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Metadata.prototype.ClusterID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-        Metadata.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.NodeID != null && $Object.hasOwnProperty.call(message, "NodeID"))
-                writer.uint32(8).uint64(message.NodeID);
-            if (message.ClusterID != null && $Object.hasOwnProperty.call(message, "ClusterID"))
-                writer.uint32(16).uint64(message.ClusterID);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        Metadata.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.Metadata();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.NodeID = reader.uint64();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.ClusterID = reader.uint64();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return Metadata;
-    })();
-
-    etcdserverpb.RequestHeader = (function() {
-
-        const RequestHeader = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        RequestHeader.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        RequestHeader.prototype.username = "";
-        RequestHeader.prototype.authRevision = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-        RequestHeader.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
-                writer.uint32(8).uint64(message.ID);
-            if (message.username != null && $Object.hasOwnProperty.call(message, "username") && message.username !== "")
-                writer.uint32(18).string(message.username);
-            if (message.authRevision != null && $Object.hasOwnProperty.call(message, "authRevision") && (typeof message.authRevision === "object" ? message.authRevision.low || message.authRevision.high : message.authRevision !== 0))
-                writer.uint32(24).uint64(message.authRevision);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        RequestHeader.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.RequestHeader();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.ID = value;
-                        else
-                            delete message.ID;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.username = value;
-                        else
-                            delete message.username;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.authRevision = value;
-                        else
-                            delete message.authRevision;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return RequestHeader;
-    })();
-
-    etcdserverpb.InternalRaftRequest = (function() {
-
-        const InternalRaftRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        InternalRaftRequest.prototype.header = null;
-        InternalRaftRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        InternalRaftRequest.prototype.range = null;
-        InternalRaftRequest.prototype.put = null;
-        InternalRaftRequest.prototype.deleteRange = null;
-        InternalRaftRequest.prototype.txn = null;
-        InternalRaftRequest.prototype.alarm = null;
-        InternalRaftRequest.prototype.clusterVersionSet = null;
-        InternalRaftRequest.prototype.clusterMemberAttrSet = null;
-        InternalRaftRequest.prototype.downgradeInfoSet = null;
-
-        InternalRaftRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
-                writer.uint32(8).uint64(message.ID);
-            if (message.range != null && $Object.hasOwnProperty.call(message, "range"))
-                $root.etcdserverpb.RangeRequest.encode(message.range, writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.put != null && $Object.hasOwnProperty.call(message, "put"))
-                $root.etcdserverpb.PutRequest.encode(message.put, writer.uint32(34).fork(), _depth + 1).ldelim();
-            if (message.deleteRange != null && $Object.hasOwnProperty.call(message, "deleteRange"))
-                $root.etcdserverpb.DeleteRangeRequest.encode(message.deleteRange, writer.uint32(42).fork(), _depth + 1).ldelim();
-            if (message.txn != null && $Object.hasOwnProperty.call(message, "txn"))
-                $root.etcdserverpb.TxnRequest.encode(message.txn, writer.uint32(50).fork(), _depth + 1).ldelim();
-            if (message.alarm != null && $Object.hasOwnProperty.call(message, "alarm"))
-                $root.etcdserverpb.AlarmRequest.encode(message.alarm, writer.uint32(82).fork(), _depth + 1).ldelim();
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.RequestHeader.encode(message.header, writer.uint32(802).fork(), _depth + 1).ldelim();
-            if (message.clusterVersionSet != null && $Object.hasOwnProperty.call(message, "clusterVersionSet"))
-                $root.membershippb.ClusterVersionSetRequest.encode(message.clusterVersionSet, writer.uint32(10402).fork(), _depth + 1).ldelim();
-            if (message.clusterMemberAttrSet != null && $Object.hasOwnProperty.call(message, "clusterMemberAttrSet"))
-                $root.membershippb.ClusterMemberAttrSetRequest.encode(message.clusterMemberAttrSet, writer.uint32(10410).fork(), _depth + 1).ldelim();
-            if (message.downgradeInfoSet != null && $Object.hasOwnProperty.call(message, "downgradeInfoSet"))
-                $root.membershippb.DowngradeInfoSetRequest.encode(message.downgradeInfoSet, writer.uint32(10418).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        InternalRaftRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.InternalRaftRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 100: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.RequestHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.ID = value;
-                        else
-                            delete message.ID;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.range = $root.etcdserverpb.RangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.range);
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        message.put = $root.etcdserverpb.PutRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.put);
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 2)
-                            break;
-                        message.deleteRange = $root.etcdserverpb.DeleteRangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.deleteRange);
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 2)
-                            break;
-                        message.txn = $root.etcdserverpb.TxnRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.txn);
-                        continue;
-                    }
-                case 10: {
-                        if (wireType !== 2)
-                            break;
-                        message.alarm = $root.etcdserverpb.AlarmRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.alarm);
-                        continue;
-                    }
-                case 1300: {
-                        if (wireType !== 2)
-                            break;
-                        message.clusterVersionSet = $root.membershippb.ClusterVersionSetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.clusterVersionSet);
-                        continue;
-                    }
-                case 1301: {
-                        if (wireType !== 2)
-                            break;
-                        message.clusterMemberAttrSet = $root.membershippb.ClusterMemberAttrSetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.clusterMemberAttrSet);
-                        continue;
-                    }
-                case 1302: {
-                        if (wireType !== 2)
-                            break;
-                        message.downgradeInfoSet = $root.membershippb.DowngradeInfoSetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.downgradeInfoSet);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return InternalRaftRequest;
-    })();
-
-    etcdserverpb.ResponseHeader = (function() {
-
-        const ResponseHeader = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        ResponseHeader.prototype.clusterId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        ResponseHeader.prototype.memberId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        ResponseHeader.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        ResponseHeader.prototype.raftTerm = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-        ResponseHeader.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.clusterId != null && $Object.hasOwnProperty.call(message, "clusterId") && (typeof message.clusterId === "object" ? message.clusterId.low || message.clusterId.high : message.clusterId !== 0))
-                writer.uint32(8).uint64(message.clusterId);
-            if (message.memberId != null && $Object.hasOwnProperty.call(message, "memberId") && (typeof message.memberId === "object" ? message.memberId.low || message.memberId.high : message.memberId !== 0))
-                writer.uint32(16).uint64(message.memberId);
-            if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
-                writer.uint32(24).int64(message.revision);
-            if (message.raftTerm != null && $Object.hasOwnProperty.call(message, "raftTerm") && (typeof message.raftTerm === "object" ? message.raftTerm.low || message.raftTerm.high : message.raftTerm !== 0))
-                writer.uint32(32).uint64(message.raftTerm);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        ResponseHeader.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.ResponseHeader();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.clusterId = value;
-                        else
-                            delete message.clusterId;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.memberId = value;
-                        else
-                            delete message.memberId;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.revision = value;
-                        else
-                            delete message.revision;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.raftTerm = value;
-                        else
-                            delete message.raftTerm;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return ResponseHeader;
-    })();
-
-    etcdserverpb.RangeRequest = (function() {
-
-        const RangeRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        RangeRequest.prototype.key = $util.newBuffer([]);
-        RangeRequest.prototype.rangeEnd = $util.newBuffer([]);
-        RangeRequest.prototype.limit = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        RangeRequest.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        RangeRequest.prototype.sortOrder = 0;
-        RangeRequest.prototype.sortTarget = 0;
-        RangeRequest.prototype.serializable = false;
-        RangeRequest.prototype.keysOnly = false;
-        RangeRequest.prototype.countOnly = false;
-        RangeRequest.prototype.minModRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        RangeRequest.prototype.maxModRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        RangeRequest.prototype.minCreateRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        RangeRequest.prototype.maxCreateRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-
-        RangeRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
-                writer.uint32(10).bytes(message.key);
-            if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
-                writer.uint32(18).bytes(message.rangeEnd);
-            if (message.limit != null && $Object.hasOwnProperty.call(message, "limit") && (typeof message.limit === "object" ? message.limit.low || message.limit.high : message.limit !== 0))
-                writer.uint32(24).int64(message.limit);
-            if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
-                writer.uint32(32).int64(message.revision);
-            if (message.sortOrder != null && $Object.hasOwnProperty.call(message, "sortOrder") && message.sortOrder !== 0)
-                writer.uint32(40).int32(message.sortOrder);
-            if (message.sortTarget != null && $Object.hasOwnProperty.call(message, "sortTarget") && message.sortTarget !== 0)
-                writer.uint32(48).int32(message.sortTarget);
-            if (message.serializable != null && $Object.hasOwnProperty.call(message, "serializable") && message.serializable !== false)
-                writer.uint32(56).bool(message.serializable);
-            if (message.keysOnly != null && $Object.hasOwnProperty.call(message, "keysOnly") && message.keysOnly !== false)
-                writer.uint32(64).bool(message.keysOnly);
-            if (message.countOnly != null && $Object.hasOwnProperty.call(message, "countOnly") && message.countOnly !== false)
-                writer.uint32(72).bool(message.countOnly);
-            if (message.minModRevision != null && $Object.hasOwnProperty.call(message, "minModRevision") && (typeof message.minModRevision === "object" ? message.minModRevision.low || message.minModRevision.high : message.minModRevision !== 0))
-                writer.uint32(80).int64(message.minModRevision);
-            if (message.maxModRevision != null && $Object.hasOwnProperty.call(message, "maxModRevision") && (typeof message.maxModRevision === "object" ? message.maxModRevision.low || message.maxModRevision.high : message.maxModRevision !== 0))
-                writer.uint32(88).int64(message.maxModRevision);
-            if (message.minCreateRevision != null && $Object.hasOwnProperty.call(message, "minCreateRevision") && (typeof message.minCreateRevision === "object" ? message.minCreateRevision.low || message.minCreateRevision.high : message.minCreateRevision !== 0))
-                writer.uint32(96).int64(message.minCreateRevision);
-            if (message.maxCreateRevision != null && $Object.hasOwnProperty.call(message, "maxCreateRevision") && (typeof message.maxCreateRevision === "object" ? message.maxCreateRevision.low || message.maxCreateRevision.high : message.maxCreateRevision !== 0))
-                writer.uint32(104).int64(message.maxCreateRevision);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        RangeRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.RangeRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.key = value;
-                        else
-                            delete message.key;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.rangeEnd = value;
-                        else
-                            delete message.rangeEnd;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.limit = value;
-                        else
-                            delete message.limit;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.revision = value;
-                        else
-                            delete message.revision;
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.sortOrder = value;
-                        else
-                            delete message.sortOrder;
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.sortTarget = value;
-                        else
-                            delete message.sortTarget;
-                        continue;
-                    }
-                case 7: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.serializable = value;
-                        else
-                            delete message.serializable;
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.keysOnly = value;
-                        else
-                            delete message.keysOnly;
-                        continue;
-                    }
-                case 9: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.countOnly = value;
-                        else
-                            delete message.countOnly;
-                        continue;
-                    }
-                case 10: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.minModRevision = value;
-                        else
-                            delete message.minModRevision;
-                        continue;
-                    }
-                case 11: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.maxModRevision = value;
-                        else
-                            delete message.maxModRevision;
-                        continue;
-                    }
-                case 12: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.minCreateRevision = value;
-                        else
-                            delete message.minCreateRevision;
-                        continue;
-                    }
-                case 13: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.maxCreateRevision = value;
-                        else
-                            delete message.maxCreateRevision;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        RangeRequest.SortOrder = (function() {
-            const valuesById = $Object.create(null), values = $Object.create(valuesById);
-            values[valuesById[0] = "NONE"] = 0;
-            values[valuesById[1] = "ASCEND"] = 1;
-            values[valuesById[2] = "DESCEND"] = 2;
-            return values;
-        })();
-
-        RangeRequest.SortTarget = (function() {
-            const valuesById = $Object.create(null), values = $Object.create(valuesById);
-            values[valuesById[0] = "KEY"] = 0;
-            values[valuesById[1] = "VERSION"] = 1;
-            values[valuesById[2] = "CREATE"] = 2;
-            values[valuesById[3] = "MOD"] = 3;
-            values[valuesById[4] = "VALUE"] = 4;
-            return values;
-        })();
-
-        return RangeRequest;
-    })();
-
-    etcdserverpb.RangeResponse = (function() {
-
-        const RangeResponse = function (properties) {
-            this.kvs = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        RangeResponse.prototype.header = null;
-        RangeResponse.prototype.kvs = $util.emptyArray;
-        RangeResponse.prototype.more = false;
-        RangeResponse.prototype.count = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-
-        RangeResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.kvs != null && message.kvs.length)
-                for (let i = 0; i < message.kvs.length; ++i)
-                    $root.mvccpb.KeyValue.encode(message.kvs[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.more != null && $Object.hasOwnProperty.call(message, "more") && message.more !== false)
-                writer.uint32(24).bool(message.more);
-            if (message.count != null && $Object.hasOwnProperty.call(message, "count") && (typeof message.count === "object" ? message.count.low || message.count.high : message.count !== 0))
-                writer.uint32(32).int64(message.count);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        RangeResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.RangeResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.kvs && message.kvs.length))
-                            message.kvs = [];
-                        message.kvs.push($root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.more = value;
-                        else
-                            delete message.more;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.count = value;
-                        else
-                            delete message.count;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return RangeResponse;
-    })();
-
-    etcdserverpb.PutRequest = (function() {
-
-        const PutRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        PutRequest.prototype.key = $util.newBuffer([]);
-        PutRequest.prototype.value = $util.newBuffer([]);
-        PutRequest.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        PutRequest.prototype.prevKv = false;
-        PutRequest.prototype.ignoreValue = false;
-        PutRequest.prototype.ignoreLease = false;
-
-        PutRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
-                writer.uint32(10).bytes(message.key);
-            if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value.length)
-                writer.uint32(18).bytes(message.value);
-            if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
-                writer.uint32(24).int64(message.lease);
-            if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv") && message.prevKv !== false)
-                writer.uint32(32).bool(message.prevKv);
-            if (message.ignoreValue != null && $Object.hasOwnProperty.call(message, "ignoreValue") && message.ignoreValue !== false)
-                writer.uint32(40).bool(message.ignoreValue);
-            if (message.ignoreLease != null && $Object.hasOwnProperty.call(message, "ignoreLease") && message.ignoreLease !== false)
-                writer.uint32(48).bool(message.ignoreLease);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        PutRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.PutRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.key = value;
-                        else
-                            delete message.key;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.value = value;
-                        else
-                            delete message.value;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.lease = value;
-                        else
-                            delete message.lease;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.prevKv = value;
-                        else
-                            delete message.prevKv;
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.ignoreValue = value;
-                        else
-                            delete message.ignoreValue;
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.ignoreLease = value;
-                        else
-                            delete message.ignoreLease;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return PutRequest;
-    })();
-
-    etcdserverpb.PutResponse = (function() {
-
-        const PutResponse = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        PutResponse.prototype.header = null;
-        PutResponse.prototype.prevKv = null;
-
-        PutResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv"))
-                $root.mvccpb.KeyValue.encode(message.prevKv, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        PutResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.PutResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.prevKv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.prevKv);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return PutResponse;
-    })();
-
-    etcdserverpb.DeleteRangeRequest = (function() {
-
-        const DeleteRangeRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        DeleteRangeRequest.prototype.key = $util.newBuffer([]);
-        DeleteRangeRequest.prototype.rangeEnd = $util.newBuffer([]);
-        DeleteRangeRequest.prototype.prevKv = false;
-
-        DeleteRangeRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
-                writer.uint32(10).bytes(message.key);
-            if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
-                writer.uint32(18).bytes(message.rangeEnd);
-            if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv") && message.prevKv !== false)
-                writer.uint32(24).bool(message.prevKv);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        DeleteRangeRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.DeleteRangeRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.key = value;
-                        else
-                            delete message.key;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.rangeEnd = value;
-                        else
-                            delete message.rangeEnd;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.prevKv = value;
-                        else
-                            delete message.prevKv;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return DeleteRangeRequest;
-    })();
-
-    etcdserverpb.DeleteRangeResponse = (function() {
-
-        const DeleteRangeResponse = function (properties) {
-            this.prevKvs = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        DeleteRangeResponse.prototype.header = null;
-        DeleteRangeResponse.prototype.deleted = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        DeleteRangeResponse.prototype.prevKvs = $util.emptyArray;
-
-        DeleteRangeResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.deleted != null && $Object.hasOwnProperty.call(message, "deleted") && (typeof message.deleted === "object" ? message.deleted.low || message.deleted.high : message.deleted !== 0))
-                writer.uint32(16).int64(message.deleted);
-            if (message.prevKvs != null && message.prevKvs.length)
-                for (let i = 0; i < message.prevKvs.length; ++i)
-                    $root.mvccpb.KeyValue.encode(message.prevKvs[i], writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        DeleteRangeResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.DeleteRangeResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.deleted = value;
-                        else
-                            delete message.deleted;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.prevKvs && message.prevKvs.length))
-                            message.prevKvs = [];
-                        message.prevKvs.push($root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return DeleteRangeResponse;
-    })();
-
-    etcdserverpb.RequestOp = (function() {
-
-        const RequestOp = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        RequestOp.prototype.requestRange = null;
-        RequestOp.prototype.requestPut = null;
-        RequestOp.prototype.requestDeleteRange = null;
-        RequestOp.prototype.requestTxn = null;
-
-        let $oneOfFields;
-
-        $Object.defineProperty(RequestOp.prototype, "request", {
-            get: $util.oneOfGetter($oneOfFields = ["requestRange", "requestPut", "requestDeleteRange", "requestTxn"]),
-            set: $util.oneOfSetter($oneOfFields)
-        });
-
-        RequestOp.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.requestRange != null && $Object.hasOwnProperty.call(message, "requestRange"))
-                $root.etcdserverpb.RangeRequest.encode(message.requestRange, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.requestPut != null && $Object.hasOwnProperty.call(message, "requestPut"))
-                $root.etcdserverpb.PutRequest.encode(message.requestPut, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.requestDeleteRange != null && $Object.hasOwnProperty.call(message, "requestDeleteRange"))
-                $root.etcdserverpb.DeleteRangeRequest.encode(message.requestDeleteRange, writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.requestTxn != null && $Object.hasOwnProperty.call(message, "requestTxn"))
-                $root.etcdserverpb.TxnRequest.encode(message.requestTxn, writer.uint32(34).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        RequestOp.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.RequestOp();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.requestRange = $root.etcdserverpb.RangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestRange);
-                        message.request = "requestRange";
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.requestPut = $root.etcdserverpb.PutRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestPut);
-                        message.request = "requestPut";
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.requestDeleteRange = $root.etcdserverpb.DeleteRangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestDeleteRange);
-                        message.request = "requestDeleteRange";
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        message.requestTxn = $root.etcdserverpb.TxnRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestTxn);
-                        message.request = "requestTxn";
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return RequestOp;
-    })();
-
-    etcdserverpb.ResponseOp = (function() {
-
-        const ResponseOp = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        ResponseOp.prototype.responseRange = null;
-        ResponseOp.prototype.responsePut = null;
-        ResponseOp.prototype.responseDeleteRange = null;
-        ResponseOp.prototype.responseTxn = null;
-
-        let $oneOfFields;
-
-        $Object.defineProperty(ResponseOp.prototype, "response", {
-            get: $util.oneOfGetter($oneOfFields = ["responseRange", "responsePut", "responseDeleteRange", "responseTxn"]),
-            set: $util.oneOfSetter($oneOfFields)
-        });
-
-        ResponseOp.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.responseRange != null && $Object.hasOwnProperty.call(message, "responseRange"))
-                $root.etcdserverpb.RangeResponse.encode(message.responseRange, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.responsePut != null && $Object.hasOwnProperty.call(message, "responsePut"))
-                $root.etcdserverpb.PutResponse.encode(message.responsePut, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.responseDeleteRange != null && $Object.hasOwnProperty.call(message, "responseDeleteRange"))
-                $root.etcdserverpb.DeleteRangeResponse.encode(message.responseDeleteRange, writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.responseTxn != null && $Object.hasOwnProperty.call(message, "responseTxn"))
-                $root.etcdserverpb.TxnResponse.encode(message.responseTxn, writer.uint32(34).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        ResponseOp.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.ResponseOp();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.responseRange = $root.etcdserverpb.RangeResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responseRange);
-                        message.response = "responseRange";
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.responsePut = $root.etcdserverpb.PutResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responsePut);
-                        message.response = "responsePut";
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.responseDeleteRange = $root.etcdserverpb.DeleteRangeResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responseDeleteRange);
-                        message.response = "responseDeleteRange";
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        message.responseTxn = $root.etcdserverpb.TxnResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responseTxn);
-                        message.response = "responseTxn";
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return ResponseOp;
-    })();
-
-    etcdserverpb.Compare = (function() {
-
-        const Compare = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        Compare.prototype.result = 0;
-        Compare.prototype.target = 0;
-        Compare.prototype.key = $util.newBuffer([]);
-        Compare.prototype.version = null;
-        Compare.prototype.createRevision = null;
-        Compare.prototype.modRevision = null;
-        Compare.prototype.value = null;
-        Compare.prototype.lease = null;
-        Compare.prototype.rangeEnd = $util.newBuffer([]);
-
-        let $oneOfFields;
-
-        $Object.defineProperty(Compare.prototype, "targetUnion", {
-            get: $util.oneOfGetter($oneOfFields = ["version", "createRevision", "modRevision", "value", "lease"]),
-            set: $util.oneOfSetter($oneOfFields)
-        });
-
-        Compare.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.result != null && $Object.hasOwnProperty.call(message, "result") && message.result !== 0)
-                writer.uint32(8).int32(message.result);
-            if (message.target != null && $Object.hasOwnProperty.call(message, "target") && message.target !== 0)
-                writer.uint32(16).int32(message.target);
-            if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
-                writer.uint32(26).bytes(message.key);
-            if (message.version != null && $Object.hasOwnProperty.call(message, "version"))
-                writer.uint32(32).int64(message.version);
-            if (message.createRevision != null && $Object.hasOwnProperty.call(message, "createRevision"))
-                writer.uint32(40).int64(message.createRevision);
-            if (message.modRevision != null && $Object.hasOwnProperty.call(message, "modRevision"))
-                writer.uint32(48).int64(message.modRevision);
-            if (message.value != null && $Object.hasOwnProperty.call(message, "value"))
-                writer.uint32(58).bytes(message.value);
-            if (message.lease != null && $Object.hasOwnProperty.call(message, "lease"))
-                writer.uint32(64).int64(message.lease);
-            if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
-                writer.uint32(514).bytes(message.rangeEnd);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        Compare.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.Compare();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.result = value;
-                        else
-                            delete message.result;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.target = value;
-                        else
-                            delete message.target;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.key = value;
-                        else
-                            delete message.key;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        message.version = reader.int64();
-                        message.targetUnion = "version";
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        message.createRevision = reader.int64();
-                        message.targetUnion = "createRevision";
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        message.modRevision = reader.int64();
-                        message.targetUnion = "modRevision";
-                        continue;
-                    }
-                case 7: {
-                        if (wireType !== 2)
-                            break;
-                        message.value = reader.bytes();
-                        message.targetUnion = "value";
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 0)
-                            break;
-                        message.lease = reader.int64();
-                        message.targetUnion = "lease";
-                        continue;
-                    }
-                case 64: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.rangeEnd = value;
-                        else
-                            delete message.rangeEnd;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        Compare.CompareResult = (function() {
-            const valuesById = $Object.create(null), values = $Object.create(valuesById);
-            values[valuesById[0] = "EQUAL"] = 0;
-            values[valuesById[1] = "GREATER"] = 1;
-            values[valuesById[2] = "LESS"] = 2;
-            values[valuesById[3] = "NOT_EQUAL"] = 3;
-            return values;
-        })();
-
-        Compare.CompareTarget = (function() {
-            const valuesById = $Object.create(null), values = $Object.create(valuesById);
-            values[valuesById[0] = "VERSION"] = 0;
-            values[valuesById[1] = "CREATE"] = 1;
-            values[valuesById[2] = "MOD"] = 2;
-            values[valuesById[3] = "VALUE"] = 3;
-            values[valuesById[4] = "LEASE"] = 4;
-            return values;
-        })();
-
-        return Compare;
-    })();
-
-    etcdserverpb.TxnRequest = (function() {
-
-        const TxnRequest = function (properties) {
-            this.compare = [];
-            this.success = [];
-            this.failure = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        TxnRequest.prototype.compare = $util.emptyArray;
-        TxnRequest.prototype.success = $util.emptyArray;
-        TxnRequest.prototype.failure = $util.emptyArray;
-
-        TxnRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.compare != null && message.compare.length)
-                for (let i = 0; i < message.compare.length; ++i)
-                    $root.etcdserverpb.Compare.encode(message.compare[i], writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.success != null && message.success.length)
-                for (let i = 0; i < message.success.length; ++i)
-                    $root.etcdserverpb.RequestOp.encode(message.success[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.failure != null && message.failure.length)
-                for (let i = 0; i < message.failure.length; ++i)
-                    $root.etcdserverpb.RequestOp.encode(message.failure[i], writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        TxnRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.TxnRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.compare && message.compare.length))
-                            message.compare = [];
-                        message.compare.push($root.etcdserverpb.Compare.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.success && message.success.length))
-                            message.success = [];
-                        message.success.push($root.etcdserverpb.RequestOp.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.failure && message.failure.length))
-                            message.failure = [];
-                        message.failure.push($root.etcdserverpb.RequestOp.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return TxnRequest;
-    })();
-
-    etcdserverpb.TxnResponse = (function() {
-
-        const TxnResponse = function (properties) {
-            this.responses = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        TxnResponse.prototype.header = null;
-        TxnResponse.prototype.succeeded = false;
-        TxnResponse.prototype.responses = $util.emptyArray;
-
-        TxnResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.succeeded != null && $Object.hasOwnProperty.call(message, "succeeded") && message.succeeded !== false)
-                writer.uint32(16).bool(message.succeeded);
-            if (message.responses != null && message.responses.length)
-                for (let i = 0; i < message.responses.length; ++i)
-                    $root.etcdserverpb.ResponseOp.encode(message.responses[i], writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        TxnResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.TxnResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.succeeded = value;
-                        else
-                            delete message.succeeded;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.responses && message.responses.length))
-                            message.responses = [];
-                        message.responses.push($root.etcdserverpb.ResponseOp.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return TxnResponse;
-    })();
-
-    etcdserverpb.HashKVRequest = (function() {
-
-        const HashKVRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        HashKVRequest.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-
-        HashKVRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
-                writer.uint32(8).int64(message.revision);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        HashKVRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.HashKVRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.revision = value;
-                        else
-                            delete message.revision;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return HashKVRequest;
-    })();
-
-    etcdserverpb.HashKVResponse = (function() {
-
-        const HashKVResponse = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        HashKVResponse.prototype.header = null;
-        HashKVResponse.prototype.hash = 0;
-        HashKVResponse.prototype.compactRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        HashKVResponse.prototype.hashRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-
-        HashKVResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.hash != null && $Object.hasOwnProperty.call(message, "hash") && message.hash !== 0)
-                writer.uint32(16).uint32(message.hash);
-            if (message.compactRevision != null && $Object.hasOwnProperty.call(message, "compactRevision") && (typeof message.compactRevision === "object" ? message.compactRevision.low || message.compactRevision.high : message.compactRevision !== 0))
-                writer.uint32(24).int64(message.compactRevision);
-            if (message.hashRevision != null && $Object.hasOwnProperty.call(message, "hashRevision") && (typeof message.hashRevision === "object" ? message.hashRevision.low || message.hashRevision.high : message.hashRevision !== 0))
-                writer.uint32(32).int64(message.hashRevision);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        HashKVResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.HashKVResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.uint32())
-                            message.hash = value;
-                        else
-                            delete message.hash;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.compactRevision = value;
-                        else
-                            delete message.compactRevision;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.hashRevision = value;
-                        else
-                            delete message.hashRevision;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return HashKVResponse;
-    })();
-
-    etcdserverpb.Member = (function() {
-
-        const Member = function (properties) {
-            this.peerURLs = [];
-            this.clientURLs = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        Member.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Member.prototype.name = "";
-        Member.prototype.peerURLs = $util.emptyArray;
-        Member.prototype.clientURLs = $util.emptyArray;
-        Member.prototype.isLearner = false;
-
-        Member.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
-                writer.uint32(8).uint64(message.ID);
-            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
-                writer.uint32(18).string(message.name);
-            if (message.peerURLs != null && message.peerURLs.length)
-                for (let i = 0; i < message.peerURLs.length; ++i)
-                    writer.uint32(26).string(message.peerURLs[i]);
-            if (message.clientURLs != null && message.clientURLs.length)
-                for (let i = 0; i < message.clientURLs.length; ++i)
-                    writer.uint32(34).string(message.clientURLs[i]);
-            if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
-                writer.uint32(40).bool(message.isLearner);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        Member.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.Member();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.ID = value;
-                        else
-                            delete message.ID;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.name = value;
-                        else
-                            delete message.name;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.peerURLs && message.peerURLs.length))
-                            message.peerURLs = [];
-                        message.peerURLs.push(reader.stringVerify());
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.clientURLs && message.clientURLs.length))
-                            message.clientURLs = [];
-                        message.clientURLs.push(reader.stringVerify());
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.isLearner = value;
-                        else
-                            delete message.isLearner;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return Member;
-    })();
-
-    etcdserverpb.MemberListRequest = (function() {
-
-        const MemberListRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        MemberListRequest.prototype.linearizable = false;
-
-        MemberListRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.linearizable != null && $Object.hasOwnProperty.call(message, "linearizable") && message.linearizable !== false)
-                writer.uint32(8).bool(message.linearizable);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        MemberListRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.MemberListRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.linearizable = value;
-                        else
-                            delete message.linearizable;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return MemberListRequest;
-    })();
-
-    etcdserverpb.MemberListResponse = (function() {
-
-        const MemberListResponse = function (properties) {
-            this.members = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        MemberListResponse.prototype.header = null;
-        MemberListResponse.prototype.members = $util.emptyArray;
-
-        MemberListResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.members != null && message.members.length)
-                for (let i = 0; i < message.members.length; ++i)
-                    $root.etcdserverpb.Member.encode(message.members[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        MemberListResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.MemberListResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.members && message.members.length))
-                            message.members = [];
-                        message.members.push($root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return MemberListResponse;
-    })();
-
-    etcdserverpb.AlarmType = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "NONE"] = 0;
-        values[valuesById[1] = "NOSPACE"] = 1;
-        values[valuesById[2] = "CORRUPT"] = 2;
-        return values;
-    })();
-
-    etcdserverpb.AlarmRequest = (function() {
-
-        const AlarmRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        AlarmRequest.prototype.action = 0;
-        AlarmRequest.prototype.memberID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        AlarmRequest.prototype.alarm = 0;
-
-        AlarmRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.action != null && $Object.hasOwnProperty.call(message, "action") && message.action !== 0)
-                writer.uint32(8).int32(message.action);
-            if (message.memberID != null && $Object.hasOwnProperty.call(message, "memberID") && (typeof message.memberID === "object" ? message.memberID.low || message.memberID.high : message.memberID !== 0))
-                writer.uint32(16).uint64(message.memberID);
-            if (message.alarm != null && $Object.hasOwnProperty.call(message, "alarm") && message.alarm !== 0)
-                writer.uint32(24).int32(message.alarm);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        AlarmRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.AlarmRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.action = value;
-                        else
-                            delete message.action;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.memberID = value;
-                        else
-                            delete message.memberID;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.alarm = value;
-                        else
-                            delete message.alarm;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        AlarmRequest.AlarmAction = (function() {
-            const valuesById = $Object.create(null), values = $Object.create(valuesById);
-            values[valuesById[0] = "GET"] = 0;
-            values[valuesById[1] = "ACTIVATE"] = 1;
-            values[valuesById[2] = "DEACTIVATE"] = 2;
-            return values;
-        })();
-
-        return AlarmRequest;
-    })();
-
-    etcdserverpb.AlarmMember = (function() {
-
-        const AlarmMember = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        AlarmMember.prototype.memberID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        AlarmMember.prototype.alarm = 0;
-
-        AlarmMember.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.memberID != null && $Object.hasOwnProperty.call(message, "memberID") && (typeof message.memberID === "object" ? message.memberID.low || message.memberID.high : message.memberID !== 0))
-                writer.uint32(8).uint64(message.memberID);
-            if (message.alarm != null && $Object.hasOwnProperty.call(message, "alarm") && message.alarm !== 0)
-                writer.uint32(16).int32(message.alarm);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        AlarmMember.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.AlarmMember();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.memberID = value;
-                        else
-                            delete message.memberID;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.alarm = value;
-                        else
-                            delete message.alarm;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return AlarmMember;
-    })();
-
-    etcdserverpb.AlarmResponse = (function() {
-
-        const AlarmResponse = function (properties) {
-            this.alarms = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        AlarmResponse.prototype.header = null;
-        AlarmResponse.prototype.alarms = $util.emptyArray;
-
-        AlarmResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.alarms != null && message.alarms.length)
-                for (let i = 0; i < message.alarms.length; ++i)
-                    $root.etcdserverpb.AlarmMember.encode(message.alarms[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        AlarmResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.AlarmResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.alarms && message.alarms.length))
-                            message.alarms = [];
-                        message.alarms.push($root.etcdserverpb.AlarmMember.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return AlarmResponse;
-    })();
-
-    etcdserverpb.DowngradeInfo = (function() {
-
-        const DowngradeInfo = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        DowngradeInfo.prototype.enabled = false;
-        DowngradeInfo.prototype.targetVersion = "";
-
-        DowngradeInfo.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.enabled != null && $Object.hasOwnProperty.call(message, "enabled") && message.enabled !== false)
-                writer.uint32(8).bool(message.enabled);
-            if (message.targetVersion != null && $Object.hasOwnProperty.call(message, "targetVersion") && message.targetVersion !== "")
-                writer.uint32(18).string(message.targetVersion);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        DowngradeInfo.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.DowngradeInfo();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.enabled = value;
-                        else
-                            delete message.enabled;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.targetVersion = value;
-                        else
-                            delete message.targetVersion;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return DowngradeInfo;
-    })();
-
-    etcdserverpb.StatusRequest = (function() {
-
-        const StatusRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        StatusRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        StatusRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.StatusRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                reader.skipType(tag & 7, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return StatusRequest;
-    })();
-
-    etcdserverpb.StatusResponse = (function() {
-
-        const StatusResponse = function (properties) {
-            this.errors = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        StatusResponse.prototype.header = null;
-        StatusResponse.prototype.version = "";
-        StatusResponse.prototype.dbSize = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        StatusResponse.prototype.leader = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        StatusResponse.prototype.raftIndex = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        StatusResponse.prototype.raftTerm = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        StatusResponse.prototype.raftAppliedIndex = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        StatusResponse.prototype.errors = $util.emptyArray;
-        StatusResponse.prototype.dbSizeInUse = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        StatusResponse.prototype.isLearner = false;
-        StatusResponse.prototype.storageVersion = "";
-        StatusResponse.prototype.dbSizeQuota = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        StatusResponse.prototype.downgradeInfo = null;
-
-        StatusResponse.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
-                $root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
-                writer.uint32(18).string(message.version);
-            if (message.dbSize != null && $Object.hasOwnProperty.call(message, "dbSize") && (typeof message.dbSize === "object" ? message.dbSize.low || message.dbSize.high : message.dbSize !== 0))
-                writer.uint32(24).int64(message.dbSize);
-            if (message.leader != null && $Object.hasOwnProperty.call(message, "leader") && (typeof message.leader === "object" ? message.leader.low || message.leader.high : message.leader !== 0))
-                writer.uint32(32).uint64(message.leader);
-            if (message.raftIndex != null && $Object.hasOwnProperty.call(message, "raftIndex") && (typeof message.raftIndex === "object" ? message.raftIndex.low || message.raftIndex.high : message.raftIndex !== 0))
-                writer.uint32(40).uint64(message.raftIndex);
-            if (message.raftTerm != null && $Object.hasOwnProperty.call(message, "raftTerm") && (typeof message.raftTerm === "object" ? message.raftTerm.low || message.raftTerm.high : message.raftTerm !== 0))
-                writer.uint32(48).uint64(message.raftTerm);
-            if (message.raftAppliedIndex != null && $Object.hasOwnProperty.call(message, "raftAppliedIndex") && (typeof message.raftAppliedIndex === "object" ? message.raftAppliedIndex.low || message.raftAppliedIndex.high : message.raftAppliedIndex !== 0))
-                writer.uint32(56).uint64(message.raftAppliedIndex);
-            if (message.errors != null && message.errors.length)
-                for (let i = 0; i < message.errors.length; ++i)
-                    writer.uint32(66).string(message.errors[i]);
-            if (message.dbSizeInUse != null && $Object.hasOwnProperty.call(message, "dbSizeInUse") && (typeof message.dbSizeInUse === "object" ? message.dbSizeInUse.low || message.dbSizeInUse.high : message.dbSizeInUse !== 0))
-                writer.uint32(72).int64(message.dbSizeInUse);
-            if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
-                writer.uint32(80).bool(message.isLearner);
-            if (message.storageVersion != null && $Object.hasOwnProperty.call(message, "storageVersion") && message.storageVersion !== "")
-                writer.uint32(90).string(message.storageVersion);
-            if (message.dbSizeQuota != null && $Object.hasOwnProperty.call(message, "dbSizeQuota") && (typeof message.dbSizeQuota === "object" ? message.dbSizeQuota.low || message.dbSizeQuota.high : message.dbSizeQuota !== 0))
-                writer.uint32(96).int64(message.dbSizeQuota);
-            if (message.downgradeInfo != null && $Object.hasOwnProperty.call(message, "downgradeInfo"))
-                $root.etcdserverpb.DowngradeInfo.encode(message.downgradeInfo, writer.uint32(106).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        StatusResponse.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.etcdserverpb.StatusResponse();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.version = value;
-                        else
-                            delete message.version;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.dbSize = value;
-                        else
-                            delete message.dbSize;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.leader = value;
-                        else
-                            delete message.leader;
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.raftIndex = value;
-                        else
-                            delete message.raftIndex;
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.raftTerm = value;
-                        else
-                            delete message.raftTerm;
-                        continue;
-                    }
-                case 7: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.raftAppliedIndex = value;
-                        else
-                            delete message.raftAppliedIndex;
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.errors && message.errors.length))
-                            message.errors = [];
-                        message.errors.push(reader.stringVerify());
-                        continue;
-                    }
-                case 9: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.dbSizeInUse = value;
-                        else
-                            delete message.dbSizeInUse;
-                        continue;
-                    }
-                case 10: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.isLearner = value;
-                        else
-                            delete message.isLearner;
-                        continue;
-                    }
-                case 11: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.storageVersion = value;
-                        else
-                            delete message.storageVersion;
-                        continue;
-                    }
-                case 12: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.dbSizeQuota = value;
-                        else
-                            delete message.dbSizeQuota;
-                        continue;
-                    }
-                case 13: {
-                        if (wireType !== 2)
-                            break;
-                        message.downgradeInfo = $root.etcdserverpb.DowngradeInfo.decode(reader, reader.size(), $undefined, _depth + 1, message.downgradeInfo);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return StatusResponse;
-    })();
-
-    return etcdserverpb;
+	const etcdserverpb = {};
+
+	etcdserverpb.Metadata = (function() {
+
+		const Metadata = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		Metadata.prototype.NodeID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Metadata.prototype.ClusterID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		Metadata.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.NodeID != null && $Object.hasOwnProperty.call(message, "NodeID"))
+				writer.uint32(8).uint64(message.NodeID);
+			if (message.ClusterID != null && $Object.hasOwnProperty.call(message, "ClusterID"))
+				writer.uint32(16).uint64(message.ClusterID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		Metadata.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.Metadata();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.NodeID = reader.uint64();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.ClusterID = reader.uint64();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return Metadata;
+	})();
+
+	etcdserverpb.LeaseGrantRequest = (function() {
+
+		const LeaseGrantRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseGrantRequest.prototype.TTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseGrantRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaseGrantRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.TTL != null && $Object.hasOwnProperty.call(message, "TTL") && (typeof message.TTL === "object" ? message.TTL.low || message.TTL.high : message.TTL !== 0))
+				writer.uint32(8).int64(message.TTL);
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(16).int64(message.ID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseGrantRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseGrantRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.TTL = value;
+						else
+							delete message.TTL;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseGrantRequest;
+	})();
+
+	etcdserverpb.LeaseGrantResponse = (function() {
+
+		const LeaseGrantResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseGrantResponse.prototype.header = null;
+		LeaseGrantResponse.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseGrantResponse.prototype.TTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseGrantResponse.prototype.error = "";
+
+		LeaseGrantResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(16).int64(message.ID);
+			if (message.TTL != null && $Object.hasOwnProperty.call(message, "TTL") && (typeof message.TTL === "object" ? message.TTL.low || message.TTL.high : message.TTL !== 0))
+				writer.uint32(24).int64(message.TTL);
+			if (message.error != null && $Object.hasOwnProperty.call(message, "error") && message.error !== "")
+				writer.uint32(34).string(message.error);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseGrantResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseGrantResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.TTL = value;
+						else
+							delete message.TTL;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.error = value;
+						else
+							delete message.error;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseGrantResponse;
+	})();
+
+	etcdserverpb.LeaseRevokeRequest = (function() {
+
+		const LeaseRevokeRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseRevokeRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaseRevokeRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).int64(message.ID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseRevokeRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseRevokeRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseRevokeRequest;
+	})();
+
+	etcdserverpb.LeaseRevokeResponse = (function() {
+
+		const LeaseRevokeResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseRevokeResponse.prototype.header = null;
+
+		LeaseRevokeResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseRevokeResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseRevokeResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseRevokeResponse;
+	})();
+
+	etcdserverpb.LeaseCheckpoint = (function() {
+
+		const LeaseCheckpoint = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseCheckpoint.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseCheckpoint.prototype.remaining_TTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaseCheckpoint.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).int64(message.ID);
+			if (message.remaining_TTL != null && $Object.hasOwnProperty.call(message, "remaining_TTL") && (typeof message.remaining_TTL === "object" ? message.remaining_TTL.low || message.remaining_TTL.high : message.remaining_TTL !== 0))
+				writer.uint32(16).int64(message.remaining_TTL);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseCheckpoint.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseCheckpoint();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.remaining_TTL = value;
+						else
+							delete message.remaining_TTL;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseCheckpoint;
+	})();
+
+	etcdserverpb.LeaseCheckpointRequest = (function() {
+
+		const LeaseCheckpointRequest = function (properties) {
+			this.checkpoints = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseCheckpointRequest.prototype.checkpoints = $util.emptyArray;
+
+		LeaseCheckpointRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.checkpoints != null && message.checkpoints.length)
+				for (let i = 0; i < message.checkpoints.length; ++i)
+					$root.etcdserverpb.LeaseCheckpoint.encode(message.checkpoints[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseCheckpointRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseCheckpointRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if (!(message.checkpoints && message.checkpoints.length))
+							message.checkpoints = [];
+						message.checkpoints.push($root.etcdserverpb.LeaseCheckpoint.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseCheckpointRequest;
+	})();
+
+	etcdserverpb.LeaseCheckpointResponse = (function() {
+
+		const LeaseCheckpointResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseCheckpointResponse.prototype.header = null;
+
+		LeaseCheckpointResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseCheckpointResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseCheckpointResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseCheckpointResponse;
+	})();
+
+	etcdserverpb.LeaseKeepAliveRequest = (function() {
+
+		const LeaseKeepAliveRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseKeepAliveRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaseKeepAliveRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).int64(message.ID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseKeepAliveRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseKeepAliveRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseKeepAliveRequest;
+	})();
+
+	etcdserverpb.LeaseKeepAliveResponse = (function() {
+
+		const LeaseKeepAliveResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseKeepAliveResponse.prototype.header = null;
+		LeaseKeepAliveResponse.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseKeepAliveResponse.prototype.TTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaseKeepAliveResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(16).int64(message.ID);
+			if (message.TTL != null && $Object.hasOwnProperty.call(message, "TTL") && (typeof message.TTL === "object" ? message.TTL.low || message.TTL.high : message.TTL !== 0))
+				writer.uint32(24).int64(message.TTL);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseKeepAliveResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseKeepAliveResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.TTL = value;
+						else
+							delete message.TTL;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseKeepAliveResponse;
+	})();
+
+	etcdserverpb.LeaseTimeToLiveRequest = (function() {
+
+		const LeaseTimeToLiveRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseTimeToLiveRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseTimeToLiveRequest.prototype.keys = false;
+
+		LeaseTimeToLiveRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).int64(message.ID);
+			if (message.keys != null && $Object.hasOwnProperty.call(message, "keys") && message.keys !== false)
+				writer.uint32(16).bool(message.keys);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseTimeToLiveRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseTimeToLiveRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.keys = value;
+						else
+							delete message.keys;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseTimeToLiveRequest;
+	})();
+
+	etcdserverpb.LeaseTimeToLiveResponse = (function() {
+
+		const LeaseTimeToLiveResponse = function (properties) {
+			this.keys = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseTimeToLiveResponse.prototype.header = null;
+		LeaseTimeToLiveResponse.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseTimeToLiveResponse.prototype.TTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseTimeToLiveResponse.prototype.grantedTTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaseTimeToLiveResponse.prototype.keys = $util.emptyArray;
+
+		LeaseTimeToLiveResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(16).int64(message.ID);
+			if (message.TTL != null && $Object.hasOwnProperty.call(message, "TTL") && (typeof message.TTL === "object" ? message.TTL.low || message.TTL.high : message.TTL !== 0))
+				writer.uint32(24).int64(message.TTL);
+			if (message.grantedTTL != null && $Object.hasOwnProperty.call(message, "grantedTTL") && (typeof message.grantedTTL === "object" ? message.grantedTTL.low || message.grantedTTL.high : message.grantedTTL !== 0))
+				writer.uint32(32).int64(message.grantedTTL);
+			if (message.keys != null && message.keys.length)
+				for (let i = 0; i < message.keys.length; ++i)
+					writer.uint32(42).bytes(message.keys[i]);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseTimeToLiveResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseTimeToLiveResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.TTL = value;
+						else
+							delete message.TTL;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.grantedTTL = value;
+						else
+							delete message.grantedTTL;
+						continue;
+					}
+				case 5: {
+						if (wireType !== 2)
+							break;
+						if (!(message.keys && message.keys.length))
+							message.keys = [];
+						message.keys.push(reader.bytes());
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseTimeToLiveResponse;
+	})();
+
+	etcdserverpb.LeaseLeasesRequest = (function() {
+
+		const LeaseLeasesRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseLeasesRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseLeasesRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseLeasesRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseLeasesRequest;
+	})();
+
+	etcdserverpb.LeaseStatus = (function() {
+
+		const LeaseStatus = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseStatus.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaseStatus.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).int64(message.ID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseStatus.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseStatus();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseStatus;
+	})();
+
+	etcdserverpb.LeaseLeasesResponse = (function() {
+
+		const LeaseLeasesResponse = function (properties) {
+			this.leases = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseLeasesResponse.prototype.header = null;
+		LeaseLeasesResponse.prototype.leases = $util.emptyArray;
+
+		LeaseLeasesResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.leases != null && message.leases.length)
+				for (let i = 0; i < message.leases.length; ++i)
+					$root.etcdserverpb.LeaseStatus.encode(message.leases[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseLeasesResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.LeaseLeasesResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.leases && message.leases.length))
+							message.leases = [];
+						message.leases.push($root.etcdserverpb.LeaseStatus.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseLeasesResponse;
+	})();
+
+	etcdserverpb.ResponseHeader = (function() {
+
+		const ResponseHeader = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		ResponseHeader.prototype.clusterId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		ResponseHeader.prototype.memberId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		ResponseHeader.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		ResponseHeader.prototype.raftTerm = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		ResponseHeader.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.clusterId != null && $Object.hasOwnProperty.call(message, "clusterId") && (typeof message.clusterId === "object" ? message.clusterId.low || message.clusterId.high : message.clusterId !== 0))
+				writer.uint32(8).uint64(message.clusterId);
+			if (message.memberId != null && $Object.hasOwnProperty.call(message, "memberId") && (typeof message.memberId === "object" ? message.memberId.low || message.memberId.high : message.memberId !== 0))
+				writer.uint32(16).uint64(message.memberId);
+			if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
+				writer.uint32(24).int64(message.revision);
+			if (message.raftTerm != null && $Object.hasOwnProperty.call(message, "raftTerm") && (typeof message.raftTerm === "object" ? message.raftTerm.low || message.raftTerm.high : message.raftTerm !== 0))
+				writer.uint32(32).uint64(message.raftTerm);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		ResponseHeader.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.ResponseHeader();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.clusterId = value;
+						else
+							delete message.clusterId;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.memberId = value;
+						else
+							delete message.memberId;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.revision = value;
+						else
+							delete message.revision;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.raftTerm = value;
+						else
+							delete message.raftTerm;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return ResponseHeader;
+	})();
+
+	etcdserverpb.RangeRequest = (function() {
+
+		const RangeRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		RangeRequest.prototype.key = $util.newBuffer([]);
+		RangeRequest.prototype.rangeEnd = $util.newBuffer([]);
+		RangeRequest.prototype.limit = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		RangeRequest.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		RangeRequest.prototype.sortOrder = 0;
+		RangeRequest.prototype.sortTarget = 0;
+		RangeRequest.prototype.serializable = false;
+		RangeRequest.prototype.keysOnly = false;
+		RangeRequest.prototype.countOnly = false;
+		RangeRequest.prototype.minModRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		RangeRequest.prototype.maxModRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		RangeRequest.prototype.minCreateRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		RangeRequest.prototype.maxCreateRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		RangeRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(10).bytes(message.key);
+			if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
+				writer.uint32(18).bytes(message.rangeEnd);
+			if (message.limit != null && $Object.hasOwnProperty.call(message, "limit") && (typeof message.limit === "object" ? message.limit.low || message.limit.high : message.limit !== 0))
+				writer.uint32(24).int64(message.limit);
+			if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
+				writer.uint32(32).int64(message.revision);
+			if (message.sortOrder != null && $Object.hasOwnProperty.call(message, "sortOrder") && message.sortOrder !== 0)
+				writer.uint32(40).int32(message.sortOrder);
+			if (message.sortTarget != null && $Object.hasOwnProperty.call(message, "sortTarget") && message.sortTarget !== 0)
+				writer.uint32(48).int32(message.sortTarget);
+			if (message.serializable != null && $Object.hasOwnProperty.call(message, "serializable") && message.serializable !== false)
+				writer.uint32(56).bool(message.serializable);
+			if (message.keysOnly != null && $Object.hasOwnProperty.call(message, "keysOnly") && message.keysOnly !== false)
+				writer.uint32(64).bool(message.keysOnly);
+			if (message.countOnly != null && $Object.hasOwnProperty.call(message, "countOnly") && message.countOnly !== false)
+				writer.uint32(72).bool(message.countOnly);
+			if (message.minModRevision != null && $Object.hasOwnProperty.call(message, "minModRevision") && (typeof message.minModRevision === "object" ? message.minModRevision.low || message.minModRevision.high : message.minModRevision !== 0))
+				writer.uint32(80).int64(message.minModRevision);
+			if (message.maxModRevision != null && $Object.hasOwnProperty.call(message, "maxModRevision") && (typeof message.maxModRevision === "object" ? message.maxModRevision.low || message.maxModRevision.high : message.maxModRevision !== 0))
+				writer.uint32(88).int64(message.maxModRevision);
+			if (message.minCreateRevision != null && $Object.hasOwnProperty.call(message, "minCreateRevision") && (typeof message.minCreateRevision === "object" ? message.minCreateRevision.low || message.minCreateRevision.high : message.minCreateRevision !== 0))
+				writer.uint32(96).int64(message.minCreateRevision);
+			if (message.maxCreateRevision != null && $Object.hasOwnProperty.call(message, "maxCreateRevision") && (typeof message.maxCreateRevision === "object" ? message.maxCreateRevision.low || message.maxCreateRevision.high : message.maxCreateRevision !== 0))
+				writer.uint32(104).int64(message.maxCreateRevision);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		RangeRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.RangeRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.rangeEnd = value;
+						else
+							delete message.rangeEnd;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.limit = value;
+						else
+							delete message.limit;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.revision = value;
+						else
+							delete message.revision;
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.sortOrder = value;
+						else
+							delete message.sortOrder;
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.sortTarget = value;
+						else
+							delete message.sortTarget;
+						continue;
+					}
+				case 7: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.serializable = value;
+						else
+							delete message.serializable;
+						continue;
+					}
+				case 8: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.keysOnly = value;
+						else
+							delete message.keysOnly;
+						continue;
+					}
+				case 9: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.countOnly = value;
+						else
+							delete message.countOnly;
+						continue;
+					}
+				case 10: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.minModRevision = value;
+						else
+							delete message.minModRevision;
+						continue;
+					}
+				case 11: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.maxModRevision = value;
+						else
+							delete message.maxModRevision;
+						continue;
+					}
+				case 12: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.minCreateRevision = value;
+						else
+							delete message.minCreateRevision;
+						continue;
+					}
+				case 13: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.maxCreateRevision = value;
+						else
+							delete message.maxCreateRevision;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		RangeRequest.SortOrder = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "NONE"] = 0;
+			values[valuesById[1] = "ASCEND"] = 1;
+			values[valuesById[2] = "DESCEND"] = 2;
+			return values;
+		})();
+
+		RangeRequest.SortTarget = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "KEY"] = 0;
+			values[valuesById[1] = "VERSION"] = 1;
+			values[valuesById[2] = "CREATE"] = 2;
+			values[valuesById[3] = "MOD"] = 3;
+			values[valuesById[4] = "VALUE"] = 4;
+			return values;
+		})();
+
+		return RangeRequest;
+	})();
+
+	etcdserverpb.RangeResponse = (function() {
+
+		const RangeResponse = function (properties) {
+			this.kvs = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		RangeResponse.prototype.header = null;
+		RangeResponse.prototype.kvs = $util.emptyArray;
+		RangeResponse.prototype.more = false;
+		RangeResponse.prototype.count = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		RangeResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.kvs != null && message.kvs.length)
+				for (let i = 0; i < message.kvs.length; ++i)
+					$root.mvccpb.KeyValue.encode(message.kvs[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.more != null && $Object.hasOwnProperty.call(message, "more") && message.more !== false)
+				writer.uint32(24).bool(message.more);
+			if (message.count != null && $Object.hasOwnProperty.call(message, "count") && (typeof message.count === "object" ? message.count.low || message.count.high : message.count !== 0))
+				writer.uint32(32).int64(message.count);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		RangeResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.RangeResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.kvs && message.kvs.length))
+							message.kvs = [];
+						message.kvs.push($root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.more = value;
+						else
+							delete message.more;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.count = value;
+						else
+							delete message.count;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return RangeResponse;
+	})();
+
+	etcdserverpb.PutRequest = (function() {
+
+		const PutRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		PutRequest.prototype.key = $util.newBuffer([]);
+		PutRequest.prototype.value = $util.newBuffer([]);
+		PutRequest.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		PutRequest.prototype.prevKv = false;
+		PutRequest.prototype.ignoreValue = false;
+		PutRequest.prototype.ignoreLease = false;
+
+		PutRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(10).bytes(message.key);
+			if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value.length)
+				writer.uint32(18).bytes(message.value);
+			if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
+				writer.uint32(24).int64(message.lease);
+			if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv") && message.prevKv !== false)
+				writer.uint32(32).bool(message.prevKv);
+			if (message.ignoreValue != null && $Object.hasOwnProperty.call(message, "ignoreValue") && message.ignoreValue !== false)
+				writer.uint32(40).bool(message.ignoreValue);
+			if (message.ignoreLease != null && $Object.hasOwnProperty.call(message, "ignoreLease") && message.ignoreLease !== false)
+				writer.uint32(48).bool(message.ignoreLease);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		PutRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.PutRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.value = value;
+						else
+							delete message.value;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.lease = value;
+						else
+							delete message.lease;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.prevKv = value;
+						else
+							delete message.prevKv;
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.ignoreValue = value;
+						else
+							delete message.ignoreValue;
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.ignoreLease = value;
+						else
+							delete message.ignoreLease;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return PutRequest;
+	})();
+
+	etcdserverpb.PutResponse = (function() {
+
+		const PutResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		PutResponse.prototype.header = null;
+		PutResponse.prototype.prevKv = null;
+
+		PutResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv"))
+				$root.mvccpb.KeyValue.encode(message.prevKv, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		PutResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.PutResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.prevKv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.prevKv);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return PutResponse;
+	})();
+
+	etcdserverpb.DeleteRangeRequest = (function() {
+
+		const DeleteRangeRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DeleteRangeRequest.prototype.key = $util.newBuffer([]);
+		DeleteRangeRequest.prototype.rangeEnd = $util.newBuffer([]);
+		DeleteRangeRequest.prototype.prevKv = false;
+
+		DeleteRangeRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(10).bytes(message.key);
+			if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
+				writer.uint32(18).bytes(message.rangeEnd);
+			if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv") && message.prevKv !== false)
+				writer.uint32(24).bool(message.prevKv);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DeleteRangeRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DeleteRangeRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.rangeEnd = value;
+						else
+							delete message.rangeEnd;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.prevKv = value;
+						else
+							delete message.prevKv;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DeleteRangeRequest;
+	})();
+
+	etcdserverpb.DeleteRangeResponse = (function() {
+
+		const DeleteRangeResponse = function (properties) {
+			this.prevKvs = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DeleteRangeResponse.prototype.header = null;
+		DeleteRangeResponse.prototype.deleted = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		DeleteRangeResponse.prototype.prevKvs = $util.emptyArray;
+
+		DeleteRangeResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.deleted != null && $Object.hasOwnProperty.call(message, "deleted") && (typeof message.deleted === "object" ? message.deleted.low || message.deleted.high : message.deleted !== 0))
+				writer.uint32(16).int64(message.deleted);
+			if (message.prevKvs != null && message.prevKvs.length)
+				for (let i = 0; i < message.prevKvs.length; ++i)
+					$root.mvccpb.KeyValue.encode(message.prevKvs[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DeleteRangeResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DeleteRangeResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.deleted = value;
+						else
+							delete message.deleted;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if (!(message.prevKvs && message.prevKvs.length))
+							message.prevKvs = [];
+						message.prevKvs.push($root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DeleteRangeResponse;
+	})();
+
+	etcdserverpb.RequestOp = (function() {
+
+		const RequestOp = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		RequestOp.prototype.requestRange = null;
+		RequestOp.prototype.requestPut = null;
+		RequestOp.prototype.requestDeleteRange = null;
+		RequestOp.prototype.requestTxn = null;
+
+		let $oneOfFields;
+
+		$Object.defineProperty(RequestOp.prototype, "request", {
+			get: $util.oneOfGetter($oneOfFields = ["requestRange", "requestPut", "requestDeleteRange", "requestTxn"]),
+			set: $util.oneOfSetter($oneOfFields)
+		});
+
+		RequestOp.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.requestRange != null && $Object.hasOwnProperty.call(message, "requestRange"))
+				$root.etcdserverpb.RangeRequest.encode(message.requestRange, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.requestPut != null && $Object.hasOwnProperty.call(message, "requestPut"))
+				$root.etcdserverpb.PutRequest.encode(message.requestPut, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.requestDeleteRange != null && $Object.hasOwnProperty.call(message, "requestDeleteRange"))
+				$root.etcdserverpb.DeleteRangeRequest.encode(message.requestDeleteRange, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.requestTxn != null && $Object.hasOwnProperty.call(message, "requestTxn"))
+				$root.etcdserverpb.TxnRequest.encode(message.requestTxn, writer.uint32(34).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		RequestOp.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.RequestOp();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.requestRange = $root.etcdserverpb.RangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestRange);
+						message.request = "requestRange";
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.requestPut = $root.etcdserverpb.PutRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestPut);
+						message.request = "requestPut";
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.requestDeleteRange = $root.etcdserverpb.DeleteRangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestDeleteRange);
+						message.request = "requestDeleteRange";
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						message.requestTxn = $root.etcdserverpb.TxnRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.requestTxn);
+						message.request = "requestTxn";
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return RequestOp;
+	})();
+
+	etcdserverpb.ResponseOp = (function() {
+
+		const ResponseOp = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		ResponseOp.prototype.responseRange = null;
+		ResponseOp.prototype.responsePut = null;
+		ResponseOp.prototype.responseDeleteRange = null;
+		ResponseOp.prototype.responseTxn = null;
+
+		let $oneOfFields;
+
+		$Object.defineProperty(ResponseOp.prototype, "response", {
+			get: $util.oneOfGetter($oneOfFields = ["responseRange", "responsePut", "responseDeleteRange", "responseTxn"]),
+			set: $util.oneOfSetter($oneOfFields)
+		});
+
+		ResponseOp.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.responseRange != null && $Object.hasOwnProperty.call(message, "responseRange"))
+				$root.etcdserverpb.RangeResponse.encode(message.responseRange, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.responsePut != null && $Object.hasOwnProperty.call(message, "responsePut"))
+				$root.etcdserverpb.PutResponse.encode(message.responsePut, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.responseDeleteRange != null && $Object.hasOwnProperty.call(message, "responseDeleteRange"))
+				$root.etcdserverpb.DeleteRangeResponse.encode(message.responseDeleteRange, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.responseTxn != null && $Object.hasOwnProperty.call(message, "responseTxn"))
+				$root.etcdserverpb.TxnResponse.encode(message.responseTxn, writer.uint32(34).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		ResponseOp.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.ResponseOp();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.responseRange = $root.etcdserverpb.RangeResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responseRange);
+						message.response = "responseRange";
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.responsePut = $root.etcdserverpb.PutResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responsePut);
+						message.response = "responsePut";
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.responseDeleteRange = $root.etcdserverpb.DeleteRangeResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responseDeleteRange);
+						message.response = "responseDeleteRange";
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						message.responseTxn = $root.etcdserverpb.TxnResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.responseTxn);
+						message.response = "responseTxn";
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return ResponseOp;
+	})();
+
+	etcdserverpb.Compare = (function() {
+
+		const Compare = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		Compare.prototype.result = 0;
+		Compare.prototype.target = 0;
+		Compare.prototype.key = $util.newBuffer([]);
+		Compare.prototype.version = null;
+		Compare.prototype.createRevision = null;
+		Compare.prototype.modRevision = null;
+		Compare.prototype.value = null;
+		Compare.prototype.lease = null;
+		Compare.prototype.rangeEnd = $util.newBuffer([]);
+
+		let $oneOfFields;
+
+		$Object.defineProperty(Compare.prototype, "targetUnion", {
+			get: $util.oneOfGetter($oneOfFields = ["version", "createRevision", "modRevision", "value", "lease"]),
+			set: $util.oneOfSetter($oneOfFields)
+		});
+
+		Compare.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.result != null && $Object.hasOwnProperty.call(message, "result") && message.result !== 0)
+				writer.uint32(8).int32(message.result);
+			if (message.target != null && $Object.hasOwnProperty.call(message, "target") && message.target !== 0)
+				writer.uint32(16).int32(message.target);
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(26).bytes(message.key);
+			if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
+				writer.uint32(514).bytes(message.rangeEnd);
+			if (message.version != null && $Object.hasOwnProperty.call(message, "version"))
+				writer.uint32(32).int64(message.version);
+			if (message.createRevision != null && $Object.hasOwnProperty.call(message, "createRevision"))
+				writer.uint32(40).int64(message.createRevision);
+			if (message.modRevision != null && $Object.hasOwnProperty.call(message, "modRevision"))
+				writer.uint32(48).int64(message.modRevision);
+			if (message.value != null && $Object.hasOwnProperty.call(message, "value"))
+				writer.uint32(58).bytes(message.value);
+			if (message.lease != null && $Object.hasOwnProperty.call(message, "lease"))
+				writer.uint32(64).int64(message.lease);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		Compare.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.Compare();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.result = value;
+						else
+							delete message.result;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.target = value;
+						else
+							delete message.target;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						message.version = reader.int64();
+						message.targetUnion = "version";
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						message.createRevision = reader.int64();
+						message.targetUnion = "createRevision";
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						message.modRevision = reader.int64();
+						message.targetUnion = "modRevision";
+						continue;
+					}
+				case 7: {
+						if (wireType !== 2)
+							break;
+						message.value = reader.bytes();
+						message.targetUnion = "value";
+						continue;
+					}
+				case 8: {
+						if (wireType !== 0)
+							break;
+						message.lease = reader.int64();
+						message.targetUnion = "lease";
+						continue;
+					}
+				case 64: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.rangeEnd = value;
+						else
+							delete message.rangeEnd;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		Compare.CompareResult = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "EQUAL"] = 0;
+			values[valuesById[1] = "GREATER"] = 1;
+			values[valuesById[2] = "LESS"] = 2;
+			values[valuesById[3] = "NOT_EQUAL"] = 3;
+			return values;
+		})();
+
+		Compare.CompareTarget = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "VERSION"] = 0;
+			values[valuesById[1] = "CREATE"] = 1;
+			values[valuesById[2] = "MOD"] = 2;
+			values[valuesById[3] = "VALUE"] = 3;
+			values[valuesById[4] = "LEASE"] = 4;
+			return values;
+		})();
+
+		return Compare;
+	})();
+
+	etcdserverpb.TxnRequest = (function() {
+
+		const TxnRequest = function (properties) {
+			this.compare = [];
+			this.success = [];
+			this.failure = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		TxnRequest.prototype.compare = $util.emptyArray;
+		TxnRequest.prototype.success = $util.emptyArray;
+		TxnRequest.prototype.failure = $util.emptyArray;
+
+		TxnRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.compare != null && message.compare.length)
+				for (let i = 0; i < message.compare.length; ++i)
+					$root.etcdserverpb.Compare.encode(message.compare[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.success != null && message.success.length)
+				for (let i = 0; i < message.success.length; ++i)
+					$root.etcdserverpb.RequestOp.encode(message.success[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.failure != null && message.failure.length)
+				for (let i = 0; i < message.failure.length; ++i)
+					$root.etcdserverpb.RequestOp.encode(message.failure[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		TxnRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.TxnRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if (!(message.compare && message.compare.length))
+							message.compare = [];
+						message.compare.push($root.etcdserverpb.Compare.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.success && message.success.length))
+							message.success = [];
+						message.success.push($root.etcdserverpb.RequestOp.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if (!(message.failure && message.failure.length))
+							message.failure = [];
+						message.failure.push($root.etcdserverpb.RequestOp.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return TxnRequest;
+	})();
+
+	etcdserverpb.TxnResponse = (function() {
+
+		const TxnResponse = function (properties) {
+			this.responses = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		TxnResponse.prototype.header = null;
+		TxnResponse.prototype.succeeded = false;
+		TxnResponse.prototype.responses = $util.emptyArray;
+
+		TxnResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.succeeded != null && $Object.hasOwnProperty.call(message, "succeeded") && message.succeeded !== false)
+				writer.uint32(16).bool(message.succeeded);
+			if (message.responses != null && message.responses.length)
+				for (let i = 0; i < message.responses.length; ++i)
+					$root.etcdserverpb.ResponseOp.encode(message.responses[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		TxnResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.TxnResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.succeeded = value;
+						else
+							delete message.succeeded;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if (!(message.responses && message.responses.length))
+							message.responses = [];
+						message.responses.push($root.etcdserverpb.ResponseOp.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return TxnResponse;
+	})();
+
+	etcdserverpb.CompactionRequest = (function() {
+
+		const CompactionRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		CompactionRequest.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		CompactionRequest.prototype.physical = false;
+
+		CompactionRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
+				writer.uint32(8).int64(message.revision);
+			if (message.physical != null && $Object.hasOwnProperty.call(message, "physical") && message.physical !== false)
+				writer.uint32(16).bool(message.physical);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		CompactionRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.CompactionRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.revision = value;
+						else
+							delete message.revision;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.physical = value;
+						else
+							delete message.physical;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return CompactionRequest;
+	})();
+
+	etcdserverpb.CompactionResponse = (function() {
+
+		const CompactionResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		CompactionResponse.prototype.header = null;
+
+		CompactionResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		CompactionResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.CompactionResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return CompactionResponse;
+	})();
+
+	etcdserverpb.RangeStreamResponse = (function() {
+
+		const RangeStreamResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		RangeStreamResponse.prototype.rangeResponse = null;
+
+		RangeStreamResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.rangeResponse != null && $Object.hasOwnProperty.call(message, "rangeResponse"))
+				$root.etcdserverpb.RangeResponse.encode(message.rangeResponse, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		RangeStreamResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.RangeStreamResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.rangeResponse = $root.etcdserverpb.RangeResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.rangeResponse);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return RangeStreamResponse;
+	})();
+
+	etcdserverpb.RequestHeader = (function() {
+
+		const RequestHeader = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		RequestHeader.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		RequestHeader.prototype.username = "";
+		RequestHeader.prototype.authRevision = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		RequestHeader.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.username != null && $Object.hasOwnProperty.call(message, "username") && message.username !== "")
+				writer.uint32(18).string(message.username);
+			if (message.authRevision != null && $Object.hasOwnProperty.call(message, "authRevision") && (typeof message.authRevision === "object" ? message.authRevision.low || message.authRevision.high : message.authRevision !== 0))
+				writer.uint32(24).uint64(message.authRevision);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		RequestHeader.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.RequestHeader();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.username = value;
+						else
+							delete message.username;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.authRevision = value;
+						else
+							delete message.authRevision;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return RequestHeader;
+	})();
+
+	etcdserverpb.InternalRaftRequest = (function() {
+
+		const InternalRaftRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		InternalRaftRequest.prototype.header = null;
+		InternalRaftRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		InternalRaftRequest.prototype.range = null;
+		InternalRaftRequest.prototype.put = null;
+		InternalRaftRequest.prototype.deleteRange = null;
+		InternalRaftRequest.prototype.txn = null;
+		InternalRaftRequest.prototype.compaction = null;
+		InternalRaftRequest.prototype.leaseGrant = null;
+		InternalRaftRequest.prototype.leaseRevoke = null;
+		InternalRaftRequest.prototype.alarm = null;
+		InternalRaftRequest.prototype.leaseCheckpoint = null;
+		InternalRaftRequest.prototype.authEnable = null;
+		InternalRaftRequest.prototype.authDisable = null;
+		InternalRaftRequest.prototype.authenticate = null;
+		InternalRaftRequest.prototype.authStatus = null;
+		InternalRaftRequest.prototype.authUserAdd = null;
+		InternalRaftRequest.prototype.authUserDelete = null;
+		InternalRaftRequest.prototype.authUserGet = null;
+		InternalRaftRequest.prototype.authUserChangePassword = null;
+		InternalRaftRequest.prototype.authUserGrantRole = null;
+		InternalRaftRequest.prototype.authUserRevokeRole = null;
+		InternalRaftRequest.prototype.authUserList = null;
+		InternalRaftRequest.prototype.authRoleList = null;
+		InternalRaftRequest.prototype.authRoleAdd = null;
+		InternalRaftRequest.prototype.authRoleDelete = null;
+		InternalRaftRequest.prototype.authRoleGet = null;
+		InternalRaftRequest.prototype.authRoleGrantPermission = null;
+		InternalRaftRequest.prototype.authRoleRevokePermission = null;
+		InternalRaftRequest.prototype.clusterVersionSet = null;
+		InternalRaftRequest.prototype.clusterMemberAttrSet = null;
+		InternalRaftRequest.prototype.downgradeInfoSet = null;
+		InternalRaftRequest.prototype.downgradeVersionTest = null;
+
+		InternalRaftRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.range != null && $Object.hasOwnProperty.call(message, "range"))
+				$root.etcdserverpb.RangeRequest.encode(message.range, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.put != null && $Object.hasOwnProperty.call(message, "put"))
+				$root.etcdserverpb.PutRequest.encode(message.put, writer.uint32(34).fork(), _depth + 1).ldelim();
+			if (message.deleteRange != null && $Object.hasOwnProperty.call(message, "deleteRange"))
+				$root.etcdserverpb.DeleteRangeRequest.encode(message.deleteRange, writer.uint32(42).fork(), _depth + 1).ldelim();
+			if (message.txn != null && $Object.hasOwnProperty.call(message, "txn"))
+				$root.etcdserverpb.TxnRequest.encode(message.txn, writer.uint32(50).fork(), _depth + 1).ldelim();
+			if (message.compaction != null && $Object.hasOwnProperty.call(message, "compaction"))
+				$root.etcdserverpb.CompactionRequest.encode(message.compaction, writer.uint32(58).fork(), _depth + 1).ldelim();
+			if (message.leaseGrant != null && $Object.hasOwnProperty.call(message, "leaseGrant"))
+				$root.etcdserverpb.LeaseGrantRequest.encode(message.leaseGrant, writer.uint32(66).fork(), _depth + 1).ldelim();
+			if (message.leaseRevoke != null && $Object.hasOwnProperty.call(message, "leaseRevoke"))
+				$root.etcdserverpb.LeaseRevokeRequest.encode(message.leaseRevoke, writer.uint32(74).fork(), _depth + 1).ldelim();
+			if (message.alarm != null && $Object.hasOwnProperty.call(message, "alarm"))
+				$root.etcdserverpb.AlarmRequest.encode(message.alarm, writer.uint32(82).fork(), _depth + 1).ldelim();
+			if (message.leaseCheckpoint != null && $Object.hasOwnProperty.call(message, "leaseCheckpoint"))
+				$root.etcdserverpb.LeaseCheckpointRequest.encode(message.leaseCheckpoint, writer.uint32(90).fork(), _depth + 1).ldelim();
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.RequestHeader.encode(message.header, writer.uint32(802).fork(), _depth + 1).ldelim();
+			if (message.authEnable != null && $Object.hasOwnProperty.call(message, "authEnable"))
+				$root.etcdserverpb.AuthEnableRequest.encode(message.authEnable, writer.uint32(8002).fork(), _depth + 1).ldelim();
+			if (message.authDisable != null && $Object.hasOwnProperty.call(message, "authDisable"))
+				$root.etcdserverpb.AuthDisableRequest.encode(message.authDisable, writer.uint32(8090).fork(), _depth + 1).ldelim();
+			if (message.authenticate != null && $Object.hasOwnProperty.call(message, "authenticate"))
+				$root.etcdserverpb.InternalAuthenticateRequest.encode(message.authenticate, writer.uint32(8098).fork(), _depth + 1).ldelim();
+			if (message.authStatus != null && $Object.hasOwnProperty.call(message, "authStatus"))
+				$root.etcdserverpb.AuthStatusRequest.encode(message.authStatus, writer.uint32(8106).fork(), _depth + 1).ldelim();
+			if (message.authUserAdd != null && $Object.hasOwnProperty.call(message, "authUserAdd"))
+				$root.etcdserverpb.AuthUserAddRequest.encode(message.authUserAdd, writer.uint32(8802).fork(), _depth + 1).ldelim();
+			if (message.authUserDelete != null && $Object.hasOwnProperty.call(message, "authUserDelete"))
+				$root.etcdserverpb.AuthUserDeleteRequest.encode(message.authUserDelete, writer.uint32(8810).fork(), _depth + 1).ldelim();
+			if (message.authUserGet != null && $Object.hasOwnProperty.call(message, "authUserGet"))
+				$root.etcdserverpb.AuthUserGetRequest.encode(message.authUserGet, writer.uint32(8818).fork(), _depth + 1).ldelim();
+			if (message.authUserChangePassword != null && $Object.hasOwnProperty.call(message, "authUserChangePassword"))
+				$root.etcdserverpb.AuthUserChangePasswordRequest.encode(message.authUserChangePassword, writer.uint32(8826).fork(), _depth + 1).ldelim();
+			if (message.authUserGrantRole != null && $Object.hasOwnProperty.call(message, "authUserGrantRole"))
+				$root.etcdserverpb.AuthUserGrantRoleRequest.encode(message.authUserGrantRole, writer.uint32(8834).fork(), _depth + 1).ldelim();
+			if (message.authUserRevokeRole != null && $Object.hasOwnProperty.call(message, "authUserRevokeRole"))
+				$root.etcdserverpb.AuthUserRevokeRoleRequest.encode(message.authUserRevokeRole, writer.uint32(8842).fork(), _depth + 1).ldelim();
+			if (message.authUserList != null && $Object.hasOwnProperty.call(message, "authUserList"))
+				$root.etcdserverpb.AuthUserListRequest.encode(message.authUserList, writer.uint32(8850).fork(), _depth + 1).ldelim();
+			if (message.authRoleList != null && $Object.hasOwnProperty.call(message, "authRoleList"))
+				$root.etcdserverpb.AuthRoleListRequest.encode(message.authRoleList, writer.uint32(8858).fork(), _depth + 1).ldelim();
+			if (message.authRoleAdd != null && $Object.hasOwnProperty.call(message, "authRoleAdd"))
+				$root.etcdserverpb.AuthRoleAddRequest.encode(message.authRoleAdd, writer.uint32(9602).fork(), _depth + 1).ldelim();
+			if (message.authRoleDelete != null && $Object.hasOwnProperty.call(message, "authRoleDelete"))
+				$root.etcdserverpb.AuthRoleDeleteRequest.encode(message.authRoleDelete, writer.uint32(9610).fork(), _depth + 1).ldelim();
+			if (message.authRoleGet != null && $Object.hasOwnProperty.call(message, "authRoleGet"))
+				$root.etcdserverpb.AuthRoleGetRequest.encode(message.authRoleGet, writer.uint32(9618).fork(), _depth + 1).ldelim();
+			if (message.authRoleGrantPermission != null && $Object.hasOwnProperty.call(message, "authRoleGrantPermission"))
+				$root.etcdserverpb.AuthRoleGrantPermissionRequest.encode(message.authRoleGrantPermission, writer.uint32(9626).fork(), _depth + 1).ldelim();
+			if (message.authRoleRevokePermission != null && $Object.hasOwnProperty.call(message, "authRoleRevokePermission"))
+				$root.etcdserverpb.AuthRoleRevokePermissionRequest.encode(message.authRoleRevokePermission, writer.uint32(9634).fork(), _depth + 1).ldelim();
+			if (message.clusterVersionSet != null && $Object.hasOwnProperty.call(message, "clusterVersionSet"))
+				$root.membershippb.ClusterVersionSetRequest.encode(message.clusterVersionSet, writer.uint32(10402).fork(), _depth + 1).ldelim();
+			if (message.clusterMemberAttrSet != null && $Object.hasOwnProperty.call(message, "clusterMemberAttrSet"))
+				$root.membershippb.ClusterMemberAttrSetRequest.encode(message.clusterMemberAttrSet, writer.uint32(10410).fork(), _depth + 1).ldelim();
+			if (message.downgradeInfoSet != null && $Object.hasOwnProperty.call(message, "downgradeInfoSet"))
+				$root.membershippb.DowngradeInfoSetRequest.encode(message.downgradeInfoSet, writer.uint32(10418).fork(), _depth + 1).ldelim();
+			if (message.downgradeVersionTest != null && $Object.hasOwnProperty.call(message, "downgradeVersionTest"))
+				$root.etcdserverpb.DowngradeVersionTestRequest.encode(message.downgradeVersionTest, writer.uint32(79202).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		InternalRaftRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.InternalRaftRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 100: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.RequestHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.range = $root.etcdserverpb.RangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.range);
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						message.put = $root.etcdserverpb.PutRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.put);
+						continue;
+					}
+				case 5: {
+						if (wireType !== 2)
+							break;
+						message.deleteRange = $root.etcdserverpb.DeleteRangeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.deleteRange);
+						continue;
+					}
+				case 6: {
+						if (wireType !== 2)
+							break;
+						message.txn = $root.etcdserverpb.TxnRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.txn);
+						continue;
+					}
+				case 7: {
+						if (wireType !== 2)
+							break;
+						message.compaction = $root.etcdserverpb.CompactionRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.compaction);
+						continue;
+					}
+				case 8: {
+						if (wireType !== 2)
+							break;
+						message.leaseGrant = $root.etcdserverpb.LeaseGrantRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.leaseGrant);
+						continue;
+					}
+				case 9: {
+						if (wireType !== 2)
+							break;
+						message.leaseRevoke = $root.etcdserverpb.LeaseRevokeRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.leaseRevoke);
+						continue;
+					}
+				case 10: {
+						if (wireType !== 2)
+							break;
+						message.alarm = $root.etcdserverpb.AlarmRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.alarm);
+						continue;
+					}
+				case 11: {
+						if (wireType !== 2)
+							break;
+						message.leaseCheckpoint = $root.etcdserverpb.LeaseCheckpointRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.leaseCheckpoint);
+						continue;
+					}
+				case 1000: {
+						if (wireType !== 2)
+							break;
+						message.authEnable = $root.etcdserverpb.AuthEnableRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authEnable);
+						continue;
+					}
+				case 1011: {
+						if (wireType !== 2)
+							break;
+						message.authDisable = $root.etcdserverpb.AuthDisableRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authDisable);
+						continue;
+					}
+				case 1012: {
+						if (wireType !== 2)
+							break;
+						message.authenticate = $root.etcdserverpb.InternalAuthenticateRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authenticate);
+						continue;
+					}
+				case 1013: {
+						if (wireType !== 2)
+							break;
+						message.authStatus = $root.etcdserverpb.AuthStatusRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authStatus);
+						continue;
+					}
+				case 1100: {
+						if (wireType !== 2)
+							break;
+						message.authUserAdd = $root.etcdserverpb.AuthUserAddRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserAdd);
+						continue;
+					}
+				case 1101: {
+						if (wireType !== 2)
+							break;
+						message.authUserDelete = $root.etcdserverpb.AuthUserDeleteRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserDelete);
+						continue;
+					}
+				case 1102: {
+						if (wireType !== 2)
+							break;
+						message.authUserGet = $root.etcdserverpb.AuthUserGetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserGet);
+						continue;
+					}
+				case 1103: {
+						if (wireType !== 2)
+							break;
+						message.authUserChangePassword = $root.etcdserverpb.AuthUserChangePasswordRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserChangePassword);
+						continue;
+					}
+				case 1104: {
+						if (wireType !== 2)
+							break;
+						message.authUserGrantRole = $root.etcdserverpb.AuthUserGrantRoleRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserGrantRole);
+						continue;
+					}
+				case 1105: {
+						if (wireType !== 2)
+							break;
+						message.authUserRevokeRole = $root.etcdserverpb.AuthUserRevokeRoleRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserRevokeRole);
+						continue;
+					}
+				case 1106: {
+						if (wireType !== 2)
+							break;
+						message.authUserList = $root.etcdserverpb.AuthUserListRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authUserList);
+						continue;
+					}
+				case 1107: {
+						if (wireType !== 2)
+							break;
+						message.authRoleList = $root.etcdserverpb.AuthRoleListRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authRoleList);
+						continue;
+					}
+				case 1200: {
+						if (wireType !== 2)
+							break;
+						message.authRoleAdd = $root.etcdserverpb.AuthRoleAddRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authRoleAdd);
+						continue;
+					}
+				case 1201: {
+						if (wireType !== 2)
+							break;
+						message.authRoleDelete = $root.etcdserverpb.AuthRoleDeleteRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authRoleDelete);
+						continue;
+					}
+				case 1202: {
+						if (wireType !== 2)
+							break;
+						message.authRoleGet = $root.etcdserverpb.AuthRoleGetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authRoleGet);
+						continue;
+					}
+				case 1203: {
+						if (wireType !== 2)
+							break;
+						message.authRoleGrantPermission = $root.etcdserverpb.AuthRoleGrantPermissionRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authRoleGrantPermission);
+						continue;
+					}
+				case 1204: {
+						if (wireType !== 2)
+							break;
+						message.authRoleRevokePermission = $root.etcdserverpb.AuthRoleRevokePermissionRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.authRoleRevokePermission);
+						continue;
+					}
+				case 1300: {
+						if (wireType !== 2)
+							break;
+						message.clusterVersionSet = $root.membershippb.ClusterVersionSetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.clusterVersionSet);
+						continue;
+					}
+				case 1301: {
+						if (wireType !== 2)
+							break;
+						message.clusterMemberAttrSet = $root.membershippb.ClusterMemberAttrSetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.clusterMemberAttrSet);
+						continue;
+					}
+				case 1302: {
+						if (wireType !== 2)
+							break;
+						message.downgradeInfoSet = $root.membershippb.DowngradeInfoSetRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.downgradeInfoSet);
+						continue;
+					}
+				case 9900: {
+						if (wireType !== 2)
+							break;
+						message.downgradeVersionTest = $root.etcdserverpb.DowngradeVersionTestRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.downgradeVersionTest);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return InternalRaftRequest;
+	})();
+
+	etcdserverpb.EmptyResponse = (function() {
+
+		const EmptyResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		EmptyResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		EmptyResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.EmptyResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return EmptyResponse;
+	})();
+
+	etcdserverpb.InternalAuthenticateRequest = (function() {
+
+		const InternalAuthenticateRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		InternalAuthenticateRequest.prototype.name = "";
+		InternalAuthenticateRequest.prototype.password = "";
+		InternalAuthenticateRequest.prototype.simpleToken = "";
+
+		InternalAuthenticateRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.password != null && $Object.hasOwnProperty.call(message, "password") && message.password !== "")
+				writer.uint32(18).string(message.password);
+			if (message.simpleToken != null && $Object.hasOwnProperty.call(message, "simpleToken") && message.simpleToken !== "")
+				writer.uint32(26).string(message.simpleToken);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		InternalAuthenticateRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.InternalAuthenticateRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.password = value;
+						else
+							delete message.password;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.simpleToken = value;
+						else
+							delete message.simpleToken;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return InternalAuthenticateRequest;
+	})();
+
+	etcdserverpb.AuthEnableRequest = (function() {
+
+		const AuthEnableRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthEnableRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthEnableRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthEnableRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthEnableRequest;
+	})();
+
+	etcdserverpb.AuthEnableResponse = (function() {
+
+		const AuthEnableResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthEnableResponse.prototype.header = null;
+
+		AuthEnableResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthEnableResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthEnableResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthEnableResponse;
+	})();
+
+	etcdserverpb.AuthDisableRequest = (function() {
+
+		const AuthDisableRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthDisableRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthDisableRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthDisableRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthDisableRequest;
+	})();
+
+	etcdserverpb.AuthDisableResponse = (function() {
+
+		const AuthDisableResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthDisableResponse.prototype.header = null;
+
+		AuthDisableResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthDisableResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthDisableResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthDisableResponse;
+	})();
+
+	etcdserverpb.AuthStatusRequest = (function() {
+
+		const AuthStatusRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthStatusRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthStatusRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthStatusRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthStatusRequest;
+	})();
+
+	etcdserverpb.AuthStatusResponse = (function() {
+
+		const AuthStatusResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthStatusResponse.prototype.header = null;
+		AuthStatusResponse.prototype.enabled = false;
+		AuthStatusResponse.prototype.authRevision = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		AuthStatusResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.enabled != null && $Object.hasOwnProperty.call(message, "enabled") && message.enabled !== false)
+				writer.uint32(16).bool(message.enabled);
+			if (message.authRevision != null && $Object.hasOwnProperty.call(message, "authRevision") && (typeof message.authRevision === "object" ? message.authRevision.low || message.authRevision.high : message.authRevision !== 0))
+				writer.uint32(24).uint64(message.authRevision);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthStatusResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthStatusResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.enabled = value;
+						else
+							delete message.enabled;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.authRevision = value;
+						else
+							delete message.authRevision;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthStatusResponse;
+	})();
+
+	etcdserverpb.AuthenticateRequest = (function() {
+
+		const AuthenticateRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthenticateRequest.prototype.name = "";
+		AuthenticateRequest.prototype.password = "";
+
+		AuthenticateRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.password != null && $Object.hasOwnProperty.call(message, "password") && message.password !== "")
+				writer.uint32(18).string(message.password);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthenticateRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthenticateRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.password = value;
+						else
+							delete message.password;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthenticateRequest;
+	})();
+
+	etcdserverpb.AuthenticateResponse = (function() {
+
+		const AuthenticateResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthenticateResponse.prototype.header = null;
+		AuthenticateResponse.prototype.token = "";
+
+		AuthenticateResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.token != null && $Object.hasOwnProperty.call(message, "token") && message.token !== "")
+				writer.uint32(18).string(message.token);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthenticateResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthenticateResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.token = value;
+						else
+							delete message.token;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthenticateResponse;
+	})();
+
+	etcdserverpb.AuthUserAddRequest = (function() {
+
+		const AuthUserAddRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserAddRequest.prototype.name = "";
+		AuthUserAddRequest.prototype.password = "";
+		AuthUserAddRequest.prototype.options = null;
+		AuthUserAddRequest.prototype.hashedPassword = "";
+
+		AuthUserAddRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.password != null && $Object.hasOwnProperty.call(message, "password") && message.password !== "")
+				writer.uint32(18).string(message.password);
+			if (message.options != null && $Object.hasOwnProperty.call(message, "options"))
+				$root.authpb.UserAddOptions.encode(message.options, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.hashedPassword != null && $Object.hasOwnProperty.call(message, "hashedPassword") && message.hashedPassword !== "")
+				writer.uint32(34).string(message.hashedPassword);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserAddRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserAddRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.password = value;
+						else
+							delete message.password;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.options = $root.authpb.UserAddOptions.decode(reader, reader.size(), $undefined, _depth + 1, message.options);
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.hashedPassword = value;
+						else
+							delete message.hashedPassword;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserAddRequest;
+	})();
+
+	etcdserverpb.AuthUserAddResponse = (function() {
+
+		const AuthUserAddResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserAddResponse.prototype.header = null;
+
+		AuthUserAddResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserAddResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserAddResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserAddResponse;
+	})();
+
+	etcdserverpb.AuthUserGetRequest = (function() {
+
+		const AuthUserGetRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserGetRequest.prototype.name = "";
+
+		AuthUserGetRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserGetRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserGetRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserGetRequest;
+	})();
+
+	etcdserverpb.AuthUserGetResponse = (function() {
+
+		const AuthUserGetResponse = function (properties) {
+			this.roles = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserGetResponse.prototype.header = null;
+		AuthUserGetResponse.prototype.roles = $util.emptyArray;
+
+		AuthUserGetResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.roles != null && message.roles.length)
+				for (let i = 0; i < message.roles.length; ++i)
+					writer.uint32(18).string(message.roles[i]);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserGetResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserGetResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.roles && message.roles.length))
+							message.roles = [];
+						message.roles.push(reader.stringVerify());
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserGetResponse;
+	})();
+
+	etcdserverpb.AuthUserListRequest = (function() {
+
+		const AuthUserListRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserListRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserListRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserListRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserListRequest;
+	})();
+
+	etcdserverpb.AuthUserListResponse = (function() {
+
+		const AuthUserListResponse = function (properties) {
+			this.users = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserListResponse.prototype.header = null;
+		AuthUserListResponse.prototype.users = $util.emptyArray;
+
+		AuthUserListResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.users != null && message.users.length)
+				for (let i = 0; i < message.users.length; ++i)
+					writer.uint32(18).string(message.users[i]);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserListResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserListResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.users && message.users.length))
+							message.users = [];
+						message.users.push(reader.stringVerify());
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserListResponse;
+	})();
+
+	etcdserverpb.AuthUserDeleteRequest = (function() {
+
+		const AuthUserDeleteRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserDeleteRequest.prototype.name = "";
+
+		AuthUserDeleteRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserDeleteRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserDeleteRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserDeleteRequest;
+	})();
+
+	etcdserverpb.AuthUserDeleteResponse = (function() {
+
+		const AuthUserDeleteResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserDeleteResponse.prototype.header = null;
+
+		AuthUserDeleteResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserDeleteResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserDeleteResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserDeleteResponse;
+	})();
+
+	etcdserverpb.AuthUserChangePasswordRequest = (function() {
+
+		const AuthUserChangePasswordRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserChangePasswordRequest.prototype.name = "";
+		AuthUserChangePasswordRequest.prototype.password = "";
+		AuthUserChangePasswordRequest.prototype.hashedPassword = "";
+
+		AuthUserChangePasswordRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.password != null && $Object.hasOwnProperty.call(message, "password") && message.password !== "")
+				writer.uint32(18).string(message.password);
+			if (message.hashedPassword != null && $Object.hasOwnProperty.call(message, "hashedPassword") && message.hashedPassword !== "")
+				writer.uint32(26).string(message.hashedPassword);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserChangePasswordRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserChangePasswordRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.password = value;
+						else
+							delete message.password;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.hashedPassword = value;
+						else
+							delete message.hashedPassword;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserChangePasswordRequest;
+	})();
+
+	etcdserverpb.AuthUserChangePasswordResponse = (function() {
+
+		const AuthUserChangePasswordResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserChangePasswordResponse.prototype.header = null;
+
+		AuthUserChangePasswordResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserChangePasswordResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserChangePasswordResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserChangePasswordResponse;
+	})();
+
+	etcdserverpb.AuthUserGrantRoleRequest = (function() {
+
+		const AuthUserGrantRoleRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserGrantRoleRequest.prototype.user = "";
+		AuthUserGrantRoleRequest.prototype.role = "";
+
+		AuthUserGrantRoleRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.user != null && $Object.hasOwnProperty.call(message, "user") && message.user !== "")
+				writer.uint32(10).string(message.user);
+			if (message.role != null && $Object.hasOwnProperty.call(message, "role") && message.role !== "")
+				writer.uint32(18).string(message.role);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserGrantRoleRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserGrantRoleRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.user = value;
+						else
+							delete message.user;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.role = value;
+						else
+							delete message.role;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserGrantRoleRequest;
+	})();
+
+	etcdserverpb.AuthUserGrantRoleResponse = (function() {
+
+		const AuthUserGrantRoleResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserGrantRoleResponse.prototype.header = null;
+
+		AuthUserGrantRoleResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserGrantRoleResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserGrantRoleResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserGrantRoleResponse;
+	})();
+
+	etcdserverpb.AuthUserRevokeRoleRequest = (function() {
+
+		const AuthUserRevokeRoleRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserRevokeRoleRequest.prototype.name = "";
+		AuthUserRevokeRoleRequest.prototype.role = "";
+
+		AuthUserRevokeRoleRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.role != null && $Object.hasOwnProperty.call(message, "role") && message.role !== "")
+				writer.uint32(18).string(message.role);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserRevokeRoleRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserRevokeRoleRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.role = value;
+						else
+							delete message.role;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserRevokeRoleRequest;
+	})();
+
+	etcdserverpb.AuthUserRevokeRoleResponse = (function() {
+
+		const AuthUserRevokeRoleResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthUserRevokeRoleResponse.prototype.header = null;
+
+		AuthUserRevokeRoleResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthUserRevokeRoleResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthUserRevokeRoleResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthUserRevokeRoleResponse;
+	})();
+
+	etcdserverpb.AuthRoleAddRequest = (function() {
+
+		const AuthRoleAddRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleAddRequest.prototype.name = "";
+
+		AuthRoleAddRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleAddRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleAddRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleAddRequest;
+	})();
+
+	etcdserverpb.AuthRoleAddResponse = (function() {
+
+		const AuthRoleAddResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleAddResponse.prototype.header = null;
+
+		AuthRoleAddResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleAddResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleAddResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleAddResponse;
+	})();
+
+	etcdserverpb.AuthRoleGetRequest = (function() {
+
+		const AuthRoleGetRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleGetRequest.prototype.role = "";
+
+		AuthRoleGetRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.role != null && $Object.hasOwnProperty.call(message, "role") && message.role !== "")
+				writer.uint32(10).string(message.role);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleGetRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleGetRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.role = value;
+						else
+							delete message.role;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleGetRequest;
+	})();
+
+	etcdserverpb.AuthRoleGetResponse = (function() {
+
+		const AuthRoleGetResponse = function (properties) {
+			this.perm = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleGetResponse.prototype.header = null;
+		AuthRoleGetResponse.prototype.perm = $util.emptyArray;
+
+		AuthRoleGetResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.perm != null && message.perm.length)
+				for (let i = 0; i < message.perm.length; ++i)
+					$root.authpb.Permission.encode(message.perm[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleGetResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleGetResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.perm && message.perm.length))
+							message.perm = [];
+						message.perm.push($root.authpb.Permission.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleGetResponse;
+	})();
+
+	etcdserverpb.AuthRoleListRequest = (function() {
+
+		const AuthRoleListRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleListRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleListRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleListRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleListRequest;
+	})();
+
+	etcdserverpb.AuthRoleListResponse = (function() {
+
+		const AuthRoleListResponse = function (properties) {
+			this.roles = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleListResponse.prototype.header = null;
+		AuthRoleListResponse.prototype.roles = $util.emptyArray;
+
+		AuthRoleListResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.roles != null && message.roles.length)
+				for (let i = 0; i < message.roles.length; ++i)
+					writer.uint32(18).string(message.roles[i]);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleListResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleListResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.roles && message.roles.length))
+							message.roles = [];
+						message.roles.push(reader.stringVerify());
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleListResponse;
+	})();
+
+	etcdserverpb.AuthRoleDeleteRequest = (function() {
+
+		const AuthRoleDeleteRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleDeleteRequest.prototype.role = "";
+
+		AuthRoleDeleteRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.role != null && $Object.hasOwnProperty.call(message, "role") && message.role !== "")
+				writer.uint32(10).string(message.role);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleDeleteRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleDeleteRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.role = value;
+						else
+							delete message.role;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleDeleteRequest;
+	})();
+
+	etcdserverpb.AuthRoleDeleteResponse = (function() {
+
+		const AuthRoleDeleteResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleDeleteResponse.prototype.header = null;
+
+		AuthRoleDeleteResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleDeleteResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleDeleteResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleDeleteResponse;
+	})();
+
+	etcdserverpb.AuthRoleGrantPermissionRequest = (function() {
+
+		const AuthRoleGrantPermissionRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleGrantPermissionRequest.prototype.name = "";
+		AuthRoleGrantPermissionRequest.prototype.perm = null;
+
+		AuthRoleGrantPermissionRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.perm != null && $Object.hasOwnProperty.call(message, "perm"))
+				$root.authpb.Permission.encode(message.perm, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleGrantPermissionRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleGrantPermissionRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.perm = $root.authpb.Permission.decode(reader, reader.size(), $undefined, _depth + 1, message.perm);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleGrantPermissionRequest;
+	})();
+
+	etcdserverpb.AuthRoleGrantPermissionResponse = (function() {
+
+		const AuthRoleGrantPermissionResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleGrantPermissionResponse.prototype.header = null;
+
+		AuthRoleGrantPermissionResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleGrantPermissionResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleGrantPermissionResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleGrantPermissionResponse;
+	})();
+
+	etcdserverpb.AuthRoleRevokePermissionRequest = (function() {
+
+		const AuthRoleRevokePermissionRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleRevokePermissionRequest.prototype.role = "";
+		AuthRoleRevokePermissionRequest.prototype.key = $util.newBuffer([]);
+		AuthRoleRevokePermissionRequest.prototype.rangeEnd = $util.newBuffer([]);
+
+		AuthRoleRevokePermissionRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.role != null && $Object.hasOwnProperty.call(message, "role") && message.role !== "")
+				writer.uint32(10).string(message.role);
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(18).bytes(message.key);
+			if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
+				writer.uint32(26).bytes(message.rangeEnd);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleRevokePermissionRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleRevokePermissionRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.role = value;
+						else
+							delete message.role;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.rangeEnd = value;
+						else
+							delete message.rangeEnd;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleRevokePermissionRequest;
+	})();
+
+	etcdserverpb.AuthRoleRevokePermissionResponse = (function() {
+
+		const AuthRoleRevokePermissionResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AuthRoleRevokePermissionResponse.prototype.header = null;
+
+		AuthRoleRevokePermissionResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AuthRoleRevokePermissionResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AuthRoleRevokePermissionResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AuthRoleRevokePermissionResponse;
+	})();
+
+	etcdserverpb.AlarmType = (function() {
+		const valuesById = $Object.create(null), values = $Object.create(valuesById);
+		values[valuesById[0] = "NONE"] = 0;
+		values[valuesById[1] = "NOSPACE"] = 1;
+		values[valuesById[2] = "CORRUPT"] = 2;
+		return values;
+	})();
+
+	etcdserverpb.AlarmRequest = (function() {
+
+		const AlarmRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AlarmRequest.prototype.action = 0;
+		AlarmRequest.prototype.memberID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		AlarmRequest.prototype.alarm = 0;
+
+		AlarmRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.action != null && $Object.hasOwnProperty.call(message, "action") && message.action !== 0)
+				writer.uint32(8).int32(message.action);
+			if (message.memberID != null && $Object.hasOwnProperty.call(message, "memberID") && (typeof message.memberID === "object" ? message.memberID.low || message.memberID.high : message.memberID !== 0))
+				writer.uint32(16).uint64(message.memberID);
+			if (message.alarm != null && $Object.hasOwnProperty.call(message, "alarm") && message.alarm !== 0)
+				writer.uint32(24).int32(message.alarm);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AlarmRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AlarmRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.action = value;
+						else
+							delete message.action;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.memberID = value;
+						else
+							delete message.memberID;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.alarm = value;
+						else
+							delete message.alarm;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		AlarmRequest.AlarmAction = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "GET"] = 0;
+			values[valuesById[1] = "ACTIVATE"] = 1;
+			values[valuesById[2] = "DEACTIVATE"] = 2;
+			return values;
+		})();
+
+		return AlarmRequest;
+	})();
+
+	etcdserverpb.AlarmMember = (function() {
+
+		const AlarmMember = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AlarmMember.prototype.memberID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		AlarmMember.prototype.alarm = 0;
+
+		AlarmMember.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.memberID != null && $Object.hasOwnProperty.call(message, "memberID") && (typeof message.memberID === "object" ? message.memberID.low || message.memberID.high : message.memberID !== 0))
+				writer.uint32(8).uint64(message.memberID);
+			if (message.alarm != null && $Object.hasOwnProperty.call(message, "alarm") && message.alarm !== 0)
+				writer.uint32(16).int32(message.alarm);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AlarmMember.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AlarmMember();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.memberID = value;
+						else
+							delete message.memberID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.alarm = value;
+						else
+							delete message.alarm;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AlarmMember;
+	})();
+
+	etcdserverpb.AlarmResponse = (function() {
+
+		const AlarmResponse = function (properties) {
+			this.alarms = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		AlarmResponse.prototype.header = null;
+		AlarmResponse.prototype.alarms = $util.emptyArray;
+
+		AlarmResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.alarms != null && message.alarms.length)
+				for (let i = 0; i < message.alarms.length; ++i)
+					$root.etcdserverpb.AlarmMember.encode(message.alarms[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		AlarmResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.AlarmResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.alarms && message.alarms.length))
+							message.alarms = [];
+						message.alarms.push($root.etcdserverpb.AlarmMember.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return AlarmResponse;
+	})();
+
+	etcdserverpb.StatusRequest = (function() {
+
+		const StatusRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		StatusRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		StatusRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.StatusRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return StatusRequest;
+	})();
+
+	etcdserverpb.StatusResponse = (function() {
+
+		const StatusResponse = function (properties) {
+			this.errors = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		StatusResponse.prototype.header = null;
+		StatusResponse.prototype.version = "";
+		StatusResponse.prototype.dbSize = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		StatusResponse.prototype.leader = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		StatusResponse.prototype.raftIndex = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		StatusResponse.prototype.raftTerm = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		StatusResponse.prototype.raftAppliedIndex = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		StatusResponse.prototype.errors = $util.emptyArray;
+		StatusResponse.prototype.dbSizeInUse = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		StatusResponse.prototype.isLearner = false;
+		StatusResponse.prototype.storageVersion = "";
+		StatusResponse.prototype.dbSizeQuota = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		StatusResponse.prototype.downgradeInfo = null;
+
+		StatusResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
+				writer.uint32(18).string(message.version);
+			if (message.dbSize != null && $Object.hasOwnProperty.call(message, "dbSize") && (typeof message.dbSize === "object" ? message.dbSize.low || message.dbSize.high : message.dbSize !== 0))
+				writer.uint32(24).int64(message.dbSize);
+			if (message.leader != null && $Object.hasOwnProperty.call(message, "leader") && (typeof message.leader === "object" ? message.leader.low || message.leader.high : message.leader !== 0))
+				writer.uint32(32).uint64(message.leader);
+			if (message.raftIndex != null && $Object.hasOwnProperty.call(message, "raftIndex") && (typeof message.raftIndex === "object" ? message.raftIndex.low || message.raftIndex.high : message.raftIndex !== 0))
+				writer.uint32(40).uint64(message.raftIndex);
+			if (message.raftTerm != null && $Object.hasOwnProperty.call(message, "raftTerm") && (typeof message.raftTerm === "object" ? message.raftTerm.low || message.raftTerm.high : message.raftTerm !== 0))
+				writer.uint32(48).uint64(message.raftTerm);
+			if (message.raftAppliedIndex != null && $Object.hasOwnProperty.call(message, "raftAppliedIndex") && (typeof message.raftAppliedIndex === "object" ? message.raftAppliedIndex.low || message.raftAppliedIndex.high : message.raftAppliedIndex !== 0))
+				writer.uint32(56).uint64(message.raftAppliedIndex);
+			if (message.errors != null && message.errors.length)
+				for (let i = 0; i < message.errors.length; ++i)
+					writer.uint32(66).string(message.errors[i]);
+			if (message.dbSizeInUse != null && $Object.hasOwnProperty.call(message, "dbSizeInUse") && (typeof message.dbSizeInUse === "object" ? message.dbSizeInUse.low || message.dbSizeInUse.high : message.dbSizeInUse !== 0))
+				writer.uint32(72).int64(message.dbSizeInUse);
+			if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
+				writer.uint32(80).bool(message.isLearner);
+			if (message.storageVersion != null && $Object.hasOwnProperty.call(message, "storageVersion") && message.storageVersion !== "")
+				writer.uint32(90).string(message.storageVersion);
+			if (message.dbSizeQuota != null && $Object.hasOwnProperty.call(message, "dbSizeQuota") && (typeof message.dbSizeQuota === "object" ? message.dbSizeQuota.low || message.dbSizeQuota.high : message.dbSizeQuota !== 0))
+				writer.uint32(96).int64(message.dbSizeQuota);
+			if (message.downgradeInfo != null && $Object.hasOwnProperty.call(message, "downgradeInfo"))
+				$root.etcdserverpb.DowngradeInfo.encode(message.downgradeInfo, writer.uint32(106).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		StatusResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.StatusResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.version = value;
+						else
+							delete message.version;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.dbSize = value;
+						else
+							delete message.dbSize;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.leader = value;
+						else
+							delete message.leader;
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.raftIndex = value;
+						else
+							delete message.raftIndex;
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.raftTerm = value;
+						else
+							delete message.raftTerm;
+						continue;
+					}
+				case 7: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.raftAppliedIndex = value;
+						else
+							delete message.raftAppliedIndex;
+						continue;
+					}
+				case 8: {
+						if (wireType !== 2)
+							break;
+						if (!(message.errors && message.errors.length))
+							message.errors = [];
+						message.errors.push(reader.stringVerify());
+						continue;
+					}
+				case 9: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.dbSizeInUse = value;
+						else
+							delete message.dbSizeInUse;
+						continue;
+					}
+				case 10: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.isLearner = value;
+						else
+							delete message.isLearner;
+						continue;
+					}
+				case 11: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.storageVersion = value;
+						else
+							delete message.storageVersion;
+						continue;
+					}
+				case 12: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.dbSizeQuota = value;
+						else
+							delete message.dbSizeQuota;
+						continue;
+					}
+				case 13: {
+						if (wireType !== 2)
+							break;
+						message.downgradeInfo = $root.etcdserverpb.DowngradeInfo.decode(reader, reader.size(), $undefined, _depth + 1, message.downgradeInfo);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return StatusResponse;
+	})();
+
+	etcdserverpb.DowngradeInfo = (function() {
+
+		const DowngradeInfo = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DowngradeInfo.prototype.enabled = false;
+		DowngradeInfo.prototype.targetVersion = "";
+
+		DowngradeInfo.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.enabled != null && $Object.hasOwnProperty.call(message, "enabled") && message.enabled !== false)
+				writer.uint32(8).bool(message.enabled);
+			if (message.targetVersion != null && $Object.hasOwnProperty.call(message, "targetVersion") && message.targetVersion !== "")
+				writer.uint32(18).string(message.targetVersion);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DowngradeInfo.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DowngradeInfo();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.enabled = value;
+						else
+							delete message.enabled;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.targetVersion = value;
+						else
+							delete message.targetVersion;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DowngradeInfo;
+	})();
+
+	etcdserverpb.DefragmentRequest = (function() {
+
+		const DefragmentRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DefragmentRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DefragmentRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DefragmentRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DefragmentRequest;
+	})();
+
+	etcdserverpb.DefragmentResponse = (function() {
+
+		const DefragmentResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DefragmentResponse.prototype.header = null;
+
+		DefragmentResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DefragmentResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DefragmentResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DefragmentResponse;
+	})();
+
+	etcdserverpb.HashRequest = (function() {
+
+		const HashRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		HashRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		HashRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.HashRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return HashRequest;
+	})();
+
+	etcdserverpb.HashResponse = (function() {
+
+		const HashResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		HashResponse.prototype.header = null;
+		HashResponse.prototype.hash = 0;
+
+		HashResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.hash != null && $Object.hasOwnProperty.call(message, "hash") && message.hash !== 0)
+				writer.uint32(16).uint32(message.hash);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		HashResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.HashResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.uint32())
+							message.hash = value;
+						else
+							delete message.hash;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return HashResponse;
+	})();
+
+	etcdserverpb.HashKVRequest = (function() {
+
+		const HashKVRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		HashKVRequest.prototype.revision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		HashKVRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.revision != null && $Object.hasOwnProperty.call(message, "revision") && (typeof message.revision === "object" ? message.revision.low || message.revision.high : message.revision !== 0))
+				writer.uint32(8).int64(message.revision);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		HashKVRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.HashKVRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.revision = value;
+						else
+							delete message.revision;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return HashKVRequest;
+	})();
+
+	etcdserverpb.HashKVResponse = (function() {
+
+		const HashKVResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		HashKVResponse.prototype.header = null;
+		HashKVResponse.prototype.hash = 0;
+		HashKVResponse.prototype.compactRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		HashKVResponse.prototype.hashRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		HashKVResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.hash != null && $Object.hasOwnProperty.call(message, "hash") && message.hash !== 0)
+				writer.uint32(16).uint32(message.hash);
+			if (message.compactRevision != null && $Object.hasOwnProperty.call(message, "compactRevision") && (typeof message.compactRevision === "object" ? message.compactRevision.low || message.compactRevision.high : message.compactRevision !== 0))
+				writer.uint32(24).int64(message.compactRevision);
+			if (message.hashRevision != null && $Object.hasOwnProperty.call(message, "hashRevision") && (typeof message.hashRevision === "object" ? message.hashRevision.low || message.hashRevision.high : message.hashRevision !== 0))
+				writer.uint32(32).int64(message.hashRevision);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		HashKVResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.HashKVResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.uint32())
+							message.hash = value;
+						else
+							delete message.hash;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.compactRevision = value;
+						else
+							delete message.compactRevision;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.hashRevision = value;
+						else
+							delete message.hashRevision;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return HashKVResponse;
+	})();
+
+	etcdserverpb.SnapshotRequest = (function() {
+
+		const SnapshotRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		SnapshotRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		SnapshotRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.SnapshotRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return SnapshotRequest;
+	})();
+
+	etcdserverpb.SnapshotResponse = (function() {
+
+		const SnapshotResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		SnapshotResponse.prototype.header = null;
+		SnapshotResponse.prototype.remainingBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		SnapshotResponse.prototype.blob = $util.newBuffer([]);
+		SnapshotResponse.prototype.version = "";
+
+		SnapshotResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.remainingBytes != null && $Object.hasOwnProperty.call(message, "remainingBytes") && (typeof message.remainingBytes === "object" ? message.remainingBytes.low || message.remainingBytes.high : message.remainingBytes !== 0))
+				writer.uint32(16).uint64(message.remainingBytes);
+			if (message.blob != null && $Object.hasOwnProperty.call(message, "blob") && message.blob.length)
+				writer.uint32(26).bytes(message.blob);
+			if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
+				writer.uint32(34).string(message.version);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		SnapshotResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.SnapshotResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.remainingBytes = value;
+						else
+							delete message.remainingBytes;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.blob = value;
+						else
+							delete message.blob;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.version = value;
+						else
+							delete message.version;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return SnapshotResponse;
+	})();
+
+	etcdserverpb.MoveLeaderRequest = (function() {
+
+		const MoveLeaderRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MoveLeaderRequest.prototype.targetID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		MoveLeaderRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.targetID != null && $Object.hasOwnProperty.call(message, "targetID") && (typeof message.targetID === "object" ? message.targetID.low || message.targetID.high : message.targetID !== 0))
+				writer.uint32(8).uint64(message.targetID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MoveLeaderRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MoveLeaderRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.targetID = value;
+						else
+							delete message.targetID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MoveLeaderRequest;
+	})();
+
+	etcdserverpb.MoveLeaderResponse = (function() {
+
+		const MoveLeaderResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MoveLeaderResponse.prototype.header = null;
+
+		MoveLeaderResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MoveLeaderResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MoveLeaderResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MoveLeaderResponse;
+	})();
+
+	etcdserverpb.DowngradeRequest = (function() {
+
+		const DowngradeRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DowngradeRequest.prototype.action = 0;
+		DowngradeRequest.prototype.version = "";
+
+		DowngradeRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.action != null && $Object.hasOwnProperty.call(message, "action") && message.action !== 0)
+				writer.uint32(8).int32(message.action);
+			if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
+				writer.uint32(18).string(message.version);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DowngradeRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DowngradeRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.action = value;
+						else
+							delete message.action;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.version = value;
+						else
+							delete message.version;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		DowngradeRequest.DowngradeAction = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "VALIDATE"] = 0;
+			values[valuesById[1] = "ENABLE"] = 1;
+			values[valuesById[2] = "CANCEL"] = 2;
+			return values;
+		})();
+
+		return DowngradeRequest;
+	})();
+
+	etcdserverpb.DowngradeResponse = (function() {
+
+		const DowngradeResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DowngradeResponse.prototype.header = null;
+		DowngradeResponse.prototype.version = "";
+
+		DowngradeResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
+				writer.uint32(18).string(message.version);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DowngradeResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DowngradeResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.version = value;
+						else
+							delete message.version;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DowngradeResponse;
+	})();
+
+	etcdserverpb.DowngradeVersionTestRequest = (function() {
+
+		const DowngradeVersionTestRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		DowngradeVersionTestRequest.prototype.ver = "";
+
+		DowngradeVersionTestRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ver != null && $Object.hasOwnProperty.call(message, "ver") && message.ver !== "")
+				writer.uint32(10).string(message.ver);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		DowngradeVersionTestRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.DowngradeVersionTestRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.ver = value;
+						else
+							delete message.ver;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return DowngradeVersionTestRequest;
+	})();
+
+	etcdserverpb.Member = (function() {
+
+		const Member = function (properties) {
+			this.peerURLs = [];
+			this.clientURLs = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		Member.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Member.prototype.name = "";
+		Member.prototype.peerURLs = $util.emptyArray;
+		Member.prototype.clientURLs = $util.emptyArray;
+		Member.prototype.isLearner = false;
+
+		Member.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(18).string(message.name);
+			if (message.peerURLs != null && message.peerURLs.length)
+				for (let i = 0; i < message.peerURLs.length; ++i)
+					writer.uint32(26).string(message.peerURLs[i]);
+			if (message.clientURLs != null && message.clientURLs.length)
+				for (let i = 0; i < message.clientURLs.length; ++i)
+					writer.uint32(34).string(message.clientURLs[i]);
+			if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
+				writer.uint32(40).bool(message.isLearner);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		Member.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.Member();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if (!(message.peerURLs && message.peerURLs.length))
+							message.peerURLs = [];
+						message.peerURLs.push(reader.stringVerify());
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						if (!(message.clientURLs && message.clientURLs.length))
+							message.clientURLs = [];
+						message.clientURLs.push(reader.stringVerify());
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.isLearner = value;
+						else
+							delete message.isLearner;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return Member;
+	})();
+
+	etcdserverpb.MemberAddRequest = (function() {
+
+		const MemberAddRequest = function (properties) {
+			this.peerURLs = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberAddRequest.prototype.peerURLs = $util.emptyArray;
+		MemberAddRequest.prototype.isLearner = false;
+
+		MemberAddRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.peerURLs != null && message.peerURLs.length)
+				for (let i = 0; i < message.peerURLs.length; ++i)
+					writer.uint32(10).string(message.peerURLs[i]);
+			if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
+				writer.uint32(16).bool(message.isLearner);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberAddRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberAddRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if (!(message.peerURLs && message.peerURLs.length))
+							message.peerURLs = [];
+						message.peerURLs.push(reader.stringVerify());
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.isLearner = value;
+						else
+							delete message.isLearner;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberAddRequest;
+	})();
+
+	etcdserverpb.MemberAddResponse = (function() {
+
+		const MemberAddResponse = function (properties) {
+			this.members = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberAddResponse.prototype.header = null;
+		MemberAddResponse.prototype.member = null;
+		MemberAddResponse.prototype.members = $util.emptyArray;
+
+		MemberAddResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.member != null && $Object.hasOwnProperty.call(message, "member"))
+				$root.etcdserverpb.Member.encode(message.member, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.members != null && message.members.length)
+				for (let i = 0; i < message.members.length; ++i)
+					$root.etcdserverpb.Member.encode(message.members[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberAddResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberAddResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.member = $root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1, message.member);
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if (!(message.members && message.members.length))
+							message.members = [];
+						message.members.push($root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberAddResponse;
+	})();
+
+	etcdserverpb.MemberRemoveRequest = (function() {
+
+		const MemberRemoveRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberRemoveRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		MemberRemoveRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberRemoveRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberRemoveRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberRemoveRequest;
+	})();
+
+	etcdserverpb.MemberRemoveResponse = (function() {
+
+		const MemberRemoveResponse = function (properties) {
+			this.members = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberRemoveResponse.prototype.header = null;
+		MemberRemoveResponse.prototype.members = $util.emptyArray;
+
+		MemberRemoveResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.members != null && message.members.length)
+				for (let i = 0; i < message.members.length; ++i)
+					$root.etcdserverpb.Member.encode(message.members[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberRemoveResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberRemoveResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.members && message.members.length))
+							message.members = [];
+						message.members.push($root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberRemoveResponse;
+	})();
+
+	etcdserverpb.MemberUpdateRequest = (function() {
+
+		const MemberUpdateRequest = function (properties) {
+			this.peerURLs = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberUpdateRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		MemberUpdateRequest.prototype.peerURLs = $util.emptyArray;
+
+		MemberUpdateRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.peerURLs != null && message.peerURLs.length)
+				for (let i = 0; i < message.peerURLs.length; ++i)
+					writer.uint32(18).string(message.peerURLs[i]);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberUpdateRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberUpdateRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.peerURLs && message.peerURLs.length))
+							message.peerURLs = [];
+						message.peerURLs.push(reader.stringVerify());
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberUpdateRequest;
+	})();
+
+	etcdserverpb.MemberUpdateResponse = (function() {
+
+		const MemberUpdateResponse = function (properties) {
+			this.members = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberUpdateResponse.prototype.header = null;
+		MemberUpdateResponse.prototype.members = $util.emptyArray;
+
+		MemberUpdateResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.members != null && message.members.length)
+				for (let i = 0; i < message.members.length; ++i)
+					$root.etcdserverpb.Member.encode(message.members[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberUpdateResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberUpdateResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.members && message.members.length))
+							message.members = [];
+						message.members.push($root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberUpdateResponse;
+	})();
+
+	etcdserverpb.MemberListRequest = (function() {
+
+		const MemberListRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberListRequest.prototype.linearizable = false;
+
+		MemberListRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.linearizable != null && $Object.hasOwnProperty.call(message, "linearizable") && message.linearizable !== false)
+				writer.uint32(8).bool(message.linearizable);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberListRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberListRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.linearizable = value;
+						else
+							delete message.linearizable;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberListRequest;
+	})();
+
+	etcdserverpb.MemberListResponse = (function() {
+
+		const MemberListResponse = function (properties) {
+			this.members = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberListResponse.prototype.header = null;
+		MemberListResponse.prototype.members = $util.emptyArray;
+
+		MemberListResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.members != null && message.members.length)
+				for (let i = 0; i < message.members.length; ++i)
+					$root.etcdserverpb.Member.encode(message.members[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberListResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberListResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.members && message.members.length))
+							message.members = [];
+						message.members.push($root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberListResponse;
+	})();
+
+	etcdserverpb.MemberPromoteRequest = (function() {
+
+		const MemberPromoteRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberPromoteRequest.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+		MemberPromoteRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberPromoteRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberPromoteRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberPromoteRequest;
+	})();
+
+	etcdserverpb.MemberPromoteResponse = (function() {
+
+		const MemberPromoteResponse = function (properties) {
+			this.members = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		MemberPromoteResponse.prototype.header = null;
+		MemberPromoteResponse.prototype.members = $util.emptyArray;
+
+		MemberPromoteResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.members != null && message.members.length)
+				for (let i = 0; i < message.members.length; ++i)
+					$root.etcdserverpb.Member.encode(message.members[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		MemberPromoteResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.MemberPromoteResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.members && message.members.length))
+							message.members = [];
+						message.members.push($root.etcdserverpb.Member.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return MemberPromoteResponse;
+	})();
+
+	etcdserverpb.WatchRequest = (function() {
+
+		const WatchRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		WatchRequest.prototype.createRequest = null;
+		WatchRequest.prototype.cancelRequest = null;
+		WatchRequest.prototype.progressRequest = null;
+
+		let $oneOfFields;
+
+		$Object.defineProperty(WatchRequest.prototype, "requestUnion", {
+			get: $util.oneOfGetter($oneOfFields = ["createRequest", "cancelRequest", "progressRequest"]),
+			set: $util.oneOfSetter($oneOfFields)
+		});
+
+		WatchRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.createRequest != null && $Object.hasOwnProperty.call(message, "createRequest"))
+				$root.etcdserverpb.WatchCreateRequest.encode(message.createRequest, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.cancelRequest != null && $Object.hasOwnProperty.call(message, "cancelRequest"))
+				$root.etcdserverpb.WatchCancelRequest.encode(message.cancelRequest, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.progressRequest != null && $Object.hasOwnProperty.call(message, "progressRequest"))
+				$root.etcdserverpb.WatchProgressRequest.encode(message.progressRequest, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		WatchRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.WatchRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.createRequest = $root.etcdserverpb.WatchCreateRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.createRequest);
+						message.requestUnion = "createRequest";
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.cancelRequest = $root.etcdserverpb.WatchCancelRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.cancelRequest);
+						message.requestUnion = "cancelRequest";
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.progressRequest = $root.etcdserverpb.WatchProgressRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.progressRequest);
+						message.requestUnion = "progressRequest";
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return WatchRequest;
+	})();
+
+	etcdserverpb.WatchCreateRequest = (function() {
+
+		const WatchCreateRequest = function (properties) {
+			this.filters = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		WatchCreateRequest.prototype.key = $util.newBuffer([]);
+		WatchCreateRequest.prototype.rangeEnd = $util.newBuffer([]);
+		WatchCreateRequest.prototype.startRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		WatchCreateRequest.prototype.progressNotify = false;
+		WatchCreateRequest.prototype.filters = $util.emptyArray;
+		WatchCreateRequest.prototype.prevKv = false;
+		WatchCreateRequest.prototype.watchId = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		WatchCreateRequest.prototype.fragment = false;
+
+		WatchCreateRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(10).bytes(message.key);
+			if (message.rangeEnd != null && $Object.hasOwnProperty.call(message, "rangeEnd") && message.rangeEnd.length)
+				writer.uint32(18).bytes(message.rangeEnd);
+			if (message.startRevision != null && $Object.hasOwnProperty.call(message, "startRevision") && (typeof message.startRevision === "object" ? message.startRevision.low || message.startRevision.high : message.startRevision !== 0))
+				writer.uint32(24).int64(message.startRevision);
+			if (message.progressNotify != null && $Object.hasOwnProperty.call(message, "progressNotify") && message.progressNotify !== false)
+				writer.uint32(32).bool(message.progressNotify);
+			if (message.filters != null && message.filters.length)
+				writer.uint32(42).int32s(message.filters);
+			if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv") && message.prevKv !== false)
+				writer.uint32(48).bool(message.prevKv);
+			if (message.watchId != null && $Object.hasOwnProperty.call(message, "watchId") && (typeof message.watchId === "object" ? message.watchId.low || message.watchId.high : message.watchId !== 0))
+				writer.uint32(56).int64(message.watchId);
+			if (message.fragment != null && $Object.hasOwnProperty.call(message, "fragment") && message.fragment !== false)
+				writer.uint32(64).bool(message.fragment);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		WatchCreateRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.WatchCreateRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.rangeEnd = value;
+						else
+							delete message.rangeEnd;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.startRevision = value;
+						else
+							delete message.startRevision;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.progressNotify = value;
+						else
+							delete message.progressNotify;
+						continue;
+					}
+				case 5: {
+						if (wireType === 2) {
+							if (!(message.filters && message.filters.length))
+								message.filters = [];
+							reader.int32s(message.filters);
+							continue;
+						}
+						if (wireType !== 0)
+							break;
+						if (!(message.filters && message.filters.length))
+							message.filters = [];
+						message.filters.push(reader.int32());
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.prevKv = value;
+						else
+							delete message.prevKv;
+						continue;
+					}
+				case 7: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.watchId = value;
+						else
+							delete message.watchId;
+						continue;
+					}
+				case 8: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.fragment = value;
+						else
+							delete message.fragment;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		WatchCreateRequest.FilterType = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "NOPUT"] = 0;
+			values[valuesById[1] = "NODELETE"] = 1;
+			return values;
+		})();
+
+		return WatchCreateRequest;
+	})();
+
+	etcdserverpb.WatchCancelRequest = (function() {
+
+		const WatchCancelRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		WatchCancelRequest.prototype.watchId = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		WatchCancelRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.watchId != null && $Object.hasOwnProperty.call(message, "watchId") && (typeof message.watchId === "object" ? message.watchId.low || message.watchId.high : message.watchId !== 0))
+				writer.uint32(8).int64(message.watchId);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		WatchCancelRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.WatchCancelRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.watchId = value;
+						else
+							delete message.watchId;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return WatchCancelRequest;
+	})();
+
+	etcdserverpb.WatchProgressRequest = (function() {
+
+		const WatchProgressRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		WatchProgressRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		WatchProgressRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.WatchProgressRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				reader.skipType(tag & 7, _depth, tag >>> 3);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return WatchProgressRequest;
+	})();
+
+	etcdserverpb.WatchResponse = (function() {
+
+		const WatchResponse = function (properties) {
+			this.events = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		WatchResponse.prototype.header = null;
+		WatchResponse.prototype.watchId = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		WatchResponse.prototype.created = false;
+		WatchResponse.prototype.canceled = false;
+		WatchResponse.prototype.compactRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		WatchResponse.prototype.cancelReason = "";
+		WatchResponse.prototype.fragment = false;
+		WatchResponse.prototype.events = $util.emptyArray;
+
+		WatchResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.watchId != null && $Object.hasOwnProperty.call(message, "watchId") && (typeof message.watchId === "object" ? message.watchId.low || message.watchId.high : message.watchId !== 0))
+				writer.uint32(16).int64(message.watchId);
+			if (message.created != null && $Object.hasOwnProperty.call(message, "created") && message.created !== false)
+				writer.uint32(24).bool(message.created);
+			if (message.canceled != null && $Object.hasOwnProperty.call(message, "canceled") && message.canceled !== false)
+				writer.uint32(32).bool(message.canceled);
+			if (message.compactRevision != null && $Object.hasOwnProperty.call(message, "compactRevision") && (typeof message.compactRevision === "object" ? message.compactRevision.low || message.compactRevision.high : message.compactRevision !== 0))
+				writer.uint32(40).int64(message.compactRevision);
+			if (message.cancelReason != null && $Object.hasOwnProperty.call(message, "cancelReason") && message.cancelReason !== "")
+				writer.uint32(50).string(message.cancelReason);
+			if (message.fragment != null && $Object.hasOwnProperty.call(message, "fragment") && message.fragment !== false)
+				writer.uint32(56).bool(message.fragment);
+			if (message.events != null && message.events.length)
+				for (let i = 0; i < message.events.length; ++i)
+					$root.mvccpb.Event.encode(message.events[i], writer.uint32(90).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		WatchResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.etcdserverpb.WatchResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.watchId = value;
+						else
+							delete message.watchId;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.created = value;
+						else
+							delete message.created;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.canceled = value;
+						else
+							delete message.canceled;
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.compactRevision = value;
+						else
+							delete message.compactRevision;
+						continue;
+					}
+				case 6: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.cancelReason = value;
+						else
+							delete message.cancelReason;
+						continue;
+					}
+				case 7: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.fragment = value;
+						else
+							delete message.fragment;
+						continue;
+					}
+				case 11: {
+						if (wireType !== 2)
+							break;
+						if (!(message.events && message.events.length))
+							message.events = [];
+						message.events.push($root.mvccpb.Event.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return WatchResponse;
+	})();
+
+	return etcdserverpb;
+})();
+
+export const grpc = $root.grpc = (() => {
+
+	const grpc = {};
+
+	grpc.health = (function() {
+
+		const health = {};
+
+		health.v1 = (function() {
+
+			const v1 = {};
+
+			v1.HealthCheckRequest = (function() {
+
+				const HealthCheckRequest = function (properties) {
+					if (properties)
+						for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+							if (properties[keys[i]] != null && keys[i] !== "__proto__")
+								this[keys[i]] = properties[keys[i]];
+				};
+
+				HealthCheckRequest.prototype.service = "";
+
+				HealthCheckRequest.encode = function (message, writer, _depth) {
+					if (!writer)
+						writer = $Writer.create();
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $util.recursionLimit)
+						throw $Error("max depth exceeded");
+					if (message.service != null && $Object.hasOwnProperty.call(message, "service") && message.service !== "")
+						writer.uint32(10).string(message.service);
+					if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+						for (let i = 0; i < message.$unknowns.length; ++i)
+							writer.raw(message.$unknowns[i]);
+					return writer;
+				};
+
+				HealthCheckRequest.decode = function (reader, length, _end, _depth, _target) {
+					if (!(reader instanceof $Reader))
+						reader = $Reader.create(reader);
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $Reader.recursionLimit)
+						throw $Error("max depth exceeded");
+					let end, message, value;
+					if (length === $undefined)
+						end = reader.len;
+					else {
+						end = reader.pos + length;
+						if (end > reader.len)
+							throw $RangeError("index out of range");
+						length = reader.len;
+						reader.len = end;
+					}
+					message = _target || new $root.grpc.health.v1.HealthCheckRequest();
+					while (reader.pos < end) {
+						let start = reader.pos;
+						let tag = reader.tag();
+						if (tag === _end) {
+							_end = $undefined;
+							break;
+						}
+						let wireType = tag & 7;
+						switch (tag >>>= 3) {
+						case 1: {
+								if (wireType !== 2)
+									break;
+								if ((value = reader.stringVerify()).length)
+									message.service = value;
+								else
+									delete message.service;
+								continue;
+							}
+						}
+						reader.skipType(wireType, _depth, tag);
+						if (!reader.discardUnknown) {
+							$util.makeProp(message, "$unknowns", false);
+							(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+						}
+					}
+					if (length !== $undefined) {
+						if (reader.pos !== end)
+							throw $RangeError("index out of range");
+						reader.len = length;
+					}
+					if (_end !== $undefined)
+						throw $Error("missing end group");
+					return message;
+				};
+
+				return HealthCheckRequest;
+			})();
+
+			v1.HealthCheckResponse = (function() {
+
+				const HealthCheckResponse = function (properties) {
+					if (properties)
+						for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+							if (properties[keys[i]] != null && keys[i] !== "__proto__")
+								this[keys[i]] = properties[keys[i]];
+				};
+
+				HealthCheckResponse.prototype.status = 0;
+
+				HealthCheckResponse.encode = function (message, writer, _depth) {
+					if (!writer)
+						writer = $Writer.create();
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $util.recursionLimit)
+						throw $Error("max depth exceeded");
+					if (message.status != null && $Object.hasOwnProperty.call(message, "status") && message.status !== 0)
+						writer.uint32(8).int32(message.status);
+					if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+						for (let i = 0; i < message.$unknowns.length; ++i)
+							writer.raw(message.$unknowns[i]);
+					return writer;
+				};
+
+				HealthCheckResponse.decode = function (reader, length, _end, _depth, _target) {
+					if (!(reader instanceof $Reader))
+						reader = $Reader.create(reader);
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $Reader.recursionLimit)
+						throw $Error("max depth exceeded");
+					let end, message, value;
+					if (length === $undefined)
+						end = reader.len;
+					else {
+						end = reader.pos + length;
+						if (end > reader.len)
+							throw $RangeError("index out of range");
+						length = reader.len;
+						reader.len = end;
+					}
+					message = _target || new $root.grpc.health.v1.HealthCheckResponse();
+					while (reader.pos < end) {
+						let start = reader.pos;
+						let tag = reader.tag();
+						if (tag === _end) {
+							_end = $undefined;
+							break;
+						}
+						let wireType = tag & 7;
+						switch (tag >>>= 3) {
+						case 1: {
+								if (wireType !== 0)
+									break;
+								if (value = reader.int32())
+									message.status = value;
+								else
+									delete message.status;
+								continue;
+							}
+						}
+						reader.skipType(wireType, _depth, tag);
+						if (!reader.discardUnknown) {
+							$util.makeProp(message, "$unknowns", false);
+							(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+						}
+					}
+					if (length !== $undefined) {
+						if (reader.pos !== end)
+							throw $RangeError("index out of range");
+						reader.len = length;
+					}
+					if (_end !== $undefined)
+						throw $Error("missing end group");
+					return message;
+				};
+
+				HealthCheckResponse.ServingStatus = (function() {
+					const valuesById = $Object.create(null), values = $Object.create(valuesById);
+					values[valuesById[0] = "UNKNOWN"] = 0;
+					values[valuesById[1] = "SERVING"] = 1;
+					values[valuesById[2] = "NOT_SERVING"] = 2;
+					values[valuesById[3] = "SERVICE_UNKNOWN"] = 3;
+					return values;
+				})();
+
+				return HealthCheckResponse;
+			})();
+
+			v1.HealthListRequest = (function() {
+
+				const HealthListRequest = function (properties) {
+					if (properties)
+						for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+							if (properties[keys[i]] != null && keys[i] !== "__proto__")
+								this[keys[i]] = properties[keys[i]];
+				};
+
+				HealthListRequest.encode = function (message, writer, _depth) {
+					if (!writer)
+						writer = $Writer.create();
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $util.recursionLimit)
+						throw $Error("max depth exceeded");
+					if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+						for (let i = 0; i < message.$unknowns.length; ++i)
+							writer.raw(message.$unknowns[i]);
+					return writer;
+				};
+
+				HealthListRequest.decode = function (reader, length, _end, _depth, _target) {
+					if (!(reader instanceof $Reader))
+						reader = $Reader.create(reader);
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $Reader.recursionLimit)
+						throw $Error("max depth exceeded");
+					let end, message;
+					if (length === $undefined)
+						end = reader.len;
+					else {
+						end = reader.pos + length;
+						if (end > reader.len)
+							throw $RangeError("index out of range");
+						length = reader.len;
+						reader.len = end;
+					}
+					message = _target || new $root.grpc.health.v1.HealthListRequest();
+					while (reader.pos < end) {
+						let start = reader.pos;
+						let tag = reader.tag();
+						if (tag === _end) {
+							_end = $undefined;
+							break;
+						}
+						reader.skipType(tag & 7, _depth, tag >>> 3);
+						if (!reader.discardUnknown) {
+							$util.makeProp(message, "$unknowns", false);
+							(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+						}
+					}
+					if (length !== $undefined) {
+						if (reader.pos !== end)
+							throw $RangeError("index out of range");
+						reader.len = length;
+					}
+					if (_end !== $undefined)
+						throw $Error("missing end group");
+					return message;
+				};
+
+				return HealthListRequest;
+			})();
+
+			v1.HealthListResponse = (function() {
+
+				const HealthListResponse = function (properties) {
+					this.statuses = {};
+					if (properties)
+						for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+							if (properties[keys[i]] != null && keys[i] !== "__proto__")
+								this[keys[i]] = properties[keys[i]];
+				};
+
+				HealthListResponse.prototype.statuses = $util.emptyObject;
+
+				HealthListResponse.encode = function (message, writer, _depth) {
+					if (!writer)
+						writer = $Writer.create();
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $util.recursionLimit)
+						throw $Error("max depth exceeded");
+					if (message.statuses != null && $Object.hasOwnProperty.call(message, "statuses"))
+						for (let keys = $Object.keys(message.statuses), i = 0; i < keys.length; ++i) {
+							writer.uint32(10).fork().uint32(10).string(keys[i]);
+							$root.grpc.health.v1.HealthCheckResponse.encode(message.statuses[keys[i]], writer.uint32(18).fork(), _depth + 1).ldelim().ldelim();
+						}
+					if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+						for (let i = 0; i < message.$unknowns.length; ++i)
+							writer.raw(message.$unknowns[i]);
+					return writer;
+				};
+
+				HealthListResponse.decode = function (reader, length, _end, _depth, _target) {
+					if (!(reader instanceof $Reader))
+						reader = $Reader.create(reader);
+					if (_depth === $undefined)
+						_depth = 0;
+					if (_depth > $Reader.recursionLimit)
+						throw $Error("max depth exceeded");
+					let end, message, key, value;
+					if (length === $undefined)
+						end = reader.len;
+					else {
+						end = reader.pos + length;
+						if (end > reader.len)
+							throw $RangeError("index out of range");
+						length = reader.len;
+						reader.len = end;
+					}
+					message = _target || new $root.grpc.health.v1.HealthListResponse();
+					while (reader.pos < end) {
+						let start = reader.pos;
+						let tag = reader.tag();
+						if (tag === _end) {
+							_end = $undefined;
+							break;
+						}
+						let wireType = tag & 7;
+						switch (tag >>>= 3) {
+						case 1: {
+								if (wireType !== 2)
+									break;
+								if (message.statuses === $util.emptyObject)
+									message.statuses = {};
+								let end2 = reader.size() + reader.pos;
+								if (end2 > reader.len)
+									throw $RangeError("index out of range");
+								reader.len = end2;
+								key = "";
+								value = null;
+								while (reader.pos < end2) {
+									let tag2 = reader.tag();
+									wireType = tag2 & 7;
+									switch (tag2 >>>= 3) {
+									case 1:
+										if (wireType !== 2)
+											break;
+										key = reader.stringVerify();
+										continue;
+									case 2:
+										if (wireType !== 2)
+											break;
+										value = $root.grpc.health.v1.HealthCheckResponse.decode(reader, reader.size(), $undefined, _depth + 1, value);
+										continue;
+									}
+									reader.skipType(wireType, _depth, tag2);
+								}
+								if (reader.pos !== end2)
+									throw $RangeError("index out of range");
+								reader.len = end;
+								if (key === "__proto__")
+									$util.makeProp(message.statuses, key);
+								message.statuses[key] = value || new $root.grpc.health.v1.HealthCheckResponse();
+								continue;
+							}
+						}
+						reader.skipType(wireType, _depth, tag);
+						if (!reader.discardUnknown) {
+							$util.makeProp(message, "$unknowns", false);
+							(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+						}
+					}
+					if (length !== $undefined) {
+						if (reader.pos !== end)
+							throw $RangeError("index out of range");
+						reader.len = length;
+					}
+					if (_end !== $undefined)
+						throw $Error("missing end group");
+					return message;
+				};
+
+				return HealthListResponse;
+			})();
+
+			return v1;
+		})();
+
+		return health;
+	})();
+
+	return grpc;
 })();
 
 export const mvccpb = $root.mvccpb = (() => {
 
-    const mvccpb = {};
+	const mvccpb = {};
 
-    mvccpb.KeyValue = (function() {
+	mvccpb.KeyValue = (function() {
 
-        const KeyValue = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const KeyValue = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        KeyValue.prototype.key = $util.newBuffer([]);
-        KeyValue.prototype.createRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        KeyValue.prototype.modRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        KeyValue.prototype.version = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        KeyValue.prototype.value = $util.newBuffer([]);
-        KeyValue.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		KeyValue.prototype.key = $util.newBuffer([]);
+		KeyValue.prototype.createRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		KeyValue.prototype.modRevision = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		KeyValue.prototype.version = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		KeyValue.prototype.value = $util.newBuffer([]);
+		KeyValue.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
-        KeyValue.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
-                writer.uint32(10).bytes(message.key);
-            if (message.createRevision != null && $Object.hasOwnProperty.call(message, "createRevision") && (typeof message.createRevision === "object" ? message.createRevision.low || message.createRevision.high : message.createRevision !== 0))
-                writer.uint32(16).int64(message.createRevision);
-            if (message.modRevision != null && $Object.hasOwnProperty.call(message, "modRevision") && (typeof message.modRevision === "object" ? message.modRevision.low || message.modRevision.high : message.modRevision !== 0))
-                writer.uint32(24).int64(message.modRevision);
-            if (message.version != null && $Object.hasOwnProperty.call(message, "version") && (typeof message.version === "object" ? message.version.low || message.version.high : message.version !== 0))
-                writer.uint32(32).int64(message.version);
-            if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value.length)
-                writer.uint32(42).bytes(message.value);
-            if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
-                writer.uint32(48).int64(message.lease);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		KeyValue.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(10).bytes(message.key);
+			if (message.createRevision != null && $Object.hasOwnProperty.call(message, "createRevision") && (typeof message.createRevision === "object" ? message.createRevision.low || message.createRevision.high : message.createRevision !== 0))
+				writer.uint32(16).int64(message.createRevision);
+			if (message.modRevision != null && $Object.hasOwnProperty.call(message, "modRevision") && (typeof message.modRevision === "object" ? message.modRevision.low || message.modRevision.high : message.modRevision !== 0))
+				writer.uint32(24).int64(message.modRevision);
+			if (message.version != null && $Object.hasOwnProperty.call(message, "version") && (typeof message.version === "object" ? message.version.low || message.version.high : message.version !== 0))
+				writer.uint32(32).int64(message.version);
+			if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value.length)
+				writer.uint32(42).bytes(message.value);
+			if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
+				writer.uint32(48).int64(message.lease);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        KeyValue.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.mvccpb.KeyValue();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.key = value;
-                        else
-                            delete message.key;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.createRevision = value;
-                        else
-                            delete message.createRevision;
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.modRevision = value;
-                        else
-                            delete message.modRevision;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.version = value;
-                        else
-                            delete message.version;
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.bytes()).length)
-                            message.value = value;
-                        else
-                            delete message.value;
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.lease = value;
-                        else
-                            delete message.lease;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		KeyValue.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.mvccpb.KeyValue();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.createRevision = value;
+						else
+							delete message.createRevision;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.modRevision = value;
+						else
+							delete message.modRevision;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.version = value;
+						else
+							delete message.version;
+						continue;
+					}
+				case 5: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.value = value;
+						else
+							delete message.value;
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.lease = value;
+						else
+							delete message.lease;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return KeyValue;
-    })();
+		return KeyValue;
+	})();
 
-    mvccpb.Event = (function() {
+	mvccpb.Event = (function() {
 
-        const Event = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Event = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Event.prototype.type = 0;
-        Event.prototype.kv = null;
-        Event.prototype.prevKv = null;
+		Event.prototype.type = 0;
+		Event.prototype.kv = null;
+		Event.prototype.prevKv = null;
 
-        Event.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.type != null && $Object.hasOwnProperty.call(message, "type") && message.type !== 0)
-                writer.uint32(8).int32(message.type);
-            if (message.kv != null && $Object.hasOwnProperty.call(message, "kv"))
-                $root.mvccpb.KeyValue.encode(message.kv, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv"))
-                $root.mvccpb.KeyValue.encode(message.prevKv, writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Event.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.type != null && $Object.hasOwnProperty.call(message, "type") && message.type !== 0)
+				writer.uint32(8).int32(message.type);
+			if (message.kv != null && $Object.hasOwnProperty.call(message, "kv"))
+				$root.mvccpb.KeyValue.encode(message.kv, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.prevKv != null && $Object.hasOwnProperty.call(message, "prevKv"))
+				$root.mvccpb.KeyValue.encode(message.prevKv, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Event.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.mvccpb.Event();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.type = value;
-                        else
-                            delete message.type;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.kv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.kv);
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.prevKv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.prevKv);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Event.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.mvccpb.Event();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.int32())
+							message.type = value;
+						else
+							delete message.type;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.kv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.kv);
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.prevKv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.prevKv);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        Event.EventType = (function() {
-            const valuesById = $Object.create(null), values = $Object.create(valuesById);
-            values[valuesById[0] = "PUT"] = 0;
-            values[valuesById[1] = "DELETE"] = 1;
-            return values;
-        })();
+		Event.EventType = (function() {
+			const valuesById = $Object.create(null), values = $Object.create(valuesById);
+			values[valuesById[0] = "PUT"] = 0;
+			values[valuesById[1] = "DELETE"] = 1;
+			return values;
+		})();
 
-        return Event;
-    })();
+		return Event;
+	})();
 
-    return mvccpb;
+	return mvccpb;
+})();
+
+export const leasepb = $root.leasepb = (() => {
+
+	const leasepb = {};
+
+	leasepb.Lease = (function() {
+
+		const Lease = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		Lease.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		Lease.prototype.TTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		Lease.prototype.RemainingTTL = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		Lease.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).int64(message.ID);
+			if (message.TTL != null && $Object.hasOwnProperty.call(message, "TTL") && (typeof message.TTL === "object" ? message.TTL.low || message.TTL.high : message.TTL !== 0))
+				writer.uint32(16).int64(message.TTL);
+			if (message.RemainingTTL != null && $Object.hasOwnProperty.call(message, "RemainingTTL") && (typeof message.RemainingTTL === "object" ? message.RemainingTTL.low || message.RemainingTTL.high : message.RemainingTTL !== 0))
+				writer.uint32(24).int64(message.RemainingTTL);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		Lease.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.leasepb.Lease();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.TTL = value;
+						else
+							delete message.TTL;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.RemainingTTL = value;
+						else
+							delete message.RemainingTTL;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return Lease;
+	})();
+
+	leasepb.LeaseInternalRequest = (function() {
+
+		const LeaseInternalRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseInternalRequest.prototype.LeaseTimeToLiveRequest = null;
+
+		LeaseInternalRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.LeaseTimeToLiveRequest != null && $Object.hasOwnProperty.call(message, "LeaseTimeToLiveRequest"))
+				$root.etcdserverpb.LeaseTimeToLiveRequest.encode(message.LeaseTimeToLiveRequest, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseInternalRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.leasepb.LeaseInternalRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.LeaseTimeToLiveRequest = $root.etcdserverpb.LeaseTimeToLiveRequest.decode(reader, reader.size(), $undefined, _depth + 1, message.LeaseTimeToLiveRequest);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseInternalRequest;
+	})();
+
+	leasepb.LeaseInternalResponse = (function() {
+
+		const LeaseInternalResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaseInternalResponse.prototype.LeaseTimeToLiveResponse = null;
+
+		LeaseInternalResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.LeaseTimeToLiveResponse != null && $Object.hasOwnProperty.call(message, "LeaseTimeToLiveResponse"))
+				$root.etcdserverpb.LeaseTimeToLiveResponse.encode(message.LeaseTimeToLiveResponse, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaseInternalResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.leasepb.LeaseInternalResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.LeaseTimeToLiveResponse = $root.etcdserverpb.LeaseTimeToLiveResponse.decode(reader, reader.size(), $undefined, _depth + 1, message.LeaseTimeToLiveResponse);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaseInternalResponse;
+	})();
+
+	return leasepb;
 })();
 
 export const membershippb = $root.membershippb = (() => {
 
-    const membershippb = {};
+	const membershippb = {};
 
-    membershippb.RaftAttributes = (function() {
+	membershippb.RaftAttributes = (function() {
 
-        const RaftAttributes = function (properties) {
-            this.peerUrls = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const RaftAttributes = function (properties) {
+			this.peerUrls = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        RaftAttributes.prototype.peerUrls = $util.emptyArray;
-        RaftAttributes.prototype.isLearner = false;
+		RaftAttributes.prototype.peerUrls = $util.emptyArray;
+		RaftAttributes.prototype.isLearner = false;
 
-        RaftAttributes.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.peerUrls != null && message.peerUrls.length)
-                for (let i = 0; i < message.peerUrls.length; ++i)
-                    writer.uint32(10).string(message.peerUrls[i]);
-            if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
-                writer.uint32(16).bool(message.isLearner);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		RaftAttributes.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.peerUrls != null && message.peerUrls.length)
+				for (let i = 0; i < message.peerUrls.length; ++i)
+					writer.uint32(10).string(message.peerUrls[i]);
+			if (message.isLearner != null && $Object.hasOwnProperty.call(message, "isLearner") && message.isLearner !== false)
+				writer.uint32(16).bool(message.isLearner);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        RaftAttributes.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.membershippb.RaftAttributes();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.peerUrls && message.peerUrls.length))
-                            message.peerUrls = [];
-                        message.peerUrls.push(reader.stringVerify());
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.isLearner = value;
-                        else
-                            delete message.isLearner;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		RaftAttributes.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.membershippb.RaftAttributes();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if (!(message.peerUrls && message.peerUrls.length))
+							message.peerUrls = [];
+						message.peerUrls.push(reader.stringVerify());
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.isLearner = value;
+						else
+							delete message.isLearner;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return RaftAttributes;
-    })();
+		return RaftAttributes;
+	})();
 
-    membershippb.Attributes = (function() {
+	membershippb.Attributes = (function() {
 
-        const Attributes = function (properties) {
-            this.clientUrls = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Attributes = function (properties) {
+			this.clientUrls = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Attributes.prototype.name = "";
-        Attributes.prototype.clientUrls = $util.emptyArray;
+		Attributes.prototype.name = "";
+		Attributes.prototype.clientUrls = $util.emptyArray;
 
-        Attributes.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
-                writer.uint32(10).string(message.name);
-            if (message.clientUrls != null && message.clientUrls.length)
-                for (let i = 0; i < message.clientUrls.length; ++i)
-                    writer.uint32(18).string(message.clientUrls[i]);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Attributes.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+				writer.uint32(10).string(message.name);
+			if (message.clientUrls != null && message.clientUrls.length)
+				for (let i = 0; i < message.clientUrls.length; ++i)
+					writer.uint32(18).string(message.clientUrls[i]);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Attributes.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.membershippb.Attributes();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.name = value;
-                        else
-                            delete message.name;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.clientUrls && message.clientUrls.length))
-                            message.clientUrls = [];
-                        message.clientUrls.push(reader.stringVerify());
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Attributes.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.membershippb.Attributes();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.clientUrls && message.clientUrls.length))
+							message.clientUrls = [];
+						message.clientUrls.push(reader.stringVerify());
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Attributes;
-    })();
+		return Attributes;
+	})();
 
-    membershippb.Member = (function() {
+	membershippb.Member = (function() {
 
-        const Member = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Member = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Member.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Member.prototype.raftAttributes = null;
-        Member.prototype.memberAttributes = null;
+		Member.prototype.ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Member.prototype.raftAttributes = null;
+		Member.prototype.memberAttributes = null;
 
-        Member.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
-                writer.uint32(8).uint64(message.ID);
-            if (message.raftAttributes != null && $Object.hasOwnProperty.call(message, "raftAttributes"))
-                $root.membershippb.RaftAttributes.encode(message.raftAttributes, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.memberAttributes != null && $Object.hasOwnProperty.call(message, "memberAttributes"))
-                $root.membershippb.Attributes.encode(message.memberAttributes, writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Member.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && (typeof message.ID === "object" ? message.ID.low || message.ID.high : message.ID !== 0))
+				writer.uint32(8).uint64(message.ID);
+			if (message.raftAttributes != null && $Object.hasOwnProperty.call(message, "raftAttributes"))
+				$root.membershippb.RaftAttributes.encode(message.raftAttributes, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.memberAttributes != null && $Object.hasOwnProperty.call(message, "memberAttributes"))
+				$root.membershippb.Attributes.encode(message.memberAttributes, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Member.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.membershippb.Member();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.ID = value;
-                        else
-                            delete message.ID;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.raftAttributes = $root.membershippb.RaftAttributes.decode(reader, reader.size(), $undefined, _depth + 1, message.raftAttributes);
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.memberAttributes = $root.membershippb.Attributes.decode(reader, reader.size(), $undefined, _depth + 1, message.memberAttributes);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Member.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.membershippb.Member();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.ID = value;
+						else
+							delete message.ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.raftAttributes = $root.membershippb.RaftAttributes.decode(reader, reader.size(), $undefined, _depth + 1, message.raftAttributes);
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.memberAttributes = $root.membershippb.Attributes.decode(reader, reader.size(), $undefined, _depth + 1, message.memberAttributes);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Member;
-    })();
+		return Member;
+	})();
 
-    membershippb.ClusterVersionSetRequest = (function() {
+	membershippb.ClusterVersionSetRequest = (function() {
 
-        const ClusterVersionSetRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const ClusterVersionSetRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        ClusterVersionSetRequest.prototype.ver = "";
+		ClusterVersionSetRequest.prototype.ver = "";
 
-        ClusterVersionSetRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.ver != null && $Object.hasOwnProperty.call(message, "ver") && message.ver !== "")
-                writer.uint32(10).string(message.ver);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		ClusterVersionSetRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.ver != null && $Object.hasOwnProperty.call(message, "ver") && message.ver !== "")
+				writer.uint32(10).string(message.ver);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        ClusterVersionSetRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.membershippb.ClusterVersionSetRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.ver = value;
-                        else
-                            delete message.ver;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		ClusterVersionSetRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.membershippb.ClusterVersionSetRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.ver = value;
+						else
+							delete message.ver;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return ClusterVersionSetRequest;
-    })();
+		return ClusterVersionSetRequest;
+	})();
 
-    membershippb.ClusterMemberAttrSetRequest = (function() {
+	membershippb.ClusterMemberAttrSetRequest = (function() {
 
-        const ClusterMemberAttrSetRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const ClusterMemberAttrSetRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        ClusterMemberAttrSetRequest.prototype.member_ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        ClusterMemberAttrSetRequest.prototype.memberAttributes = null;
+		ClusterMemberAttrSetRequest.prototype.member_ID = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		ClusterMemberAttrSetRequest.prototype.memberAttributes = null;
 
-        ClusterMemberAttrSetRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.member_ID != null && $Object.hasOwnProperty.call(message, "member_ID") && (typeof message.member_ID === "object" ? message.member_ID.low || message.member_ID.high : message.member_ID !== 0))
-                writer.uint32(8).uint64(message.member_ID);
-            if (message.memberAttributes != null && $Object.hasOwnProperty.call(message, "memberAttributes"))
-                $root.membershippb.Attributes.encode(message.memberAttributes, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		ClusterMemberAttrSetRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.member_ID != null && $Object.hasOwnProperty.call(message, "member_ID") && (typeof message.member_ID === "object" ? message.member_ID.low || message.member_ID.high : message.member_ID !== 0))
+				writer.uint32(8).uint64(message.member_ID);
+			if (message.memberAttributes != null && $Object.hasOwnProperty.call(message, "memberAttributes"))
+				$root.membershippb.Attributes.encode(message.memberAttributes, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        ClusterMemberAttrSetRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.membershippb.ClusterMemberAttrSetRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                            message.member_ID = value;
-                        else
-                            delete message.member_ID;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.memberAttributes = $root.membershippb.Attributes.decode(reader, reader.size(), $undefined, _depth + 1, message.memberAttributes);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		ClusterMemberAttrSetRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.membershippb.ClusterMemberAttrSetRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+							message.member_ID = value;
+						else
+							delete message.member_ID;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.memberAttributes = $root.membershippb.Attributes.decode(reader, reader.size(), $undefined, _depth + 1, message.memberAttributes);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return ClusterMemberAttrSetRequest;
-    })();
+		return ClusterMemberAttrSetRequest;
+	})();
 
-    membershippb.DowngradeInfoSetRequest = (function() {
+	membershippb.DowngradeInfoSetRequest = (function() {
 
-        const DowngradeInfoSetRequest = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const DowngradeInfoSetRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        DowngradeInfoSetRequest.prototype.enabled = false;
-        DowngradeInfoSetRequest.prototype.ver = "";
+		DowngradeInfoSetRequest.prototype.enabled = false;
+		DowngradeInfoSetRequest.prototype.ver = "";
 
-        DowngradeInfoSetRequest.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.enabled != null && $Object.hasOwnProperty.call(message, "enabled") && message.enabled !== false)
-                writer.uint32(8).bool(message.enabled);
-            if (message.ver != null && $Object.hasOwnProperty.call(message, "ver") && message.ver !== "")
-                writer.uint32(18).string(message.ver);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		DowngradeInfoSetRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.enabled != null && $Object.hasOwnProperty.call(message, "enabled") && message.enabled !== false)
+				writer.uint32(8).bool(message.enabled);
+			if (message.ver != null && $Object.hasOwnProperty.call(message, "ver") && message.ver !== "")
+				writer.uint32(18).string(message.ver);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        DowngradeInfoSetRequest.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.membershippb.DowngradeInfoSetRequest();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.enabled = value;
-                        else
-                            delete message.enabled;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.ver = value;
-                        else
-                            delete message.ver;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		DowngradeInfoSetRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.membershippb.DowngradeInfoSetRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						if (value = reader.bool())
+							message.enabled = value;
+						else
+							delete message.enabled;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.stringVerify()).length)
+							message.ver = value;
+						else
+							delete message.ver;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return DowngradeInfoSetRequest;
-    })();
+		return DowngradeInfoSetRequest;
+	})();
 
-    return membershippb;
+	return membershippb;
 })();
 
 export const raftpb = $root.raftpb = (() => {
 
-    const raftpb = {};
+	const raftpb = {};
 
-    raftpb.EntryType = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "EntryNormal"] = 0;
-        values[valuesById[1] = "EntryConfChange"] = 1;
-        values[valuesById[2] = "EntryConfChangeV2"] = 2;
-        return values;
-    })();
+	raftpb.EntryType = (function() {
+		const valuesById = $Object.create(null), values = $Object.create(valuesById);
+		values[valuesById[0] = "EntryNormal"] = 0;
+		values[valuesById[1] = "EntryConfChange"] = 1;
+		values[valuesById[2] = "EntryConfChangeV2"] = 2;
+		return values;
+	})();
 
-    raftpb.Entry = (function() {
+	raftpb.Entry = (function() {
 
-        const Entry = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Entry = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Entry.prototype.Type = 0;
-        Entry.prototype.Term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Entry.prototype.Index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Entry.prototype.Data = $util.newBuffer([]);
+		Entry.prototype.Type = 0;
+		Entry.prototype.Term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Entry.prototype.Index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Entry.prototype.Data = $util.newBuffer([]);
 
-        Entry.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.Type != null && $Object.hasOwnProperty.call(message, "Type"))
-                writer.uint32(8).int32(message.Type);
-            if (message.Term != null && $Object.hasOwnProperty.call(message, "Term"))
-                writer.uint32(16).uint64(message.Term);
-            if (message.Index != null && $Object.hasOwnProperty.call(message, "Index"))
-                writer.uint32(24).uint64(message.Index);
-            if (message.Data != null && $Object.hasOwnProperty.call(message, "Data"))
-                writer.uint32(34).bytes(message.Data);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Entry.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.Type != null && $Object.hasOwnProperty.call(message, "Type"))
+				writer.uint32(8).int32(message.Type);
+			if (message.Term != null && $Object.hasOwnProperty.call(message, "Term"))
+				writer.uint32(16).uint64(message.Term);
+			if (message.Index != null && $Object.hasOwnProperty.call(message, "Index"))
+				writer.uint32(24).uint64(message.Index);
+			if (message.Data != null && $Object.hasOwnProperty.call(message, "Data"))
+				writer.uint32(34).bytes(message.Data);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Entry.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.Entry();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        value = reader.int32();
-                        if ($root.raftpb.EntryType[value] !== $undefined)
-                            message.Type = value;
-                        else if (!reader.discardUnknown) {
-                            $util.makeProp(message, "$unknowns", false);
-                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                        }
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.Term = reader.uint64();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.Index = reader.uint64();
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        message.Data = reader.bytes();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Entry.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.Entry();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.Type = reader.int32();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.Term = reader.uint64();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						message.Index = reader.uint64();
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						message.Data = reader.bytes();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Entry;
-    })();
+		return Entry;
+	})();
 
-    raftpb.ConfState = (function() {
+	raftpb.ConfState = (function() {
 
-        const ConfState = function (properties) {
-            this.voters = [];
-            this.learners = [];
-            this.votersOutgoing = [];
-            this.learnersNext = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const ConfState = function (properties) {
+			this.voters = [];
+			this.learners = [];
+			this.votersOutgoing = [];
+			this.learnersNext = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        ConfState.prototype.voters = $util.emptyArray;
-        ConfState.prototype.learners = $util.emptyArray;
-        ConfState.prototype.votersOutgoing = $util.emptyArray;
-        ConfState.prototype.learnersNext = $util.emptyArray;
-        ConfState.prototype.autoLeave = false;
+		ConfState.prototype.voters = $util.emptyArray;
+		ConfState.prototype.learners = $util.emptyArray;
+		ConfState.prototype.votersOutgoing = $util.emptyArray;
+		ConfState.prototype.learnersNext = $util.emptyArray;
+		ConfState.prototype.autoLeave = false;
 
-        ConfState.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.voters != null && message.voters.length)
-                for (let i = 0; i < message.voters.length; ++i)
-                    writer.uint32(8).uint64(message.voters[i]);
-            if (message.learners != null && message.learners.length)
-                for (let i = 0; i < message.learners.length; ++i)
-                    writer.uint32(16).uint64(message.learners[i]);
-            if (message.votersOutgoing != null && message.votersOutgoing.length)
-                for (let i = 0; i < message.votersOutgoing.length; ++i)
-                    writer.uint32(24).uint64(message.votersOutgoing[i]);
-            if (message.learnersNext != null && message.learnersNext.length)
-                for (let i = 0; i < message.learnersNext.length; ++i)
-                    writer.uint32(32).uint64(message.learnersNext[i]);
-            if (message.autoLeave != null && $Object.hasOwnProperty.call(message, "autoLeave"))
-                writer.uint32(40).bool(message.autoLeave);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		ConfState.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.voters != null && message.voters.length)
+				for (let i = 0; i < message.voters.length; ++i)
+					writer.uint32(8).uint64(message.voters[i]);
+			if (message.learners != null && message.learners.length)
+				for (let i = 0; i < message.learners.length; ++i)
+					writer.uint32(16).uint64(message.learners[i]);
+			if (message.votersOutgoing != null && message.votersOutgoing.length)
+				for (let i = 0; i < message.votersOutgoing.length; ++i)
+					writer.uint32(24).uint64(message.votersOutgoing[i]);
+			if (message.learnersNext != null && message.learnersNext.length)
+				for (let i = 0; i < message.learnersNext.length; ++i)
+					writer.uint32(32).uint64(message.learnersNext[i]);
+			if (message.autoLeave != null && $Object.hasOwnProperty.call(message, "autoLeave"))
+				writer.uint32(40).bool(message.autoLeave);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        ConfState.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.ConfState();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType === 2) {
-                            if (!(message.voters && message.voters.length))
-                                message.voters = [];
-                            reader.uint64s(message.voters);
-                            continue;
-                        }
-                        if (wireType !== 0)
-                            break;
-                        if (!(message.voters && message.voters.length))
-                            message.voters = [];
-                        message.voters.push(reader.uint64());
-                        continue;
-                    }
-                case 2: {
-                        if (wireType === 2) {
-                            if (!(message.learners && message.learners.length))
-                                message.learners = [];
-                            reader.uint64s(message.learners);
-                            continue;
-                        }
-                        if (wireType !== 0)
-                            break;
-                        if (!(message.learners && message.learners.length))
-                            message.learners = [];
-                        message.learners.push(reader.uint64());
-                        continue;
-                    }
-                case 3: {
-                        if (wireType === 2) {
-                            if (!(message.votersOutgoing && message.votersOutgoing.length))
-                                message.votersOutgoing = [];
-                            reader.uint64s(message.votersOutgoing);
-                            continue;
-                        }
-                        if (wireType !== 0)
-                            break;
-                        if (!(message.votersOutgoing && message.votersOutgoing.length))
-                            message.votersOutgoing = [];
-                        message.votersOutgoing.push(reader.uint64());
-                        continue;
-                    }
-                case 4: {
-                        if (wireType === 2) {
-                            if (!(message.learnersNext && message.learnersNext.length))
-                                message.learnersNext = [];
-                            reader.uint64s(message.learnersNext);
-                            continue;
-                        }
-                        if (wireType !== 0)
-                            break;
-                        if (!(message.learnersNext && message.learnersNext.length))
-                            message.learnersNext = [];
-                        message.learnersNext.push(reader.uint64());
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        message.autoLeave = reader.bool();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		ConfState.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.ConfState();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType === 2) {
+							if (!(message.voters && message.voters.length))
+								message.voters = [];
+							reader.uint64s(message.voters);
+							continue;
+						}
+						if (wireType !== 0)
+							break;
+						if (!(message.voters && message.voters.length))
+							message.voters = [];
+						message.voters.push(reader.uint64());
+						continue;
+					}
+				case 2: {
+						if (wireType === 2) {
+							if (!(message.learners && message.learners.length))
+								message.learners = [];
+							reader.uint64s(message.learners);
+							continue;
+						}
+						if (wireType !== 0)
+							break;
+						if (!(message.learners && message.learners.length))
+							message.learners = [];
+						message.learners.push(reader.uint64());
+						continue;
+					}
+				case 3: {
+						if (wireType === 2) {
+							if (!(message.votersOutgoing && message.votersOutgoing.length))
+								message.votersOutgoing = [];
+							reader.uint64s(message.votersOutgoing);
+							continue;
+						}
+						if (wireType !== 0)
+							break;
+						if (!(message.votersOutgoing && message.votersOutgoing.length))
+							message.votersOutgoing = [];
+						message.votersOutgoing.push(reader.uint64());
+						continue;
+					}
+				case 4: {
+						if (wireType === 2) {
+							if (!(message.learnersNext && message.learnersNext.length))
+								message.learnersNext = [];
+							reader.uint64s(message.learnersNext);
+							continue;
+						}
+						if (wireType !== 0)
+							break;
+						if (!(message.learnersNext && message.learnersNext.length))
+							message.learnersNext = [];
+						message.learnersNext.push(reader.uint64());
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						message.autoLeave = reader.bool();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return ConfState;
-    })();
+		return ConfState;
+	})();
 
-    raftpb.SnapshotMetadata = (function() {
+	raftpb.SnapshotMetadata = (function() {
 
-        const SnapshotMetadata = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const SnapshotMetadata = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        SnapshotMetadata.prototype.confState = null;
-        SnapshotMetadata.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        SnapshotMetadata.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		SnapshotMetadata.prototype.confState = null;
+		SnapshotMetadata.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		SnapshotMetadata.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-        SnapshotMetadata.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.confState != null && $Object.hasOwnProperty.call(message, "confState"))
-                $root.raftpb.ConfState.encode(message.confState, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.index != null && $Object.hasOwnProperty.call(message, "index"))
-                writer.uint32(16).uint64(message.index);
-            if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
-                writer.uint32(24).uint64(message.term);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		SnapshotMetadata.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.confState != null && $Object.hasOwnProperty.call(message, "confState"))
+				$root.raftpb.ConfState.encode(message.confState, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.index != null && $Object.hasOwnProperty.call(message, "index"))
+				writer.uint32(16).uint64(message.index);
+			if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
+				writer.uint32(24).uint64(message.term);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        SnapshotMetadata.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.SnapshotMetadata();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.confState = $root.raftpb.ConfState.decode(reader, reader.size(), $undefined, _depth + 1, message.confState);
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.index = reader.uint64();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.term = reader.uint64();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		SnapshotMetadata.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.SnapshotMetadata();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.confState = $root.raftpb.ConfState.decode(reader, reader.size(), $undefined, _depth + 1, message.confState);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.index = reader.uint64();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						message.term = reader.uint64();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return SnapshotMetadata;
-    })();
+		return SnapshotMetadata;
+	})();
 
-    raftpb.Snapshot = (function() {
+	raftpb.Snapshot = (function() {
 
-        const Snapshot = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Snapshot = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Snapshot.prototype.data = $util.newBuffer([]);
-        Snapshot.prototype.metadata = null;
+		Snapshot.prototype.data = $util.newBuffer([]);
+		Snapshot.prototype.metadata = null;
 
-        Snapshot.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.data != null && $Object.hasOwnProperty.call(message, "data"))
-                writer.uint32(10).bytes(message.data);
-            if (message.metadata != null && $Object.hasOwnProperty.call(message, "metadata"))
-                $root.raftpb.SnapshotMetadata.encode(message.metadata, writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Snapshot.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.data != null && $Object.hasOwnProperty.call(message, "data"))
+				writer.uint32(10).bytes(message.data);
+			if (message.metadata != null && $Object.hasOwnProperty.call(message, "metadata"))
+				$root.raftpb.SnapshotMetadata.encode(message.metadata, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Snapshot.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.Snapshot();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        message.data = reader.bytes();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.metadata = $root.raftpb.SnapshotMetadata.decode(reader, reader.size(), $undefined, _depth + 1, message.metadata);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Snapshot.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.Snapshot();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.data = reader.bytes();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.metadata = $root.raftpb.SnapshotMetadata.decode(reader, reader.size(), $undefined, _depth + 1, message.metadata);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Snapshot;
-    })();
+		return Snapshot;
+	})();
 
-    raftpb.HardState = (function() {
+	raftpb.HardState = (function() {
 
-        const HardState = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const HardState = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        HardState.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        HardState.prototype.vote = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        HardState.prototype.commit = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		HardState.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		HardState.prototype.vote = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		HardState.prototype.commit = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-        HardState.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
-                writer.uint32(8).uint64(message.term);
-            if (message.vote != null && $Object.hasOwnProperty.call(message, "vote"))
-                writer.uint32(16).uint64(message.vote);
-            if (message.commit != null && $Object.hasOwnProperty.call(message, "commit"))
-                writer.uint32(24).uint64(message.commit);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		HardState.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
+				writer.uint32(8).uint64(message.term);
+			if (message.vote != null && $Object.hasOwnProperty.call(message, "vote"))
+				writer.uint32(16).uint64(message.vote);
+			if (message.commit != null && $Object.hasOwnProperty.call(message, "commit"))
+				writer.uint32(24).uint64(message.commit);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        HardState.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.HardState();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.term = reader.uint64();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.vote = reader.uint64();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.commit = reader.uint64();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		HardState.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.HardState();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.term = reader.uint64();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.vote = reader.uint64();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						message.commit = reader.uint64();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return HardState;
-    })();
+		return HardState;
+	})();
 
-    raftpb.MessageType = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "MsgHup"] = 0;
-        values[valuesById[1] = "MsgBeat"] = 1;
-        values[valuesById[2] = "MsgProp"] = 2;
-        values[valuesById[3] = "MsgApp"] = 3;
-        values[valuesById[4] = "MsgAppResp"] = 4;
-        values[valuesById[5] = "MsgVote"] = 5;
-        values[valuesById[6] = "MsgVoteResp"] = 6;
-        values[valuesById[7] = "MsgSnap"] = 7;
-        values[valuesById[8] = "MsgHeartbeat"] = 8;
-        values[valuesById[9] = "MsgHeartbeatResp"] = 9;
-        values[valuesById[10] = "MsgUnreachable"] = 10;
-        values[valuesById[11] = "MsgSnapStatus"] = 11;
-        values[valuesById[12] = "MsgCheckQuorum"] = 12;
-        values[valuesById[13] = "MsgTransferLeader"] = 13;
-        values[valuesById[14] = "MsgTimeoutNow"] = 14;
-        values[valuesById[15] = "MsgReadIndex"] = 15;
-        values[valuesById[16] = "MsgReadIndexResp"] = 16;
-        values[valuesById[17] = "MsgPreVote"] = 17;
-        values[valuesById[18] = "MsgPreVoteResp"] = 18;
-        values[valuesById[19] = "MsgStorageAppend"] = 19;
-        values[valuesById[20] = "MsgStorageAppendResp"] = 20;
-        values[valuesById[21] = "MsgStorageApply"] = 21;
-        values[valuesById[22] = "MsgStorageApplyResp"] = 22;
-        values[valuesById[23] = "MsgForgetLeader"] = 23;
-        return values;
-    })();
+	raftpb.MessageType = (function() {
+		const valuesById = $Object.create(null), values = $Object.create(valuesById);
+		values[valuesById[0] = "MsgHup"] = 0;
+		values[valuesById[1] = "MsgBeat"] = 1;
+		values[valuesById[2] = "MsgProp"] = 2;
+		values[valuesById[3] = "MsgApp"] = 3;
+		values[valuesById[4] = "MsgAppResp"] = 4;
+		values[valuesById[5] = "MsgVote"] = 5;
+		values[valuesById[6] = "MsgVoteResp"] = 6;
+		values[valuesById[7] = "MsgSnap"] = 7;
+		values[valuesById[8] = "MsgHeartbeat"] = 8;
+		values[valuesById[9] = "MsgHeartbeatResp"] = 9;
+		values[valuesById[10] = "MsgUnreachable"] = 10;
+		values[valuesById[11] = "MsgSnapStatus"] = 11;
+		values[valuesById[12] = "MsgCheckQuorum"] = 12;
+		values[valuesById[13] = "MsgTransferLeader"] = 13;
+		values[valuesById[14] = "MsgTimeoutNow"] = 14;
+		values[valuesById[15] = "MsgReadIndex"] = 15;
+		values[valuesById[16] = "MsgReadIndexResp"] = 16;
+		values[valuesById[17] = "MsgPreVote"] = 17;
+		values[valuesById[18] = "MsgPreVoteResp"] = 18;
+		values[valuesById[19] = "MsgStorageAppend"] = 19;
+		values[valuesById[20] = "MsgStorageAppendResp"] = 20;
+		values[valuesById[21] = "MsgStorageApply"] = 21;
+		values[valuesById[22] = "MsgStorageApplyResp"] = 22;
+		values[valuesById[23] = "MsgForgetLeader"] = 23;
+		return values;
+	})();
 
-    raftpb.Message = (function() {
+	raftpb.Message = (function() {
 
-        const Message = function (properties) {
-            this.entries = [];
-            this.responses = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Message = function (properties) {
+			this.entries = [];
+			this.responses = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Message.prototype.type = 0;
-        Message.prototype.to = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.from = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.logTerm = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.entries = $util.emptyArray;
-        Message.prototype.commit = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.snapshot = null;
-        Message.prototype.reject = false;
-        Message.prototype.rejectHint = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.context = $util.newBuffer([]);
-        Message.prototype.vote = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Message.prototype.responses = $util.emptyArray;
+		Message.prototype.type = 0;
+		Message.prototype.to = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.from = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.logTerm = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.entries = $util.emptyArray;
+		Message.prototype.commit = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.snapshot = null;
+		Message.prototype.reject = false;
+		Message.prototype.rejectHint = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.context = $util.newBuffer([]);
+		Message.prototype.vote = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Message.prototype.responses = $util.emptyArray;
 
-        Message.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
-                writer.uint32(8).int32(message.type);
-            if (message.to != null && $Object.hasOwnProperty.call(message, "to"))
-                writer.uint32(16).uint64(message.to);
-            if (message.from != null && $Object.hasOwnProperty.call(message, "from"))
-                writer.uint32(24).uint64(message.from);
-            if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
-                writer.uint32(32).uint64(message.term);
-            if (message.logTerm != null && $Object.hasOwnProperty.call(message, "logTerm"))
-                writer.uint32(40).uint64(message.logTerm);
-            if (message.index != null && $Object.hasOwnProperty.call(message, "index"))
-                writer.uint32(48).uint64(message.index);
-            if (message.entries != null && message.entries.length)
-                for (let i = 0; i < message.entries.length; ++i)
-                    $root.raftpb.Entry.encode(message.entries[i], writer.uint32(58).fork(), _depth + 1).ldelim();
-            if (message.commit != null && $Object.hasOwnProperty.call(message, "commit"))
-                writer.uint32(64).uint64(message.commit);
-            if (message.snapshot != null && $Object.hasOwnProperty.call(message, "snapshot"))
-                $root.raftpb.Snapshot.encode(message.snapshot, writer.uint32(74).fork(), _depth + 1).ldelim();
-            if (message.reject != null && $Object.hasOwnProperty.call(message, "reject"))
-                writer.uint32(80).bool(message.reject);
-            if (message.rejectHint != null && $Object.hasOwnProperty.call(message, "rejectHint"))
-                writer.uint32(88).uint64(message.rejectHint);
-            if (message.context != null && $Object.hasOwnProperty.call(message, "context"))
-                writer.uint32(98).bytes(message.context);
-            if (message.vote != null && $Object.hasOwnProperty.call(message, "vote"))
-                writer.uint32(104).uint64(message.vote);
-            if (message.responses != null && message.responses.length)
-                for (let i = 0; i < message.responses.length; ++i)
-                    $root.raftpb.Message.encode(message.responses[i], writer.uint32(114).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Message.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
+				writer.uint32(8).int32(message.type);
+			if (message.to != null && $Object.hasOwnProperty.call(message, "to"))
+				writer.uint32(16).uint64(message.to);
+			if (message.from != null && $Object.hasOwnProperty.call(message, "from"))
+				writer.uint32(24).uint64(message.from);
+			if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
+				writer.uint32(32).uint64(message.term);
+			if (message.logTerm != null && $Object.hasOwnProperty.call(message, "logTerm"))
+				writer.uint32(40).uint64(message.logTerm);
+			if (message.index != null && $Object.hasOwnProperty.call(message, "index"))
+				writer.uint32(48).uint64(message.index);
+			if (message.entries != null && message.entries.length)
+				for (let i = 0; i < message.entries.length; ++i)
+					$root.raftpb.Entry.encode(message.entries[i], writer.uint32(58).fork(), _depth + 1).ldelim();
+			if (message.commit != null && $Object.hasOwnProperty.call(message, "commit"))
+				writer.uint32(64).uint64(message.commit);
+			if (message.snapshot != null && $Object.hasOwnProperty.call(message, "snapshot"))
+				$root.raftpb.Snapshot.encode(message.snapshot, writer.uint32(74).fork(), _depth + 1).ldelim();
+			if (message.reject != null && $Object.hasOwnProperty.call(message, "reject"))
+				writer.uint32(80).bool(message.reject);
+			if (message.rejectHint != null && $Object.hasOwnProperty.call(message, "rejectHint"))
+				writer.uint32(88).uint64(message.rejectHint);
+			if (message.context != null && $Object.hasOwnProperty.call(message, "context"))
+				writer.uint32(98).bytes(message.context);
+			if (message.vote != null && $Object.hasOwnProperty.call(message, "vote"))
+				writer.uint32(104).uint64(message.vote);
+			if (message.responses != null && message.responses.length)
+				for (let i = 0; i < message.responses.length; ++i)
+					$root.raftpb.Message.encode(message.responses[i], writer.uint32(114).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Message.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.Message();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        value = reader.int32();
-                        if ($root.raftpb.MessageType[value] !== $undefined)
-                            message.type = value;
-                        else if (!reader.discardUnknown) {
-                            $util.makeProp(message, "$unknowns", false);
-                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                        }
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.to = reader.uint64();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.from = reader.uint64();
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 0)
-                            break;
-                        message.term = reader.uint64();
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        message.logTerm = reader.uint64();
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        message.index = reader.uint64();
-                        continue;
-                    }
-                case 7: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.entries && message.entries.length))
-                            message.entries = [];
-                        message.entries.push($root.raftpb.Entry.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                case 8: {
-                        if (wireType !== 0)
-                            break;
-                        message.commit = reader.uint64();
-                        continue;
-                    }
-                case 9: {
-                        if (wireType !== 2)
-                            break;
-                        message.snapshot = $root.raftpb.Snapshot.decode(reader, reader.size(), $undefined, _depth + 1, message.snapshot);
-                        continue;
-                    }
-                case 10: {
-                        if (wireType !== 0)
-                            break;
-                        message.reject = reader.bool();
-                        continue;
-                    }
-                case 11: {
-                        if (wireType !== 0)
-                            break;
-                        message.rejectHint = reader.uint64();
-                        continue;
-                    }
-                case 12: {
-                        if (wireType !== 2)
-                            break;
-                        message.context = reader.bytes();
-                        continue;
-                    }
-                case 13: {
-                        if (wireType !== 0)
-                            break;
-                        message.vote = reader.uint64();
-                        continue;
-                    }
-                case 14: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.responses && message.responses.length))
-                            message.responses = [];
-                        message.responses.push($root.raftpb.Message.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Message.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.Message();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.type = reader.int32();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.to = reader.uint64();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						message.from = reader.uint64();
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						message.term = reader.uint64();
+						continue;
+					}
+				case 5: {
+						if (wireType !== 0)
+							break;
+						message.logTerm = reader.uint64();
+						continue;
+					}
+				case 6: {
+						if (wireType !== 0)
+							break;
+						message.index = reader.uint64();
+						continue;
+					}
+				case 7: {
+						if (wireType !== 2)
+							break;
+						if (!(message.entries && message.entries.length))
+							message.entries = [];
+						message.entries.push($root.raftpb.Entry.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				case 8: {
+						if (wireType !== 0)
+							break;
+						message.commit = reader.uint64();
+						continue;
+					}
+				case 9: {
+						if (wireType !== 2)
+							break;
+						message.snapshot = $root.raftpb.Snapshot.decode(reader, reader.size(), $undefined, _depth + 1, message.snapshot);
+						continue;
+					}
+				case 10: {
+						if (wireType !== 0)
+							break;
+						message.reject = reader.bool();
+						continue;
+					}
+				case 11: {
+						if (wireType !== 0)
+							break;
+						message.rejectHint = reader.uint64();
+						continue;
+					}
+				case 12: {
+						if (wireType !== 2)
+							break;
+						message.context = reader.bytes();
+						continue;
+					}
+				case 13: {
+						if (wireType !== 0)
+							break;
+						message.vote = reader.uint64();
+						continue;
+					}
+				case 14: {
+						if (wireType !== 2)
+							break;
+						if (!(message.responses && message.responses.length))
+							message.responses = [];
+						message.responses.push($root.raftpb.Message.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Message;
-    })();
+		return Message;
+	})();
 
-    raftpb.ConfChangeTransition = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "ConfChangeTransitionAuto"] = 0;
-        values[valuesById[1] = "ConfChangeTransitionJointImplicit"] = 1;
-        values[valuesById[2] = "ConfChangeTransitionJointExplicit"] = 2;
-        return values;
-    })();
+	raftpb.ConfChangeTransition = (function() {
+		const valuesById = $Object.create(null), values = $Object.create(valuesById);
+		values[valuesById[0] = "ConfChangeTransitionAuto"] = 0;
+		values[valuesById[1] = "ConfChangeTransitionJointImplicit"] = 1;
+		values[valuesById[2] = "ConfChangeTransitionJointExplicit"] = 2;
+		return values;
+	})();
 
-    raftpb.ConfChangeType = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "ConfChangeAddNode"] = 0;
-        values[valuesById[1] = "ConfChangeRemoveNode"] = 1;
-        values[valuesById[2] = "ConfChangeUpdateNode"] = 2;
-        values[valuesById[3] = "ConfChangeAddLearnerNode"] = 3;
-        return values;
-    })();
+	raftpb.ConfChangeType = (function() {
+		const valuesById = $Object.create(null), values = $Object.create(valuesById);
+		values[valuesById[0] = "ConfChangeAddNode"] = 0;
+		values[valuesById[1] = "ConfChangeRemoveNode"] = 1;
+		values[valuesById[2] = "ConfChangeUpdateNode"] = 2;
+		values[valuesById[3] = "ConfChangeAddLearnerNode"] = 3;
+		return values;
+	})();
 
-    raftpb.ConfChange = (function() {
+	raftpb.ConfChange = (function() {
 
-        const ConfChange = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const ConfChange = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        ConfChange.prototype.id = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        ConfChange.prototype.type = 0;
-        ConfChange.prototype.nodeId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        ConfChange.prototype.context = $util.newBuffer([]);
+		ConfChange.prototype.id = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		ConfChange.prototype.type = 0;
+		ConfChange.prototype.nodeId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		ConfChange.prototype.context = $util.newBuffer([]);
 
-        ConfChange.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.id != null && $Object.hasOwnProperty.call(message, "id"))
-                writer.uint32(8).uint64(message.id);
-            if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
-                writer.uint32(16).int32(message.type);
-            if (message.nodeId != null && $Object.hasOwnProperty.call(message, "nodeId"))
-                writer.uint32(24).uint64(message.nodeId);
-            if (message.context != null && $Object.hasOwnProperty.call(message, "context"))
-                writer.uint32(34).bytes(message.context);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		ConfChange.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.id != null && $Object.hasOwnProperty.call(message, "id"))
+				writer.uint32(8).uint64(message.id);
+			if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
+				writer.uint32(16).int32(message.type);
+			if (message.nodeId != null && $Object.hasOwnProperty.call(message, "nodeId"))
+				writer.uint32(24).uint64(message.nodeId);
+			if (message.context != null && $Object.hasOwnProperty.call(message, "context"))
+				writer.uint32(34).bytes(message.context);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        ConfChange.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.ConfChange();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.id = reader.uint64();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        value = reader.int32();
-                        if ($root.raftpb.ConfChangeType[value] !== $undefined)
-                            message.type = value;
-                        else if (!reader.discardUnknown) {
-                            $util.makeProp(message, "$unknowns", false);
-                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                        }
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 0)
-                            break;
-                        message.nodeId = reader.uint64();
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        message.context = reader.bytes();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		ConfChange.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.ConfChange();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.id = reader.uint64();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.type = reader.int32();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						message.nodeId = reader.uint64();
+						continue;
+					}
+				case 4: {
+						if (wireType !== 2)
+							break;
+						message.context = reader.bytes();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return ConfChange;
-    })();
+		return ConfChange;
+	})();
 
-    raftpb.ConfChangeSingle = (function() {
+	raftpb.ConfChangeSingle = (function() {
 
-        const ConfChangeSingle = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const ConfChangeSingle = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        ConfChangeSingle.prototype.type = 0;
-        ConfChangeSingle.prototype.nodeId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		ConfChangeSingle.prototype.type = 0;
+		ConfChangeSingle.prototype.nodeId = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-        ConfChangeSingle.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
-                writer.uint32(8).int32(message.type);
-            if (message.nodeId != null && $Object.hasOwnProperty.call(message, "nodeId"))
-                writer.uint32(16).uint64(message.nodeId);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		ConfChangeSingle.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
+				writer.uint32(8).int32(message.type);
+			if (message.nodeId != null && $Object.hasOwnProperty.call(message, "nodeId"))
+				writer.uint32(16).uint64(message.nodeId);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        ConfChangeSingle.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.ConfChangeSingle();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        value = reader.int32();
-                        if ($root.raftpb.ConfChangeType[value] !== $undefined)
-                            message.type = value;
-                        else if (!reader.discardUnknown) {
-                            $util.makeProp(message, "$unknowns", false);
-                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                        }
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.nodeId = reader.uint64();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		ConfChangeSingle.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.ConfChangeSingle();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.type = reader.int32();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.nodeId = reader.uint64();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return ConfChangeSingle;
-    })();
+		return ConfChangeSingle;
+	})();
 
-    raftpb.ConfChangeV2 = (function() {
+	raftpb.ConfChangeV2 = (function() {
 
-        const ConfChangeV2 = function (properties) {
-            this.changes = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const ConfChangeV2 = function (properties) {
+			this.changes = [];
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        ConfChangeV2.prototype.transition = 0;
-        ConfChangeV2.prototype.changes = $util.emptyArray;
-        ConfChangeV2.prototype.context = $util.newBuffer([]);
+		ConfChangeV2.prototype.transition = 0;
+		ConfChangeV2.prototype.changes = $util.emptyArray;
+		ConfChangeV2.prototype.context = $util.newBuffer([]);
 
-        ConfChangeV2.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.transition != null && $Object.hasOwnProperty.call(message, "transition"))
-                writer.uint32(8).int32(message.transition);
-            if (message.changes != null && message.changes.length)
-                for (let i = 0; i < message.changes.length; ++i)
-                    $root.raftpb.ConfChangeSingle.encode(message.changes[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-            if (message.context != null && $Object.hasOwnProperty.call(message, "context"))
-                writer.uint32(26).bytes(message.context);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		ConfChangeV2.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.transition != null && $Object.hasOwnProperty.call(message, "transition"))
+				writer.uint32(8).int32(message.transition);
+			if (message.changes != null && message.changes.length)
+				for (let i = 0; i < message.changes.length; ++i)
+					$root.raftpb.ConfChangeSingle.encode(message.changes[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.context != null && $Object.hasOwnProperty.call(message, "context"))
+				writer.uint32(26).bytes(message.context);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        ConfChangeV2.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.raftpb.ConfChangeV2();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        value = reader.int32();
-                        if ($root.raftpb.ConfChangeTransition[value] !== $undefined)
-                            message.transition = value;
-                        else if (!reader.discardUnknown) {
-                            $util.makeProp(message, "$unknowns", false);
-                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                        }
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.changes && message.changes.length))
-                            message.changes = [];
-                        message.changes.push($root.raftpb.ConfChangeSingle.decode(reader, reader.size(), $undefined, _depth + 1));
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.context = reader.bytes();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		ConfChangeV2.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.raftpb.ConfChangeV2();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.transition = reader.int32();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if (!(message.changes && message.changes.length))
+							message.changes = [];
+						message.changes.push($root.raftpb.ConfChangeSingle.decode(reader, reader.size(), $undefined, _depth + 1));
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.context = reader.bytes();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return ConfChangeV2;
-    })();
+		return ConfChangeV2;
+	})();
 
-    return raftpb;
+	return raftpb;
 })();
 
 export const walpb = $root.walpb = (() => {
 
-    const walpb = {};
+	const walpb = {};
 
-    walpb.Record = (function() {
+	walpb.Record = (function() {
 
-        const Record = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Record = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Record.prototype.type = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        Record.prototype.crc = 0;
-        Record.prototype.data = $util.newBuffer([]);
+		Record.prototype.type = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		Record.prototype.crc = 0;
+		Record.prototype.data = $util.newBuffer([]);
 
-        Record.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
-                writer.uint32(8).int64(message.type);
-            if (message.crc != null && $Object.hasOwnProperty.call(message, "crc"))
-                writer.uint32(16).uint32(message.crc);
-            if (message.data != null && $Object.hasOwnProperty.call(message, "data"))
-                writer.uint32(26).bytes(message.data);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Record.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.type != null && $Object.hasOwnProperty.call(message, "type"))
+				writer.uint32(8).int64(message.type);
+			if (message.crc != null && $Object.hasOwnProperty.call(message, "crc"))
+				writer.uint32(16).uint32(message.crc);
+			if (message.data != null && $Object.hasOwnProperty.call(message, "data"))
+				writer.uint32(26).bytes(message.data);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Record.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.walpb.Record();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.type = reader.int64();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.crc = reader.uint32();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.data = reader.bytes();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Record.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.walpb.Record();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.type = reader.int64();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.crc = reader.uint32();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.data = reader.bytes();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Record;
-    })();
+		return Record;
+	})();
 
-    walpb.Snapshot = (function() {
+	walpb.Snapshot = (function() {
 
-        const Snapshot = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const Snapshot = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        Snapshot.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Snapshot.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-        Snapshot.prototype.confState = null;
+		Snapshot.prototype.index = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Snapshot.prototype.term = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+		Snapshot.prototype.confState = null;
 
-        Snapshot.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.index != null && $Object.hasOwnProperty.call(message, "index"))
-                writer.uint32(8).uint64(message.index);
-            if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
-                writer.uint32(16).uint64(message.term);
-            if (message.confState != null && $Object.hasOwnProperty.call(message, "confState"))
-                $root.raftpb.ConfState.encode(message.confState, writer.uint32(26).fork(), _depth + 1).ldelim();
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		Snapshot.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.index != null && $Object.hasOwnProperty.call(message, "index"))
+				writer.uint32(8).uint64(message.index);
+			if (message.term != null && $Object.hasOwnProperty.call(message, "term"))
+				writer.uint32(16).uint64(message.term);
+			if (message.confState != null && $Object.hasOwnProperty.call(message, "confState"))
+				$root.raftpb.ConfState.encode(message.confState, writer.uint32(26).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        Snapshot.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.walpb.Snapshot();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.index = reader.uint64();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        message.term = reader.uint64();
-                        continue;
-                    }
-                case 3: {
-                        if (wireType !== 2)
-                            break;
-                        message.confState = $root.raftpb.ConfState.decode(reader, reader.size(), $undefined, _depth + 1, message.confState);
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		Snapshot.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.walpb.Snapshot();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.index = reader.uint64();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						message.term = reader.uint64();
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						message.confState = $root.raftpb.ConfState.decode(reader, reader.size(), $undefined, _depth + 1, message.confState);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return Snapshot;
-    })();
+		return Snapshot;
+	})();
 
-    return walpb;
+	return walpb;
 })();
 
 export const snappb = $root.snappb = (() => {
 
-    const snappb = {};
+	const snappb = {};
 
-    snappb.snapshot = (function() {
+	snappb.snapshot = (function() {
 
-        const snapshot = function (properties) {
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
+		const snapshot = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
 
-        snapshot.prototype.crc = 0;
-        snapshot.prototype.data = $util.newBuffer([]);
+		snapshot.prototype.crc = 0;
+		snapshot.prototype.data = $util.newBuffer([]);
 
-        snapshot.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.crc != null && $Object.hasOwnProperty.call(message, "crc"))
-                writer.uint32(8).uint32(message.crc);
-            if (message.data != null && $Object.hasOwnProperty.call(message, "data"))
-                writer.uint32(18).bytes(message.data);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
+		snapshot.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.crc != null && $Object.hasOwnProperty.call(message, "crc"))
+				writer.uint32(8).uint32(message.crc);
+			if (message.data != null && $Object.hasOwnProperty.call(message, "data"))
+				writer.uint32(18).bytes(message.data);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
 
-        snapshot.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.snappb.snapshot();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 0)
-                            break;
-                        message.crc = reader.uint32();
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        message.data = reader.bytes();
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
+		snapshot.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.snappb.snapshot();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 0)
+							break;
+						message.crc = reader.uint32();
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.data = reader.bytes();
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
 
-        return snapshot;
-    })();
+		return snapshot;
+	})();
 
-    return snappb;
+	return snappb;
+})();
+
+export const v3electionpb = $root.v3electionpb = (() => {
+
+	const v3electionpb = {};
+
+	v3electionpb.CampaignRequest = (function() {
+
+		const CampaignRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		CampaignRequest.prototype.name = $util.newBuffer([]);
+		CampaignRequest.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		CampaignRequest.prototype.value = $util.newBuffer([]);
+
+		CampaignRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name.length)
+				writer.uint32(10).bytes(message.name);
+			if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
+				writer.uint32(16).int64(message.lease);
+			if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value.length)
+				writer.uint32(26).bytes(message.value);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		CampaignRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.CampaignRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.lease = value;
+						else
+							delete message.lease;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.value = value;
+						else
+							delete message.value;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return CampaignRequest;
+	})();
+
+	v3electionpb.CampaignResponse = (function() {
+
+		const CampaignResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		CampaignResponse.prototype.header = null;
+		CampaignResponse.prototype.leader = null;
+
+		CampaignResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.leader != null && $Object.hasOwnProperty.call(message, "leader"))
+				$root.v3electionpb.LeaderKey.encode(message.leader, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		CampaignResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.CampaignResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.leader = $root.v3electionpb.LeaderKey.decode(reader, reader.size(), $undefined, _depth + 1, message.leader);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return CampaignResponse;
+	})();
+
+	v3electionpb.LeaderKey = (function() {
+
+		const LeaderKey = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaderKey.prototype.name = $util.newBuffer([]);
+		LeaderKey.prototype.key = $util.newBuffer([]);
+		LeaderKey.prototype.rev = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+		LeaderKey.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LeaderKey.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name.length)
+				writer.uint32(10).bytes(message.name);
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(18).bytes(message.key);
+			if (message.rev != null && $Object.hasOwnProperty.call(message, "rev") && (typeof message.rev === "object" ? message.rev.low || message.rev.high : message.rev !== 0))
+				writer.uint32(24).int64(message.rev);
+			if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
+				writer.uint32(32).int64(message.lease);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaderKey.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.LeaderKey();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				case 3: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.rev = value;
+						else
+							delete message.rev;
+						continue;
+					}
+				case 4: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.lease = value;
+						else
+							delete message.lease;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaderKey;
+	})();
+
+	v3electionpb.LeaderRequest = (function() {
+
+		const LeaderRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaderRequest.prototype.name = $util.newBuffer([]);
+
+		LeaderRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name.length)
+				writer.uint32(10).bytes(message.name);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaderRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.LeaderRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaderRequest;
+	})();
+
+	v3electionpb.LeaderResponse = (function() {
+
+		const LeaderResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LeaderResponse.prototype.header = null;
+		LeaderResponse.prototype.kv = null;
+
+		LeaderResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.kv != null && $Object.hasOwnProperty.call(message, "kv"))
+				$root.mvccpb.KeyValue.encode(message.kv, writer.uint32(18).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LeaderResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.LeaderResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						message.kv = $root.mvccpb.KeyValue.decode(reader, reader.size(), $undefined, _depth + 1, message.kv);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LeaderResponse;
+	})();
+
+	v3electionpb.ResignRequest = (function() {
+
+		const ResignRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		ResignRequest.prototype.leader = null;
+
+		ResignRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.leader != null && $Object.hasOwnProperty.call(message, "leader"))
+				$root.v3electionpb.LeaderKey.encode(message.leader, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		ResignRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.ResignRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.leader = $root.v3electionpb.LeaderKey.decode(reader, reader.size(), $undefined, _depth + 1, message.leader);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return ResignRequest;
+	})();
+
+	v3electionpb.ResignResponse = (function() {
+
+		const ResignResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		ResignResponse.prototype.header = null;
+
+		ResignResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		ResignResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.ResignResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return ResignResponse;
+	})();
+
+	v3electionpb.ProclaimRequest = (function() {
+
+		const ProclaimRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		ProclaimRequest.prototype.leader = null;
+		ProclaimRequest.prototype.value = $util.newBuffer([]);
+
+		ProclaimRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.leader != null && $Object.hasOwnProperty.call(message, "leader"))
+				$root.v3electionpb.LeaderKey.encode(message.leader, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value.length)
+				writer.uint32(18).bytes(message.value);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		ProclaimRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.ProclaimRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.leader = $root.v3electionpb.LeaderKey.decode(reader, reader.size(), $undefined, _depth + 1, message.leader);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.value = value;
+						else
+							delete message.value;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return ProclaimRequest;
+	})();
+
+	v3electionpb.ProclaimResponse = (function() {
+
+		const ProclaimResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		ProclaimResponse.prototype.header = null;
+
+		ProclaimResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		ProclaimResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3electionpb.ProclaimResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return ProclaimResponse;
+	})();
+
+	return v3electionpb;
+})();
+
+export const v3lockpb = $root.v3lockpb = (() => {
+
+	const v3lockpb = {};
+
+	v3lockpb.LockRequest = (function() {
+
+		const LockRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LockRequest.prototype.name = $util.newBuffer([]);
+		LockRequest.prototype.lease = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+		LockRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name.length)
+				writer.uint32(10).bytes(message.name);
+			if (message.lease != null && $Object.hasOwnProperty.call(message, "lease") && (typeof message.lease === "object" ? message.lease.low || message.lease.high : message.lease !== 0))
+				writer.uint32(16).int64(message.lease);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LockRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3lockpb.LockRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.name = value;
+						else
+							delete message.name;
+						continue;
+					}
+				case 2: {
+						if (wireType !== 0)
+							break;
+						if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+							message.lease = value;
+						else
+							delete message.lease;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LockRequest;
+	})();
+
+	v3lockpb.LockResponse = (function() {
+
+		const LockResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		LockResponse.prototype.header = null;
+		LockResponse.prototype.key = $util.newBuffer([]);
+
+		LockResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(18).bytes(message.key);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		LockResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3lockpb.LockResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				case 2: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return LockResponse;
+	})();
+
+	v3lockpb.UnlockRequest = (function() {
+
+		const UnlockRequest = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		UnlockRequest.prototype.key = $util.newBuffer([]);
+
+		UnlockRequest.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+				writer.uint32(10).bytes(message.key);
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		UnlockRequest.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3lockpb.UnlockRequest();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						if ((value = reader.bytes()).length)
+							message.key = value;
+						else
+							delete message.key;
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return UnlockRequest;
+	})();
+
+	v3lockpb.UnlockResponse = (function() {
+
+		const UnlockResponse = function (properties) {
+			if (properties)
+				for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+					if (properties[keys[i]] != null && keys[i] !== "__proto__")
+						this[keys[i]] = properties[keys[i]];
+		};
+
+		UnlockResponse.prototype.header = null;
+
+		UnlockResponse.encode = function (message, writer, _depth) {
+			if (!writer)
+				writer = $Writer.create();
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $util.recursionLimit)
+				throw $Error("max depth exceeded");
+			if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+				$root.etcdserverpb.ResponseHeader.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+			if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+				for (let i = 0; i < message.$unknowns.length; ++i)
+					writer.raw(message.$unknowns[i]);
+			return writer;
+		};
+
+		UnlockResponse.decode = function (reader, length, _end, _depth, _target) {
+			if (!(reader instanceof $Reader))
+				reader = $Reader.create(reader);
+			if (_depth === $undefined)
+				_depth = 0;
+			if (_depth > $Reader.recursionLimit)
+				throw $Error("max depth exceeded");
+			let end, message, value;
+			if (length === $undefined)
+				end = reader.len;
+			else {
+				end = reader.pos + length;
+				if (end > reader.len)
+					throw $RangeError("index out of range");
+				length = reader.len;
+				reader.len = end;
+			}
+			message = _target || new $root.v3lockpb.UnlockResponse();
+			while (reader.pos < end) {
+				let start = reader.pos;
+				let tag = reader.tag();
+				if (tag === _end) {
+					_end = $undefined;
+					break;
+				}
+				let wireType = tag & 7;
+				switch (tag >>>= 3) {
+				case 1: {
+						if (wireType !== 2)
+							break;
+						message.header = $root.etcdserverpb.ResponseHeader.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+						continue;
+					}
+				}
+				reader.skipType(wireType, _depth, tag);
+				if (!reader.discardUnknown) {
+					$util.makeProp(message, "$unknowns", false);
+					(message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+				}
+			}
+			if (length !== $undefined) {
+				if (reader.pos !== end)
+					throw $RangeError("index out of range");
+				reader.len = length;
+			}
+			if (_end !== $undefined)
+				throw $Error("missing end group");
+			return message;
+		};
+
+		return UnlockResponse;
+	})();
+
+	return v3lockpb;
 })();
 
 export {

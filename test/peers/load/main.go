@@ -93,7 +93,10 @@ func execute(o options) error {
 		return fmt.Errorf("the revision afterwards: %w (errors of the run: %v)", err, result.tally.errors)
 	}
 	r := newReport(o, &result)
-	r.RevisionBefore, r.RevisionAfter, r.Writes, r.KeysRepeated = before, after, work.writes, keys.repeated()
+	r.RevisionBefore, r.RevisionAfter, r.Writes = before, after, work.writes
+	if !o.overwrite {
+		r.KeysRepeated = keys.repeated()
+	}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 

@@ -18,6 +18,7 @@ type options struct {
 	valueSize            int
 	rangeKeys            int
 	serializable         bool
+	overwrite            bool
 	serverPid            int
 	seed                 uint64
 }
@@ -25,7 +26,7 @@ type options struct {
 const usageText = `load MODE [flags]: drives an etcd with unary gRPC calls and checks every answer. Prints one line of JSON.
 
   fill   puts the keys 0 to --keys minus 1, once each
-  put    puts new keys from the key space; no key twice
+  put    puts new keys from the key space; no key twice unless --overwrite
   txn    creates new keys: if absent then put, else get
   range  reads --range-keys neighbouring keys at random among the first --keys
   probe  waits at most --duration for one linearizable read to be answered
@@ -43,6 +44,7 @@ func parseOptions(args []string) (o options, err error) {
 	f.Uint64Var(&o.keys, "keys", 1_000_000, "keys that are (or, with fill, will be) loaded")
 	f.Uint64Var(&o.keyOffset, "key-offset", 0, "put, txn: first id of the key space (default: --keys)")
 	f.Uint64Var(&o.keySpace, "key-space", 1<<26, "put, txn: ids in the key space")
+	f.BoolVar(&o.overwrite, "overwrite", false, "put: go through the key space again and again instead of once")
 	f.StringVar(&o.order, "order", "hashed", "order in which keys are taken from the key space: sequential or hashed")
 	f.IntVar(&o.valueSize, "value-size", 256, "bytes of a value, a multiple of 8")
 	f.IntVar(&o.rangeKeys, "range-keys", 1, "range: keys of one answer")

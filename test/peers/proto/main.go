@@ -2,7 +2,8 @@
 //
 // Reads one JSON object per line, {"type": full message name} with either "hex" (bytes to unmarshal) or "json" (the
 // message in protobuf's JSON mapping), and answers each with one line: {"hex": Go's bytes, "json": Go's JSON} or
-// {"error": why not}.
+// {"error": why not}. Unknown fields are dropped and maps are written in the order of their keys. The question
+// {"schema": true} is answered with {"schema": see schema.go}.
 package main
 
 import (
@@ -12,12 +13,18 @@ import (
 	"fmt"
 	"os"
 
+	_ "go.etcd.io/etcd/api/v3/authpb"
 	_ "go.etcd.io/etcd/api/v3/etcdserverpb"
 	_ "go.etcd.io/etcd/api/v3/membershippb"
 	_ "go.etcd.io/etcd/api/v3/mvccpb"
+	_ "go.etcd.io/etcd/api/v3/versionpb"
 	_ "go.etcd.io/etcd/server/v3/etcdserver/api/snap/snappb"
+	_ "go.etcd.io/etcd/server/v3/etcdserver/api/v3election/v3electionpb"
+	_ "go.etcd.io/etcd/server/v3/etcdserver/api/v3lock/v3lockpb"
+	_ "go.etcd.io/etcd/server/v3/lease/leasepb"
 	_ "go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	_ "go.etcd.io/raft/v3/raftpb"
+	_ "google.golang.org/grpc/health/grpc_health_v1"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -26,15 +33,17 @@ import (
 )
 
 type question struct {
-	Type string          `json:"type"`
-	Hex  *string         `json:"hex"`
-	JSON json.RawMessage `json:"json"`
+	Schema bool            `json:"schema"`
+	Type   string          `json:"type"`
+	Hex    *string         `json:"hex"`
+	JSON   json.RawMessage `json:"json"`
 }
 
 type answer struct {
-	Hex   string          `json:"hex"`
-	JSON  json.RawMessage `json:"json,omitempty"`
-	Error string          `json:"error,omitempty"`
+	Hex    string          `json:"hex"`
+	JSON   json.RawMessage `json:"json,omitempty"`
+	Error  string          `json:"error,omitempty"`
+	Schema []string        `json:"schema,omitempty"`
 }
 
 const lineBytesMax = 16 << 20
@@ -67,6 +76,9 @@ func respond(line []byte) (answer, error) {
 	if err := json.Unmarshal(line, &q); err != nil {
 		return answer{}, err
 	}
+	if q.Schema {
+		return answer{Schema: schema()}, nil
+	}
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(q.Type))
 	if err != nil {
 		return answer{}, err
@@ -75,7 +87,7 @@ func respond(line []byte) (answer, error) {
 	if err := read(q, message); err != nil {
 		return answer{}, err
 	}
-	bytes, err := proto.Marshal(message)
+	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
 	if err != nil {
 		return answer{}, err
 	}
@@ -94,5 +106,5 @@ func read(q question, message proto.Message) error {
 	if err != nil {
 		return err
 	}
-	return proto.Unmarshal(bytes, message)
+	return proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(bytes, message)
 }

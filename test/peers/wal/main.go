@@ -5,17 +5,26 @@
 //	wal-peer write <dir> <count> <segmentBytes> a log of count entries with conf changes, votes and snapshots
 //	wal-peer append <dir> <count>               reads everything, appends count entries behind the last one
 //	wal-peer repair <dir>                       etcd's repair of a torn tail; prints true or false
+//	wal-peer snap <snapDir> <walDir>            the newest .snap file that the log knows, as one JSON line
+//	wal-peer lock <file>                        etcd's lock on a file; prints "free" or "locked"
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v2store"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
@@ -45,11 +54,20 @@ type snapshotLine struct {
 	Voters []string `json:"voters"`
 }
 
+type snapLine struct {
+	Index   uint64               `json:"index"`
+	Term    uint64               `json:"term"`
+	Voters  []string             `json:"voters"`
+	Members []*membership.Member `json:"members"`
+	Removed []string             `json:"removed"`
+	Version string               `json:"version"`
+}
+
 const nodeID, clusterID = uint64(0x8e9e05c52164694d), uint64(0xcdf818194e3a8c32)
 
 func main() {
 	if len(os.Args) < 3 {
-		fail(fmt.Errorf("usage: wal-peer read|snapshots|write|append|repair <dir> ..."))
+		fail(fmt.Errorf("usage: wal-peer read|snapshots|write|append|repair|snap|lock <dir> ..."))
 	}
 	dir := os.Args[2]
 	switch os.Args[1] {
@@ -61,6 +79,10 @@ func main() {
 		write(dir, number(3), number(4))
 	case "append":
 		appendTo(dir, number(3))
+	case "snap":
+		newestSnap(dir, os.Args[3])
+	case "lock":
+		lock(dir)
 	case "repair":
 		fmt.Println(wal.Repair(zap.NewNop(), dir))
 	default:
@@ -92,6 +114,49 @@ func snapshots(dir string) {
 		}
 		line(snapshotLine{s.GetIndex(), s.GetTerm(), voters})
 	}
+}
+
+// What etcd 3.6 does with a .snap file at its start: the membership comes back out of the v2 store.
+func newestSnap(dir, walDir string) {
+	known, err := wal.ValidSnapshotEntries(zap.NewNop(), walDir)
+	check(err)
+	s, err := snap.New(zap.NewExample(), dir).LoadNewestAvailable(known)
+	check(err)
+	store := v2store.New("/0", "/1")
+	check(store.Recovery(s.GetData()))
+	isMetaOnly, err := membership.IsMetaStoreOnly(store)
+	check(err)
+	if !isMetaOnly {
+		fail(fmt.Errorf("the v2 store holds more than the membership"))
+	}
+	members, removed := membership.MembersFromStore(zap.NewNop(), store)
+	out := snapLine{Index: s.GetMetadata().GetIndex(), Term: s.GetMetadata().GetTerm(), Removed: []string{}}
+	for _, id := range s.GetMetadata().GetConfState().GetVoters() {
+		out.Voters = append(out.Voters, text(id))
+	}
+	for _, m := range members {
+		out.Members = append(out.Members, m)
+	}
+	slices.SortFunc(out.Members, func(a, b *membership.Member) int { return cmp.Compare(a.ID, b.ID) })
+	for id := range removed {
+		out.Removed = append(out.Removed, id.String())
+	}
+	slices.Sort(out.Removed)
+	if version, err := store.Get("/0/version", false, false); err == nil {
+		out.Version = *version.Node.Value
+	}
+	line(out)
+}
+
+func lock(path string) {
+	file, err := fileutil.TryLockFile(path, os.O_WRONLY, 0o600)
+	if errors.Is(err, fileutil.ErrLocked) {
+		fmt.Println("locked")
+		return
+	}
+	check(err)
+	fmt.Println("free")
+	check(file.Close())
 }
 
 // Every 50th entry is a conf change and begins a new term with a vote, every 70th is empty as a new leader's is, and

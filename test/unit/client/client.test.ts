@@ -5,7 +5,7 @@ import { Client } from "../../../node/client/client.ts";
 import { ClientError } from "../../../node/client/client-error.ts";
 import { etcdserverpb as pb } from "../../../node/proto/generated/messages.js";
 import { int64Long, longToBigint, numberLong, uint64Long } from "../../../node/proto/long.ts";
-import { type Reply, ScriptedServer } from "./scripted-server.ts";
+import { type Reply, ScriptedServer, type StreamReply } from "./scripted-server.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const plain = (message: object): unknown =>
@@ -37,7 +37,7 @@ const keyValue = {
 
 async function start(
   t: TestContext,
-  replies: Readonly<Record<string, Reply>>,
+  replies: Readonly<Record<string, Reply | StreamReply>>,
 ): Promise<{ server: ScriptedServer; client: Client }> {
   const server = await ScriptedServer.start(replies);
   const client = new Client({ endpoints: [`http://${server.address}`] });
@@ -339,5 +339,72 @@ suite("client errors", () => {
     assert.throws(() => new Client({ endpoints: ["ftp://a/b"] }), TypeError);
     const { client } = await start(t, {});
     await assert.rejects(client.get("k", { endpoint: "127.0.0.1:1" }), TypeError);
+  });
+
+  test("compact sends the revision and whether to wait, and gives the header", async (t) => {
+    const reply = pb.CompactionResponse.encode({ header: headerMessage }).finish();
+    const { server, client } = await start(t, { "/etcdserverpb.KV/Compact": reply });
+    assert.deepEqual(await client.compact(2 ** 40), header);
+    assert.deepEqual(await client.compact(7, { physical: true }), header);
+    const request = (revision: number, physical: boolean): Uint8Array =>
+      new Uint8Array(
+        pb.CompactionRequest.encode({ revision: numberLong(revision), physical }).finish(),
+      );
+    assert.deepEqual(
+      server.seen.map((call) => new Uint8Array(call.request)),
+      [request(2 ** 40, false), request(7, true)],
+    );
+  });
+
+  test("hash gives the hash of the backend", async (t) => {
+    const reply = pb.HashResponse.encode({ header: headerMessage, hash: 2 ** 32 - 1 }).finish();
+    const { client } = await start(t, { "/etcdserverpb.Maintenance/Hash": reply });
+    assert.deepEqual(await client.hash(), { header, hash: 2 ** 32 - 1 });
+  });
+
+  const chunk = (rangeResponse: pb.RangeResponse.$Properties): Uint8Array =>
+    pb.RangeStreamResponse.encode({ rangeResponse }).finish();
+  const streamPath = "/etcdserverpb.KV/RangeStream";
+
+  test("a range stream gives its chunks as they come; the last one has the rest of the answer", async (t) => {
+    const messages = [
+      chunk({ kvs: [keyValueMessage] }),
+      chunk({ kvs: [], header: headerMessage, more: true, count: numberLong(9) }),
+    ];
+    const { server, client } = await start(t, { [streamPath]: { messages, end: "ok" } });
+    const chunks = [];
+    for await (const one of client.rangeStream("k", { isPrefix: true, limit: 1 })) chunks.push(one);
+    assert.deepEqual(chunks, [
+      { kvs: [keyValue], end: undefined },
+      { kvs: [], end: { header, more: true, count: 9 } },
+    ]);
+    const request = pb.RangeRequest.decode(server.seen[0]?.request ?? new Uint8Array(0));
+    assert.deepEqual(new Uint8Array(request.rangeEnd), text("l"));
+  });
+
+  test("a range stream that fails throws the server's code and text, behind the chunks before", async (t) => {
+    const failure = { code: 11, details: "etcdserver: mvcc: required revision has been compacted" };
+    const messages = [chunk({ kvs: [keyValueMessage] })];
+    const { client } = await start(t, { [streamPath]: { messages, end: failure } });
+    const stream = client.rangeStream("k");
+    assert.deepEqual((await stream.next()).value, { kvs: [keyValue], end: undefined });
+    await assert.rejects(stream.next(), (error) => {
+      assert.ok(error instanceof ClientError);
+      assert.deepEqual([error.code, error.text], [failure.code, failure.details]);
+      return true;
+    });
+  });
+
+  test("who stops reading a range stream cancels it, and a deadline ends it", async (t) => {
+    const messages = [chunk({ kvs: [keyValueMessage] })];
+    const { server, client } = await start(t, { [streamPath]: { messages, end: "silence" } });
+    for await (const one of client.rangeStream("k")) {
+      assert.equal(one.kvs.length, 1);
+      break;
+    }
+    while (server.cancelled.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const late = client.rangeStream("k", { deadlineMs: 100 });
+    await late.next();
+    await assert.rejects(late.next(), { code: 4 });
   });
 });

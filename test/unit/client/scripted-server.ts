@@ -3,12 +3,19 @@ import {
   Server,
   ServerCredentials,
   type ServerUnaryCall,
+  type ServerWritableStream,
   type ServiceDefinition,
   type sendUnaryData,
 } from "@grpc/grpc-js";
 
 /** Bytes to answer with, an error, or silence. */
 export type Reply = Uint8Array | { readonly code: number; readonly details: string } | "silence";
+
+/** What a server-streaming method sends, and how it ends; with silence it does not. */
+export interface StreamReply {
+  readonly messages: readonly Uint8Array[];
+  readonly end: "ok" | Exclude<Reply, Uint8Array>;
+}
 
 export interface SeenCall {
   readonly path: string;
@@ -20,13 +27,20 @@ type Call = ServerUnaryCall<Buffer, Uint8Array>;
 
 export class ScriptedServer {
   readonly seen: SeenCall[] = [];
+  /** Paths of streams that the client cancelled. */
+  readonly cancelled: string[] = [];
   private readonly server = new Server();
   private endpoint = "";
 
   /** Replies by path, such as "/etcdserverpb.KV/Put". */
-  static async start(replies: Readonly<Record<string, Reply>>): Promise<ScriptedServer> {
+  static async start(
+    replies: Readonly<Record<string, Reply | StreamReply>>,
+  ): Promise<ScriptedServer> {
     const scripted = new ScriptedServer();
-    for (const [path, reply] of Object.entries(replies)) scripted.add(path, reply);
+    for (const [path, reply] of Object.entries(replies)) {
+      if (typeof reply === "object" && "messages" in reply) scripted.addStream(path, reply);
+      else scripted.add(path, reply);
+    }
     const port = await new Promise<number>((resolve, reject) => {
       scripted.server.bindAsync(
         "127.0.0.1:0",
@@ -49,22 +63,34 @@ export class ScriptedServer {
     this.server.forceShutdown();
   }
 
+  private addStream(path: string, { messages, end }: StreamReply): void {
+    const answer = (call: ServerWritableStream<Buffer, Uint8Array>): void => {
+      this.seen.push({ path, request: call.request, metadata: call.metadata.getMap() });
+      call.on("cancelled", () => this.cancelled.push(path));
+      for (const message of messages) call.write(message);
+      if (end === "ok") call.end();
+      else if (end !== "silence") call.emit("error", end);
+    };
+    this.server.addService({ [path]: definitionOf(path, true) }, { [path]: answer });
+  }
+
   private add(path: string, reply: Reply): void {
-    const definition = {
-      path,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: Buffer.from,
-      requestDeserialize: (bytes: Buffer) => bytes,
-      responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes),
-      responseDeserialize: (bytes: Buffer) => bytes,
-    } as ServiceDefinition[string];
     const answer = (call: Call, done: sendUnaryData<Uint8Array>): void => {
       this.seen.push({ path, request: call.request, metadata: call.metadata.getMap() });
       if (reply === "silence") return;
       if (reply instanceof Uint8Array) done(null, reply);
       else done(reply);
     };
-    this.server.addService({ [path]: definition }, { [path]: answer });
+    this.server.addService({ [path]: definitionOf(path, false) }, { [path]: answer });
   }
 }
+
+const definitionOf = (path: string, responseStream: boolean): ServiceDefinition[string] => ({
+  path,
+  requestStream: false,
+  responseStream,
+  requestSerialize: Buffer.from,
+  requestDeserialize: (bytes: Buffer) => bytes,
+  responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes),
+  responseDeserialize: (bytes: Buffer) => bytes,
+});

@@ -233,9 +233,16 @@ describe("a refused request", () => {
     failed(client, 1, 3, 'invalid gRPC request content-type "application/json"', "415");
   });
 
-  test("with a gRPC subtype or parameters in its content-type is none", () => {
+  test("with a gRPC subtype or parameters in its content-type is none, and hears its subtype back", () => {
     const client = new FakeClient().withEcho().connect();
-    ["application/grpc+proto", "application/grpc;charset=utf-8"].forEach((value, index) => {
+    const told: [string, string][] = [
+      ["application/grpc+proto", "application/grpc+proto"],
+      ["application/grpc;charset=utf-8", "application/grpc+charset=utf-8"],
+      ["application/grpc", "application/grpc"],
+      ["application/grpc+", "application/grpc"],
+      ["application/grpc+proto", "application/grpc+proto"],
+    ];
+    told.forEach(([value, answered], index) => {
       const fields = headFields(echoPath).map((field) =>
         field.name === "content-type" ? { ...field, value } : field,
       );
@@ -244,7 +251,20 @@ describe("a refused request", () => {
         client.headers(streamId, fields),
         frame(frameType.data, 1, streamId, message("x")),
       );
-      assert.deepEqual(client.answer(streamId), okAnswer(message("x")));
+      const headers = { ":status": "200", "content-type": answered };
+      assert.deepEqual(client.answer(streamId), { ...okAnswer(message("x")), headers });
+    });
+  });
+
+  test("whose content-type is gRPC's but for capitals or letters behind it is HTTP 415, as in grpc-go", () => {
+    const client = new FakeClient().withEcho().connect();
+    ["Application/grpc", "application/grpcx"].forEach((value, index) => {
+      const fields = headFields(echoPath).map((field) =>
+        field.name === "content-type" ? { ...field, value } : field,
+      );
+      const end = frameFlag.endHeaders | frameFlag.endStream;
+      client.send(client.headers(index * 2 + 1, fields, end));
+      failed(client, index * 2 + 1, 3, `invalid gRPC request content-type "${value}"`, "415");
     });
   });
 
@@ -275,15 +295,26 @@ describe("a refused request", () => {
     );
   });
 
-  test("with an encoding we do not have is Unimplemented, and a flag without encoding Internal", () => {
+  test("with a binary header that is no base64 is HTTP 400, and the last bad header is named", () => {
     const client = new FakeClient().withEcho().connect();
-    client.send(client.request(1, echoPath, "x", [{ name: "grpc-encoding", value: "gzip" }]));
-    failed(client, 1, 12, 'grpc: Decompressor is not installed for grpc-encoding "gzip"');
-    client.send(
-      client.headers(3, headFields(echoPath)),
-      frame(frameType.data, 1, 3, message("x", 1)),
-    );
-    failed(client, 3, 13, "grpc: compressed flag set with identity or empty encoding");
+    const bad = { name: "x-bin", value: "AA*A" };
+    const problem =
+      'malformed binary metadata "AA*A" in header "x-bin": illegal base64 data at input byte 2';
+    client.send(client.request(1, echoPath, "x", [{ name: "grpc-timeout", value: "5x" }, bad]));
+    failed(client, 1, 13, problem, "400");
+    client.send(client.request(3, echoPath, "x", [bad, { name: "grpc-timeout", value: "1S" }]));
+    failed(client, 3, 13, problem, "400");
+    client.send(client.request(5, echoPath, "x", [{ name: "x-bin", value: "AAECAw" }]));
+    assert.deepEqual(client.answer(5), okAnswer(message("x")));
+  });
+
+  test("without te is none; te other than trailers is malformed", () => {
+    const client = new FakeClient().withEcho().connect();
+    const without = headFields(echoPath).filter(({ name }) => name !== "te");
+    client.send(client.headers(1, without), frame(frameType.data, 1, 1, message("x")));
+    assert.deepEqual(client.answer(1), okAnswer(message("x")));
+    client.send(client.headers(3, [...without, { name: "te", value: "gzip" }]));
+    assert.equal(client.answer(3).resetCode, errorCode.protocolError);
   });
 });
 

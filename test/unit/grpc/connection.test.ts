@@ -65,13 +65,14 @@ describe("the preface", () => {
     assert.equal(client.goAwayCode, errorCode.protocolError);
   });
 
-  test("that is none gives the connection away whole and unanswered, wherever the bytes are split", () => {
+  test("that is an HTTP/1 request gives the connection away whole and unanswered, wherever the bytes are split", () => {
     for (const text of [
       "GET /health HTTP/1.1\r\n\r\n",
       "PRI * HTTP/1.1\r\n\r\n",
-      "PUT / HTTP/1.1\r\n\r\n",
+      "PUT / HTTP/1.0\n\n",
+      `GET /${"a".repeat(4_000)} HTTP/1.7\r\n\r\n`,
     ]) {
-      for (let split = 0; split < 6; split++) {
+      for (let split = 0; split < 15; split++) {
         const client = new FakeClient();
         const given: Buffer[] = [];
         client.server.onHttp1((socket, unread) => {
@@ -81,10 +82,10 @@ describe("the preface", () => {
         client.serve();
         const bytes = Buffer.from(text);
         client.send(bytes.subarray(0, split));
-        if (given.length === 0) client.send(bytes.subarray(split));
+        client.send(bytes.subarray(split));
         assert.equal(given.length, 1);
         const unread = given[0] as Buffer;
-        assert.deepEqual(unread, bytes.subarray(0, unread.length));
+        assert.deepEqual(unread, bytes);
         assert.equal(client.output.length, 0);
         assert.equal(client.server.openConnections, 0);
         assert.equal(client.timers.repeatingCount, 0);
@@ -94,7 +95,38 @@ describe("the preface", () => {
 
   test("that is none ends the connection when nobody takes it", () => {
     const client = new FakeClient().serve();
-    client.send(Buffer.from("GET /"));
+    client.send(Buffer.from("GET / HTTP/1.1\r\n"));
+    assert.equal(client.socket.isDestroyed, true);
+  });
+
+  test("that is no HTTP at all ends the connection without a word, as soon as that is clear", () => {
+    const garbage = [
+      ["INVALID CONNECTION PREFACE\r\n", 27],
+      ["GET / HTTP/2.0\r\n", 15],
+      ["GET /health\r\n", 12],
+      ["PRI * HTTP/2.0\r\nSM\r\n", 16],
+      ["\r\nGET / HTTP/1.1\r\n", 1],
+      ["\x16\x03\x01\x02\x00", 0],
+      ["a".repeat(5_000), 4_095],
+    ] as const;
+    for (const [text, last] of garbage) {
+      const client = new FakeClient();
+      client.server.onHttp1(() => assert.fail(text));
+      client.serve();
+      const bytes = Buffer.from(text, "latin1");
+      for (let at = 0; at < last; at++) client.send(bytes.subarray(at, at + 1));
+      assert.equal(client.socket.isDestroyed, false, JSON.stringify(text));
+      client.send(bytes.subarray(last, last + 1));
+      assert.equal(client.socket.isDestroyed, true, JSON.stringify(text));
+      assert.equal(client.output.length, 0);
+      assert.equal(client.server.openConnections, 0);
+    }
+  });
+
+  test("whose first line does not end is closed in time", () => {
+    const client = new FakeClient().serve();
+    client.send(Buffer.from("GET /heal"));
+    client.timers.advance(prefaceTimeoutMs + 100);
     assert.equal(client.socket.isDestroyed, true);
   });
 });
@@ -279,7 +311,7 @@ describe("a flood", () => {
   });
 
   for (const [name, one] of [
-    ["PING", frame(frameType.ping, 0, 0, new Uint8Array(8))],
+    ["acknowledging PING", frame(frameType.ping, frameFlag.ack, 0, new Uint8Array(8))],
     ["SETTINGS", frame(frameType.settings, 0, 0, [])],
     ["PRIORITY", frame(frameType.priority, 0, 1, [0, 0, 0, 3, 1])],
     ["empty DATA", frame(frameType.data, 0, 1, [])],

@@ -133,9 +133,9 @@ export function frame(
   streamId: number,
   payload: Iterable<number>,
 ): Buffer {
-  const bytes = Buffer.from([...payload]);
+  const bytes = payload instanceof Uint8Array ? payload : Buffer.from([...payload]);
   const whole = Buffer.alloc(frameHeaderBytes + bytes.length);
-  bytes.copy(whole, writeFrameHeader(whole, 0, bytes.length, type, flags, streamId));
+  whole.set(bytes, writeFrameHeader(whole, 0, bytes.length, type, flags, streamId));
   return whole;
 }
 
@@ -144,7 +144,8 @@ export function uint32(value: number): number[] {
 }
 
 export function message(body: Iterable<number> | string, flag = 0): Buffer {
-  const bytes = Buffer.from(typeof body === "string" ? body : Buffer.from([...body]));
+  const bytes =
+    body instanceof Uint8Array ? body : Buffer.from(typeof body === "string" ? body : [...body]);
   return Buffer.concat([Buffer.from([flag, ...uint32(bytes.length)]), bytes]);
 }
 
@@ -173,7 +174,7 @@ export interface Answer {
 export const echoPath = "/test.Svc/Echo";
 
 export class FakeClient {
-  readonly timers = new FakeTimers();
+  readonly timers: FakeTimers;
   readonly socket = new FakeSocket();
   readonly server: GrpcServer;
   readonly encoder = new TestHpackEncoder();
@@ -183,16 +184,20 @@ export class FakeClient {
   private readonly parsed: Frame[] = [];
   private parsedWrites = 0;
 
-  constructor(options: Partial<GrpcServerOptions> = {}) {
+  /** `beside`: a client of the same server, on a connection of its own. */
+  constructor(options: Partial<GrpcServerOptions> = {}, beside?: FakeClient) {
     const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-    this.server = new GrpcServer({
-      clock: this.timers.clock,
-      timers: this.timers,
-      logger: quiet,
-      receiveMessageBytesMax: 2_000_000,
-      maxConcurrentStreams: 1_000,
-      ...options,
-    });
+    this.timers = beside?.timers ?? new FakeTimers();
+    this.server =
+      beside?.server ??
+      new GrpcServer({
+        clock: this.timers.clock,
+        timers: this.timers,
+        logger: quiet,
+        receiveMessageBytesMax: 2_000_000,
+        maxConcurrentStreams: 1_000,
+        ...options,
+      });
   }
 
   /** Adds a method that answers with its request at once. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClientHttp } from "../../../node/http/client-http.ts";
+import type { Metrics } from "../../../node/http/metrics.ts";
 import { emptyBytes } from "../../../node/lib/bytes.ts";
 import type { EtcdErrorKind } from "../../../node/lib/etcd-error.ts";
 import { clusterId, memberId } from "../../../node/lib/units.ts";
@@ -31,8 +32,13 @@ function memberWith(health: Health): Member {
   return member as unknown as Member;
 }
 
-async function ask(health: Health, request: string): Promise<Answer> {
-  const http = new ClientHttp(memberWith(health));
+const metricsWith = (text: () => ReturnType<Metrics["text"]>): Metrics =>
+  ({ text }) as unknown as Metrics;
+
+const noMetrics = metricsWith(() => Promise.resolve({ contentType: "text/plain", body: "" }));
+
+async function ask(health: Health, request: string, metrics = noMetrics): Promise<Answer> {
+  const http = new ClientHttp(memberWith(health), metrics);
   const answer = await exchange((socket) => http.serve(socket, emptyBytes), request);
   http.close();
   return answer;
@@ -77,6 +83,17 @@ test("/version before the cluster has one says so", async () => {
   assert.match(body, /"etcdcluster":"not_decided"/);
 });
 
+test("/metrics is the text of the moment with its type; a failure to make it is a 500", async () => {
+  const contentType = "text/plain; version=0.0.4; charset=utf-8";
+  const working = metricsWith(() => Promise.resolve({ contentType, body: "up 1\n" }));
+  const { status, headers, body } = await ask({}, get("/metrics"), working);
+  assert.equal(status, 200);
+  assert.equal(headers.get("content-type"), contentType);
+  assert.equal(body, "up 1\n");
+  const failing = metricsWith(() => Promise.reject(new Error("no file descriptors")));
+  assert.equal((await ask({}, get("/metrics"), failing)).status, 500);
+});
+
 test("other paths are Go's 404", async () => {
   for (const path of ["/", "/healthz", "/health/", "/version/x"]) {
     const { status, headers, body } = await ask({}, get(path));
@@ -104,7 +121,7 @@ test("methods other than GET are 405 and told what is allowed", async () => {
 });
 
 test("bytes that were read before the connection was handed over are not lost", async () => {
-  const http = new ClientHttp(memberWith({}));
+  const http = new ClientHttp(memberWith({}), noMetrics);
   const answer = await exchange((socket) => {
     socket.onData((chunk) => {
       const unread = Buffer.from(chunk);
@@ -116,7 +133,7 @@ test("bytes that were read before the connection was handed over are not lost", 
 });
 
 test("a second request on the connection is served too", async () => {
-  const http = new ClientHttp(memberWith({}));
+  const http = new ClientHttp(memberWith({}), noMetrics);
   const keepAlive = "GET /version HTTP/1.1\r\nHost: member\r\n\r\n";
   const both = await exchange(
     (socket) => http.serve(socket, emptyBytes),

@@ -95,3 +95,47 @@ test("the state of a key is kept beside it, with revisions beyond 32 bits", () =
     assert.equal(Buffer.from(arena.key(place)).toString(), `key-${n}`);
   });
 });
+
+test("the room of a removed key goes to the next key of its size, clean", () => {
+  const arena = new KeyArena();
+  const first = arena.add(probeOf(Buffer.from("aaaaaaa")));
+  arena.add(probeOf(Buffer.from("bbbbbbb")));
+  arena.setLive(first, 2 ** 45 + 7, 3, 2 ** 45 + 9);
+  arena.remove(first);
+  arena.add(probeOf(Buffer.from("a key of another size, for which there is no room")));
+  const next = arena.add(probeOf(Buffer.from("ccccc")));
+  assert.equal(next, first);
+  assert.deepEqual([arena.createRevision(next), arena.version(next), arena.head(next)], [0, 0, 0]);
+  assert.equal(Buffer.from(arena.key(next)).toString(), "ccccc");
+});
+
+test("when much is free, longer rooms are cut for shorter keys; memory never grows over what it was", () => {
+  const arena = new KeyArena();
+  const keyOf = (n: number, length: number): Uint8Array =>
+    Buffer.from(String(n).padStart(length, "x"));
+  for (const [long, short] of [
+    [600, 40],
+    [3000, 3000],
+    [2_000_000, 2_000_000],
+  ] as const) {
+    const count = long > 1e6 ? 5 : 3000;
+    const places = Array.from({ length: count }, (_, n) => arena.add(probeOf(keyOf(n, long))));
+    const most = arena.residentBytes;
+    for (const place of places) {
+      arena.setLive(place, 1e15, 1, 1e15);
+      arena.remove(place);
+    }
+    const again = new Map<number, number>();
+    for (let n = 0; n < count; n++) {
+      const place = arena.add(probeOf(keyOf(n, short)));
+      assert.deepEqual([arena.createRevision(place), arena.head(place)], [0, 0]);
+      again.set(place, n);
+    }
+    assert.ok(arena.residentBytes <= most);
+    assert.equal(again.size, count, "no room is given twice");
+    for (const [place, n] of again) {
+      assert.deepEqual(Buffer.from(arena.key(place)), Buffer.from(keyOf(n, short)));
+      arena.remove(place);
+    }
+  }
+});

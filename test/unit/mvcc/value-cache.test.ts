@@ -72,3 +72,26 @@ test("the bytes of an evicted record survive the allocation that evicted it", ()
   }
   assert.ok(evictions > 400);
 });
+
+test("a record that would push out others is told beforehand", () => {
+  const cache = new ValueCache(8192);
+  const first = write(cache, 100, 1);
+  let count = 0;
+  for (; !cache.isFullFor(100); count++) write(cache, 100, 1);
+  assert.equal(look(cache, first), 1);
+  assert.ok(count > 60, "the room was used");
+  write(cache, 100, 2);
+  assert.equal(look(cache, first), undefined);
+});
+
+test("a cache that starts behind a position knows no record before it", () => {
+  const old = new ValueCache(4096);
+  const positions = Array.from({ length: 30 }, (_, n) => write(old, 100, n));
+  const cache = new ValueCache(1 << 20);
+  cache.startBehind(old.endPosition);
+  const own = Array.from({ length: 30 }, (_, n) => write(cache, 100, 100 + n));
+  for (const position of positions) assert.equal(look(cache, position), undefined);
+  own.forEach((position, n) => {
+    assert.equal(look(cache, position), 100 + n);
+  });
+});

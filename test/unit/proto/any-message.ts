@@ -16,6 +16,8 @@ const root = new protobuf.Root();
 root.resolvePath = (_origin, target) => join(protoDir, target.replace(/.*\//, ""));
 root.loadSync(globSync("*.proto", { cwd: protoDir })).resolveAll();
 
+export { root as protoRoot };
+
 const nestingMax = 3;
 
 /** Full names of all messages, such as "etcdserverpb.PutRequest". */
@@ -40,6 +42,9 @@ export const uint64 = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
 );
 export const bytes = fc.uint8Array({ maxLength: 40 });
+
+/** Etcd takes every 32-bit value of an enum. */
+const valuesWithoutName = [99, 2 ** 31 - 1, -1, -(2 ** 31)];
 
 /** Any value of a message: each field absent, zero or anything. */
 export function anyMessage(name: string, depth = 0): fc.Arbitrary<JsonObject> {
@@ -67,13 +72,24 @@ const isMessage = (field: protobuf.Field): boolean => field.resolvedType instanc
 
 function anyField(field: protobuf.Field, depth: number): fc.Arbitrary<Json> {
   const value = anyValue(field, depth);
+  // Go is asked to write a map in the order of its keys, protobufjs keeps the order of insertion.
+  if (field.map) {
+    return fc
+      .dictionary(fc.stringMatching(/^[a-z][a-z.]{0,6}$/), value, {
+        maxKeys: 3,
+        noNullPrototype: true,
+      })
+      .map((entries) =>
+        Object.fromEntries(Object.entries(entries).sort(([a], [b]) => (a < b ? -1 : 1))),
+      );
+  }
   return field.repeated ? fc.array(value, { maxLength: 3 }) : value;
 }
 
 function anyValue(field: protobuf.Field, depth: number): fc.Arbitrary<Json> {
   const { resolvedType } = field;
   if (resolvedType instanceof protobuf.Enum)
-    return fc.constantFrom(...Object.values(resolvedType.values));
+    return fc.constantFrom(...Object.values(resolvedType.values), ...valuesWithoutName);
   if (resolvedType !== null) return anyMessage(resolvedType.fullName.slice(1), depth + 1);
   switch (field.type) {
     case "bool":
@@ -101,12 +117,16 @@ export function toGenerated(name: string, json: JsonObject): object {
   return Object.fromEntries(
     Object.entries(json).map(([key, value]) => {
       const field = type.fields[key] as protobuf.Field;
-      return [
-        key,
-        Array.isArray(value) ? value.map((one) => valueOf(field, one)) : valueOf(field, value),
-      ];
+      return [key, fieldOf(field, value)];
     }),
   );
+}
+
+function fieldOf(field: protobuf.Field, value: Json): unknown {
+  if (Array.isArray(value)) return value.map((one) => valueOf(field, one));
+  if (!field.map) return valueOf(field, value);
+  const entries = Object.entries(value as JsonObject);
+  return Object.fromEntries(entries.map(([key, one]) => [key, valueOf(field, one)]));
 }
 
 function valueOf(field: protobuf.Field, value: Json): unknown {

@@ -11,6 +11,7 @@ interface Answer {
   readonly hex: string;
   readonly json?: JsonObject;
   readonly error?: string;
+  readonly schema?: string[];
 }
 
 /** One Go process; answers come in the order of the questions. */
@@ -34,7 +35,7 @@ export class GoMarshal {
     return Buffer.from(answer.hex, "hex");
   }
 
-  /** What Go reads in these bytes, and what it writes for it; undefined when it refuses them. */
+  /** What Go reads in these bytes, unknown fields left out, and what it writes for it; undefined when it refuses them. */
   async remarshal(
     type: string,
     bytes: Uint8Array,
@@ -45,6 +46,11 @@ export class GoMarshal {
       json = {},
     } = await this.ask({ type, hex: Buffer.from(bytes).toString("hex") });
     return error === undefined ? { hex, json } : undefined;
+  }
+
+  /** Everything in Go's packages that decides about bytes and paths, a line each: see test/peers/proto/schema.go. */
+  async schema(): Promise<string[]> {
+    return (await this.ask({ schema: true })).schema ?? [];
   }
 
   close(): void {

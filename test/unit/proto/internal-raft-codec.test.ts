@@ -12,28 +12,14 @@ import {
 } from "../../../node/proto/internal-raft-codec.ts";
 import { WireError, Writer } from "../../../node/proto/wire.ts";
 import { needs } from "../../support/peers.ts";
-import { anyMessage, uint64 } from "./any-message.ts";
+import { anyMessage, protoRoot, uint64 } from "./any-message.ts";
 import { GoMarshal, type JsonObject } from "./go-marshal.ts";
 
-/** Requests by the name of their member in InternalRaftRequest. */
-const requests: readonly [number, string, string][] = [
-  [internalRequest.range, "range", "etcdserverpb.RangeRequest"],
-  [internalRequest.put, "put", "etcdserverpb.PutRequest"],
-  [internalRequest.deleteRange, "delete_range", "etcdserverpb.DeleteRangeRequest"],
-  [internalRequest.txn, "txn", "etcdserverpb.TxnRequest"],
-  [internalRequest.alarm, "alarm", "etcdserverpb.AlarmRequest"],
-  [
-    internalRequest.clusterVersionSet,
-    "cluster_version_set",
-    "membershippb.ClusterVersionSetRequest",
-  ],
-  [
-    internalRequest.clusterMemberAttrSet,
-    "cluster_member_attr_set",
-    "membershippb.ClusterMemberAttrSetRequest",
-  ],
-  [internalRequest.downgradeInfoSet, "downgrade_info_set", "membershippb.DowngradeInfoSetRequest"],
-];
+/** Every request an entry can hold: field number, name in InternalRaftRequest, message. */
+const requests: readonly [number, string, string][] = protoRoot
+  .lookupType("etcdserverpb.InternalRaftRequest")
+  .fieldsArray.filter(({ name }) => name !== "header" && name !== "ID")
+  .map(({ id, name, resolvedType }) => [id, name, resolvedType?.fullName.slice(1) ?? ""]);
 
 const anyAuth = fc.option(
   fc.record({ username: fc.string({ unit: "binary" }), revision: fc.maxSafeNat() }),
@@ -90,6 +76,13 @@ suite("entry data", needs("proto"), () => {
       );
     });
   }
+
+  test("the requests that the member knows have the field numbers of the .proto file", () => {
+    assert.equal(requests.length, 30);
+    const numberOf = new Map(requests.map(([field, member]) => [member, field]));
+    for (const [member, field] of Object.entries(internalRequest))
+      assert.equal(numberOf.get(member), field, member);
+  });
 
   test("the id of an old member's entry is found in its own field", async () => {
     const bytes = await go.marshal("etcdserverpb.InternalRaftRequest", {

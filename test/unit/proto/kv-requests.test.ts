@@ -18,6 +18,7 @@ import { WireError, Writer } from "../../../node/proto/wire.ts";
 import { needs } from "../../support/peers.ts";
 import { anyMessage, toBase64 } from "./any-message.ts";
 import { GoMarshal, type Json, type JsonObject } from "./go-marshal.ts";
+import { anyChoices, scramble } from "./scramble.ts";
 
 const base64 = (buffer: Uint8Array, start: number, end: number): string =>
   toBase64(buffer.subarray(start, end));
@@ -197,6 +198,18 @@ suite("requests decoded in place", needs("proto"), () => {
             assert.ok(theirs);
             assert.deepEqual(decoder.see(bytes), decoder.expected(theirs.json));
           }
+        }),
+        { numRuns: 100 },
+      );
+    });
+
+    test(`${name} is read out of all bytes that mean it, as Go does`, async () => {
+      await fc.assert(
+        fc.asyncProperty(anyMessage(name), anyChoices, async (json, choose) => {
+          const bytes = scramble(name, await go.marshal(name, json), choose);
+          const theirs = await go.remarshal(name, bytes);
+          assert.ok(theirs);
+          assert.deepEqual(decoder.see(bytes), decoder.expected(theirs.json));
         }),
         { numRuns: 100 },
       );

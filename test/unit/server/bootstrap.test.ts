@@ -8,6 +8,7 @@ import { memberFromJson } from "../../../node/membership/member.ts";
 import { confChangeType, decodeConfChange } from "../../../node/proto/membership-codec.ts";
 import { entryType } from "../../../node/raft/types.ts";
 import { type Bootstrapped, bootstrap } from "../../../node/server/bootstrap.ts";
+import { SnapDir, snapshotName } from "../../../node/snap/snap-dir.ts";
 import { Wal } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 import { seededRandom } from "../mvcc/key-parts.ts";
@@ -20,11 +21,14 @@ import {
   metadata,
   optionsFor,
   origin,
+  quiet,
   save,
   saveSnapshot,
 } from "../wal/wal-lab.ts";
 
-const paths = { wal: dir, backend: "/data/member/backend" };
+const paths = { wal: dir, snap: "/data/member/snap", backend: "/data/member/backend" };
+const snapsOf = (fs: MemoryFs): SnapDir =>
+  new SnapDir(paths.snap, { fs, logger: quiet, maxSnapshots: 0 });
 const newMember = {
   name: "m1",
   peerUrls: ["http://localhost:2380"],
@@ -33,7 +37,8 @@ const newMember = {
 
 function boot(fs: MemoryFs, disk = new MemoryDisk()): Promise<Bootstrapped> {
   const backend = new MemoryBackend(disk, { timers: hastyTimers });
-  return bootstrap({ fs, paths, walOptions: optionsFor(fs), backend, newMember });
+  const snaps = snapsOf(fs);
+  return bootstrap({ fs, paths, walOptions: optionsFor(fs), backend, snaps, newMember });
 }
 
 /** A backend disk that has applied up to this index. */
@@ -105,7 +110,7 @@ test("a restart reads identity and log back, whatever the new options say", asyn
   await logOf(fs, [], 7);
   const backend = new MemoryBackend(applied(4), { timers: hastyTimers });
   const changed = { name: "other", peerUrls: ["http://other:1"], clusterToken: "other" };
-  const options = { fs, paths, walOptions: optionsFor(fs), backend };
+  const options = { fs, paths, walOptions: optionsFor(fs), backend, snaps: snapsOf(fs) };
   const { memberId, storage, wal } = await bootstrap({ ...options, newMember: changed });
   assert.equal(idToHex(memberId), "8e9e05c52164694d");
   assert.equal(storage.lastIndex, 10);
@@ -171,4 +176,71 @@ test("a backend that ends before every mark of the log is told as lost data", as
   await wal.close();
   const text = await corruption(boot(fs, applied(30)));
   assert.match(text, /ends at log index 30, before the log's first mark .* the backend lost data/);
+});
+
+test("a log that another process works on is refused, and nothing in it is changed", async () => {
+  const fs = new MemoryFs();
+  await logOf(fs, [4]);
+  const first = await boot(fs, applied(6));
+  const before = fs.files();
+  await assert.rejects(boot(fs, applied(6)), /[.]wal is locked: another member works on this log/);
+  assert.deepEqual(fs.files(), before);
+  await first.wal.close();
+  await (await boot(fs, applied(6))).wal.close();
+});
+
+test("a member that could not be brought to life leaves the log unlocked", async () => {
+  const fs = new MemoryFs();
+  await logOf(fs);
+  await corruption(boot(fs, applied(11)));
+  await (await boot(fs, applied(6))).wal.close();
+});
+
+test("a backend that knows other members only does not go with this log", async () => {
+  const fs = new MemoryFs();
+  await logOf(fs);
+  const disk = applied(6);
+  const other = new MemoryBackend(disk, { timers: hastyTimers });
+  other.put("members", Buffer.from("1f"), Buffer.from('{"id":31,"peerURLs":["http://b:2380"]}'));
+  await new Promise<void>((resolve, reject) => {
+    other.commit(disk.position, (error) => (error === null ? resolve() : reject(error)));
+  });
+  await assert.rejects(
+    boot(fs, disk),
+    /is the log of member 8e9e05c52164694d of cluster cdf818194e3a8c32, but .* belongs to another cluster, with the members 1f/,
+  );
+});
+
+test("a snap file that is missing or damaged is told, and keeps nobody from starting", async () => {
+  const fs = new MemoryFs();
+  await logOf(fs, [4, 8]);
+  const snapDir = paths.snap;
+  const saveFile = (index: number): Promise<void> =>
+    snapsOf(fs).save({
+      index: logIndex(index),
+      term: term(1),
+      confState: confState(metadata.nodeId),
+      data: Buffer.from("{}"),
+    });
+  await fs.makeDir(snapDir);
+  await saveFile(4);
+  const told: unknown[] = [];
+  const logger = { ...quiet, warn: (message: string) => void told.push(message) };
+  const bootTold = async (): Promise<void> => {
+    const backend = new MemoryBackend(applied(8), { timers: hastyTimers });
+    const walOptions = { ...optionsFor(fs), logger };
+    const snaps = new SnapDir(snapDir, { fs, logger, maxSnapshots: 0 });
+    const made = await bootstrap({ fs, paths, walOptions, backend, snaps, newMember });
+    assert.equal(made.snapshotIndex, 8);
+    await made.wal.close();
+  };
+  const missing = "no whole snap file for the newest snapshot of the log";
+  await bootTold();
+  assert.deepEqual(told.splice(0), [missing]);
+  await saveFile(8);
+  await bootTold();
+  assert.deepEqual(told.splice(0), []);
+  fs.flip(`${snapDir}/${snapshotName({ index: logIndex(8), term: term(1) })}`, 9, 1);
+  await bootTold();
+  assert.deepEqual(told, ["renamed to a broken snap file", missing]);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AppliedPosition, Backend } from "../../../node/backend/backend.ts";
+import { Histogram } from "../../../node/lib/histogram.ts";
 import { logIndex, revision, term } from "../../../node/lib/units.ts";
 import type { KvStore } from "../../../node/mvcc/kv-store.ts";
 import { CommitLoop } from "../../../node/server/commit-loop.ts";
@@ -19,6 +20,7 @@ class Lab {
   readonly landed: number[] = [];
   readonly errors: Error[] = [];
   readonly marks: string[] = [];
+  readonly seconds = new Histogram([0.001, 0.01, 0.1]);
   index = 0;
   pendingOps = 0;
   committed = positionAt(0);
@@ -39,6 +41,8 @@ class Lab {
       backend: Lab.backendOf(this),
       store: store as unknown as KvStore,
       timers: this.world,
+      clock: this.world,
+      seconds: this.seconds,
       intervalMs: 100,
       opsMax: 10,
       position: () => positionAt(this.index),
@@ -147,13 +151,28 @@ test("the store hears of each commit before and after it, and the owner after th
   assert.deepEqual(lab.landed, [1]);
 });
 
+test("the duration of each commit that completed is observed", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  await lab.after(5);
+  assert.equal(lab.seconds.count, 0);
+  lab.finish();
+  assert.deepEqual([...lab.seconds.counts], [0, 1, 0, 0]);
+  lab.apply(10);
+  lab.finish(new Error("no space left"));
+  assert.equal(lab.seconds.count, 1);
+});
+
 test("a failed commit is told and never tried again", async () => {
   const lab = new Lab();
   lab.apply(10);
   const error = new Error("no space left");
   lab.finish(error);
   await lab.after(500);
-  assert.deepEqual(lab.errors, [error]);
+  assert.deepEqual(
+    lab.errors.map(({ name, cause }) => [name, cause]),
+    [["DiskError", error]],
+  );
   assert.deepEqual(lab.commitsAt, [1]);
   assert.deepEqual(lab.marks, ["before 1"]);
 });

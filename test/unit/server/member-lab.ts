@@ -19,6 +19,7 @@ export const config: MemberConfig = {
   tickMs: 100,
   electionTicks: 10,
   snapshotCount: 50,
+  maxSnapshots: 2,
   catchupEntries: 10,
   backendBatchIntervalMs: 20,
   backendBatchOps: 40,
@@ -55,7 +56,11 @@ export class MemberLab {
     return Member.start({
       ports: { clock: world, timers, random: world.random, fs, logger: quiet },
       config: { ...config, ...changes },
-      paths: { wal: "/data/member/wal", backend: "/data/member/backend" },
+      paths: {
+        wal: "/data/member/wal",
+        snap: "/data/member/snap",
+        backend: "/data/member/backend",
+      },
       walOptions: { fs, timers, logger: quiet, segmentBytes: 8192, maxWals: 1 },
       backend: new MemoryBackend(this.disk, { timers, commitDelayMs: () => 2 }),
       onFatal: (error) => void this.fatal.push(error),

@@ -5,7 +5,12 @@ import type { Clock } from "../../../node/lib/ports.ts";
 import { memberId } from "../../../node/lib/units.ts";
 import { InternalRaftView, internalRequest } from "../../../node/proto/internal-raft-codec.ts";
 import type { Proposal } from "../../../node/raft/raft.ts";
-import { batchBytesMax, batchEntriesMax, proposalSlabBytes } from "../../../node/server/limits.ts";
+import {
+  batchBytesMax,
+  batchEntriesMax,
+  proposalSlabBytes,
+  queuedBytesMax,
+} from "../../../node/server/limits.ts";
 import { Proposals, type Proposer } from "../../../node/server/propose.ts";
 
 const id = memberId(0x8e9e05c52164694dn);
@@ -231,4 +236,57 @@ test("a request whose entry would be larger than the limit is refused, and leave
   assert.deepEqual(heard, ["large RequestTooLarge"]);
   assert.equal(proposals.pendingCount, 1);
   assert.equal(proposals.take().length, 1);
+});
+
+test("without a leader proposals gather up to a bound, and what expired is never proposed", () => {
+  const { clock, proposals } = make();
+  const heard: string[] = [];
+  const half = new Uint8Array(queuedBytesMax / 2 - 100);
+  proposals.add(4, half, 0, half.length, listener("a", heard));
+  clock.nowMs = 500;
+  proposals.add(4, half, 0, half.length, listener("b", heard));
+  proposals.add(4, half, 0, half.length, listener("c", heard));
+  assert.deepEqual(heard, ["c TooManyRequests"]);
+  clock.nowMs = 1000;
+  proposals.expire();
+  assert.deepEqual(heard, ["c TooManyRequests", "a Timeout"]);
+  proposals.add(4, half, 0, 10, listener("d", heard));
+  const taken = [...proposals.take(), ...proposals.take()];
+  assert.deepEqual(
+    taken.map(({ data }) => data.length > 1000),
+    [true, false],
+  );
+  assert.equal(proposals.isEmpty, true);
+  clock.nowMs = 5000;
+  proposals.expire();
+  assert.deepEqual(heard.slice(2), ["b Timeout", "d Timeout"]);
+});
+
+test("a single proposal beyond the bound is taken: --max-request-bytes decides about those", () => {
+  const { proposals } = make();
+  const heard: string[] = [];
+  const large = new Uint8Array(60 << 20);
+  for (const name of ["a", "b"]) proposals.add(4, large, 0, large.length, listener(name, heard));
+  assert.deepEqual(heard, ["b TooManyRequests"]);
+  assert.equal(proposals.take().length, 1);
+  proposals.add(4, large, 0, large.length, listener("c", heard));
+  assert.equal(heard.length, 1);
+});
+
+test("what is told at a timeout depends on when the proposal came", () => {
+  const clock = new HandClock();
+  const heard: string[] = [];
+  const proposals = new Proposals({
+    clock,
+    timeoutMs: 1000,
+    id,
+    requestBytesMax: 100,
+    timeoutError: (sinceMs) => (sinceMs < 50 ? "TimeoutDueToLeaderFail" : "Timeout"),
+  });
+  add(proposals, "a", listener("a", heard));
+  clock.nowMs = 60;
+  add(proposals, "b", listener("b", heard));
+  clock.nowMs = 2000;
+  proposals.expire();
+  assert.deepEqual(heard, ["a TimeoutDueToLeaderFail", "b Timeout"]);
 });

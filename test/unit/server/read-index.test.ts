@@ -189,3 +189,61 @@ test("a young read does not expire with an old one", () => {
   queue.serve(logIndex(5));
   assert.deepEqual(heard, ["old Timeout", "young Timeout", "younger readable"]);
 });
+
+test("a question without an answer is asked again, and either answer counts", () => {
+  for (const context of [1, 2]) {
+    const { queue, clock, heard, asked, add, issue } = makeLab();
+    const ask = (asking: number): boolean => asked.push(asking) > 0;
+    add("a");
+    issue();
+    clock.nowMs = 499;
+    queue.retry(ask);
+    assert.deepEqual(asked, [1]);
+    clock.nowMs = 500;
+    queue.retry(ask);
+    queue.retry(ask);
+    assert.deepEqual(asked, [1, 2]);
+    queue.answered([{ context, index: logIndex(5) }]);
+    queue.serve(logIndex(5));
+    queue.answered([{ context: 3 - context, index: logIndex(9) }]);
+    queue.serve(logIndex(9));
+    clock.nowMs = 5000;
+    queue.retry(ask);
+    queue.expire();
+    assert.deepEqual(heard, ["a readable"]);
+    assert.deepEqual(asked, [1, 2]);
+  }
+});
+
+test("a read that was asked for twice expires once", () => {
+  const { queue, clock, heard, add, issue } = makeLab();
+  add("a");
+  issue();
+  clock.nowMs = 600;
+  queue.retry(() => true);
+  clock.nowMs = 1000;
+  queue.expire();
+  clock.nowMs = 2000;
+  queue.expire();
+  queue.refuseAll("Stopped");
+  assert.deepEqual(heard, ["a Timeout"]);
+});
+
+test("a new leader answers no question of the one before; what was not asked yet stays", () => {
+  const { queue, heard, add, issue } = makeLab();
+  add("answered");
+  issue();
+  queue.answered([{ context: 1, index: logIndex(5) }]);
+  add("asked");
+  issue();
+  add("arriving");
+  queue.leaderChanged();
+  assert.deepEqual(heard, ["asked LeaderChanged"]);
+  queue.answered([{ context: 2, index: logIndex(1) }]);
+  queue.serve(logIndex(5));
+  assert.deepEqual(heard, ["asked LeaderChanged", "answered readable"]);
+  issue();
+  queue.answered([{ context: 3, index: logIndex(5) }]);
+  queue.serve(logIndex(5));
+  assert.deepEqual(heard.at(-1), "arriving readable");
+});

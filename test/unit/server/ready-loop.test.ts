@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Timers } from "../../../node/lib/ports.ts";
+import { Histogram } from "../../../node/lib/histogram.ts";
+import type { Clock, Timers } from "../../../node/lib/ports.ts";
 import type { Proposal, ReadState } from "../../../node/raft/raft.ts";
 import type { RawNode } from "../../../node/raft/raw-node.ts";
 import type { Entry, HardState } from "../../../node/raft/types.ts";
@@ -8,8 +9,9 @@ import { type ReadyHandler, ReadyLoop } from "../../../node/server/ready-loop.ts
 import type { Wal } from "../../../node/wal/wal.ts";
 import { makeLeader, makeNode, type NodeOptions, proposal, textsOf } from "../raft/raft-lab.ts";
 
-/** Turns of the event loop that a test takes one by one. */
-class HandTimers implements Timers {
+/** Turns of the event loop that a test takes one by one, and a clock that it moves. */
+class HandTimers implements Clock, Timers {
+  nowMs = 0;
   private endOfTurnQueue: (() => void)[] = [];
   private nextTurn: (() => void)[] = [];
 
@@ -24,6 +26,14 @@ class HandTimers implements Timers {
 
   endOfTurn(run: () => void): void {
     this.endOfTurnQueue.push(run);
+  }
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  unixMs(): number {
+    return this.nowMs;
   }
 
   get isIdle(): boolean {
@@ -75,6 +85,7 @@ class HandWal {
 class Lab implements ReadyHandler {
   readonly timers = new HandTimers();
   readonly wal = new HandWal();
+  readonly syncSeconds = new Histogram([0.001, 0.01, 0.1]);
   readonly node: RawNode;
   readonly loop: ReadyLoop;
   readonly errors: Error[] = [];
@@ -91,7 +102,16 @@ class Lab implements ReadyHandler {
     const wal = this.wal as unknown as Wal;
     const { node, timers } = this;
     const onError = (error: Error) => void this.errors.push(error);
-    this.loop = new ReadyLoop({ node, wal, timers, handler: this, onError });
+    const { syncSeconds } = this;
+    this.loop = new ReadyLoop({
+      node,
+      wal,
+      timers,
+      clock: timers,
+      syncSeconds,
+      handler: this,
+      onError,
+    });
   }
 
   propose(...texts: string[]): void {
@@ -239,6 +259,17 @@ test("a commit that moved alone is handed to the log without waiting for it", ()
     [2],
   );
   assert.equal(lab.wal.isWriting, false);
+});
+
+test("how long a batch took to become durable is observed, when it is", () => {
+  const lab = new Lab();
+  lab.propose("a");
+  lab.timers.turn();
+  lab.timers.nowMs += 5;
+  assert.equal(lab.syncSeconds.count, 0);
+  lab.wal.finish();
+  assert.deepEqual([...lab.syncSeconds.counts], [0, 1, 0, 0]);
+  assert.equal(lab.syncSeconds.sum, 0.005);
 });
 
 test("a failed write is told once and nothing of it is applied", () => {

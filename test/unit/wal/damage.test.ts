@@ -144,9 +144,23 @@ test("a sector that rots to zeros is found, unless the end of the last write but
   }
 });
 
-test("a file cut at any byte opens with the records before the cut, keeps a copy, and goes on", async () => {
-  const segmentBytes = 4096;
-  const { files } = await sampleLog(16 * 1024);
+test("a file cut at any byte is found by its size, and nothing is changed", async () => {
+  const segmentBytes = 16 * 1024;
+  const { files } = await sampleLog(segmentBytes);
+  const bytes = files.get(first) as Uint8Array;
+  for (let length = recordsOf(bytes)[2]?.next as number; length < segmentBytes; length += 7) {
+    const fs = disk(new Map([[first, bytes.slice(0, length)]]));
+    const opened = Wal.open(dir, origin, optionsFor(fs, { segmentBytes }));
+    const message = new RegExp(`${first} .*cut short at offset ${length}`);
+    await assert.rejects(opened, { name: "CorruptionError", message }, `cut at ${length}`);
+    assert.deepEqual([...fs.files().keys()], [first]);
+    assert.equal(fs.content(first).length, length);
+  }
+});
+
+test("a file that etcd's repair has cut at any byte opens with the records before, and goes on", async () => {
+  const segmentBytes = 16 * 1024;
+  const { files } = await sampleLog(segmentBytes);
   const bytes = files.get(first) as Uint8Array;
   const records = recordsOf(bytes);
   const start = records[2]?.next as number;
@@ -156,11 +170,19 @@ test("a file cut at any byte opens with the records before the cut, keeps a copy
       (record) => length > record.offset + 48 && length < record.end - 8,
     );
     if (isInValue && length % 16 !== 0) continue;
-    const fs = disk(new Map([[first, bytes.slice(0, length)]]));
+    const cut = bytes.slice(0, length);
+    const copy = Uint8Array.of(1, 2, 3);
+    const fs = disk(
+      new Map([
+        [first, cut],
+        [`${first}.broken`, copy],
+      ]),
+    );
     const whole = records.filter((record) => record.next <= length);
     const { wal, content } = await Wal.open(dir, origin, optionsFor(fs, { segmentBytes }));
     const isTorn = whole.at(-1)?.next !== length;
-    assert.equal(await fs.exists(`${first}.broken`), isTorn, `cut at ${length}`);
+    assert.deepEqual(fs.content(`${first}.broken`), isTorn ? cut : copy, `cut at ${length}`);
+    assert.equal(fs.content(first).length, segmentBytes);
     const next = content.entries.length + 1;
     await save(wal, hardState(9, voter, 0), [entry(next, 9, "more")]);
     await wal.close();
@@ -173,6 +195,16 @@ test("a file cut at any byte opens with the records before the cut, keeps a copy
   }
   const headless = disk(new Map([[first, bytes.slice(0, 10)]]));
   assert.equal(await readDamaged(headless, first, segmentBytes), undefined);
+});
+
+test("a repair of the past excuses no cut of the future", async () => {
+  const segmentBytes = 16 * 1024;
+  const { files } = await sampleLog(segmentBytes);
+  const fs = disk(files);
+  fs.place(`${first}.broken`, Uint8Array.of(1));
+  await (await Wal.open(dir, origin, optionsFor(fs, { segmentBytes }))).wal.close();
+  fs.place(first, fs.content(first).slice(0, 2000));
+  assert.equal(await readDamaged(fs, first, segmentBytes), undefined);
 });
 
 test("a file that others follow must end with its last record", async () => {

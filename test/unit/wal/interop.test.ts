@@ -112,7 +112,7 @@ test("etcd reads our log whole, over file cuts, with overwritten entries, states
     const snapshots = walPeer("snapshots", dir);
     assert.deepEqual(
       snapshots.map((snapshot) => snapshot["index"]),
-      (await Wal.snapshotsIn(dir, options)).map((snapshot) => snapshot.index),
+      (await Wal.survey(dir, options)).snapshots.map((snapshot) => snapshot.index),
     );
     assert.deepEqual(snapshots.at(-1), {
       index: 700,
@@ -132,7 +132,7 @@ test("we read a log that etcd wrote, over file cuts", () =>
     await wal.close();
     assert.equal(content.entries.length, 800);
     assert.deepEqual(lines(content), walPeer("read", dir));
-    assert.equal((await Wal.snapshotsIn(dir, options)).length, 8);
+    assert.equal((await Wal.survey(dir, options)).snapshots.length, 8);
     const fromSnapshot = await open(dir, { index: 500 as LogIndex, term: 11 as Term });
     await fromSnapshot.wal.close();
     assert.equal(fromSnapshot.content.entries.length, 300);
@@ -174,16 +174,22 @@ test("a torn tail: what etcd repairs of ours and what we repair of etcd's read t
   inDir(async (dir) => {
     walPeer("write", dir, 60, segmentBytes);
     const [name] = await walFiles(dir);
-    // Six entries of etcd's are gone with this, one of them cut in the middle.
-    await truncate(`${dir}/${name}`, 2504);
+    // Entries of etcd's are gone with this, one of them torn at a sector border.
+    await truncate(`${dir}/${name}`, 5 * 512);
+    await truncate(`${dir}/${name}`, segmentBytes);
     const { wal, content } = await open(dir);
     await wal.close();
     assert.deepEqual(await walFiles(dir), [name]);
-    assert.ok((await readdir(dir)).includes(`${name}.broken`));
     assert.deepEqual(walPeer("read", dir), lines(content));
     await truncate(`${dir}/${name}`, 2004);
+    await rm(`${dir}/${name}.broken`, { force: true });
+    await assert.rejects(open(dir), {
+      name: "CorruptionError",
+      message: /cut short at offset 2004/,
+    });
     const [repaired] = walPeer("repair", dir);
     assert.equal(repaired, true);
+    assert.ok((await readdir(dir)).includes(`${name}.broken`));
     const after = await open(dir);
     await after.wal.close();
     assert.ok(

@@ -32,7 +32,7 @@ test("a new log holds its metadata, no state and no entries, and knows the empty
   assert.equal(await Wal.exists(fs, dir), true);
   const { wal, content } = await Wal.open(dir, origin, optionsFor(fs));
   assert.deepEqual(content, { metadata, hardState: hardState(0, 0n, 0), entries: [] });
-  assert.deepEqual(await Wal.snapshotsIn(dir, optionsFor(fs)), [origin]);
+  assert.deepEqual((await Wal.survey(dir, optionsFor(fs))).snapshots, [origin]);
   await wal.close();
 });
 
@@ -93,7 +93,7 @@ test("a commit alone is not written at once, goes out with flush, the next save 
   const fs = await freshDisk();
   const commitAfterCrash = async (): Promise<number> => {
     const copy = fs.crash(seeded(1), "nothing");
-    const opened = await Wal.open(dir, origin, optionsFor(copy));
+    const opened = await Wal.open(dir, origin, optionsFor(copy, { segmentBytes: 100 }));
     return opened.content.hardState.commit;
   };
   for (const how of ["nothing", "flush", "save", "close"]) {
@@ -147,10 +147,10 @@ test("snapshot records are queued behind a save, survive, and are valid up to th
     ),
   ]);
   assert.deepEqual(order, ["save", "snapshot 2", "snapshot 100"]);
-  assert.deepEqual(await Wal.snapshotsIn(dir, optionsFor(fs)), [origin, snapshotAt(2, 1)]);
+  assert.deepEqual((await Wal.survey(dir, optionsFor(fs))).snapshots, [origin, snapshotAt(2, 1)]);
   await save(wal, hardState(3, voter, 100), [entry(101, 3, "behind the snapshot")]);
   await wal.close();
-  assert.equal((await Wal.snapshotsIn(dir, optionsFor(fs))).length, 3);
+  assert.equal((await Wal.survey(dir, optionsFor(fs))).snapshots.length, 3);
   const { wal: again, content } = await Wal.open(dir, snapshotAt(100, 3), optionsFor(fs));
   assert.deepEqual(plain(content.entries), plain([entry(101, 3, "behind the snapshot")]));
   await again.close();
@@ -273,11 +273,16 @@ test("a failed write is final: this save, all that wait and all later ones get t
   fs.failWith(broken);
   const failed = save(wal, hardState(1, voter, 0), [entry(1, 1, "a")]);
   const waiting = saveSnapshot(wal, snapshotAt(0, 0));
-  await assert.rejects(failed, broken);
-  await assert.rejects(waiting, broken);
+  const told = {
+    name: "DiskError",
+    cause: broken,
+    message: /cannot write \/data\/member\/wal\/0{16}-0{16}[.]wal; /,
+  };
+  await assert.rejects(failed, told);
+  await assert.rejects(waiting, told);
   fs.failWith(undefined);
-  await assert.rejects(save(wal, hardState(1, voter, 0), [entry(1, 1, "a")]), broken);
-  await assert.rejects(save(wal, hardState(1, voter, 0), []), broken);
+  await assert.rejects(save(wal, hardState(1, voter, 0), [entry(1, 1, "a")]), told);
+  await assert.rejects(save(wal, hardState(1, voter, 0), []), told);
   await wal.close();
 });
 

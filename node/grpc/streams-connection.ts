@@ -1,0 +1,25 @@
+/** What the rooms that deal with streams need of their server and of their connection. */
+import type { FloodGuard } from "./flood-guard.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import type { OutputBuffer } from "./output-buffer.ts";
+import type { Routes } from "./route.ts";
+import type { SendFlow } from "./send-flow.ts";
+
+export interface StreamsHost {
+  readonly routes: Routes;
+  readonly memory: MemoryBudget;
+  readonly receiveMessageBytesMax: number;
+  readonly maxConcurrentStreams: number;
+  /** Monotonic; as of the last chunk or tick, so up to a tick old. */
+  nowMs: number;
+}
+
+export interface StreamsConnection {
+  readonly remoteAddress: string;
+  readonly host: StreamsHost;
+  readonly out: OutputBuffer;
+  readonly flow: SendFlow;
+  readonly flood: FloodGuard;
+  /** Something was written, perhaps outside of a data handler: it leaves with this turn. */
+  hasOutput(): void;
+}
