@@ -59,6 +59,8 @@ const doors = {
   protobufjs: "node/proto/",
   "@node-rs/crc32": "node/lib/crc32c[.]ts",
   "@grpc/grpc-js": "node/client/",
+  "fs-native-extensions": "node/lib/platform/file-lock[.]ts",
+  "prom-client": "node/http/metric",
 };
 
 const onlyThrough = Object.entries(doors).map(([name, door]) => ({

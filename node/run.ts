@@ -79,7 +79,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   process.on("uncaughtException", onFatal);
   const timers = new SystemTimers();
   const stalls = new StallWatch({ clock: systemClock, timers, logger });
-  blocksLoopOnSignal(process.env, logger);
+  blocksLoopOnSignal(process.env, { logger, clock: systemClock });
   const member = await startMember(config, timers, logger, onFatal);
   const grpc = grpcServer(config, member, timers, logger);
   const { quotaBytes } = config;

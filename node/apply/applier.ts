@@ -1,8 +1,9 @@
 /**
- * Applies committed entries: (state, entry) to (state, result). Deterministic and synchronous: no clock, no luck, no I/O, so that
- * every member that applies the same entries holds the same state.
+ * Applies committed entries: (state, entry) to (state, result). Deterministic: no clock, no luck, no I/O, so that every member that
+ * applies the same entries holds the same state. Large deletes are done in slices, in which nobody else may touch the state.
  */
 
+import { assert } from "../lib/assert.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { memberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
@@ -13,10 +14,12 @@ import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/me
 import { PutRequestView } from "../proto/put-request.ts";
 import { decodeTxnRequest } from "../proto/txn-request.ts";
 import { applyCompaction, CompactionRequestView } from "./compaction.ts";
-import { executeDeleteRange } from "./delete-range.ts";
+import { deleteRangeInSlices, deletesRange, executeDeleteRange } from "./delete-range.ts";
 import { checkPut, executePut } from "./put.ts";
-import { type ApplyResult, done, refuse } from "./result.ts";
-import { applyTxn } from "./txn.ts";
+import { type ApplyResult, type DeleteRangeResult, done, refuse } from "./result.ts";
+import { SliceBudget, type Slices, sliceKeysDefault } from "./slices.ts";
+import { decideTxn, executeTxn } from "./txn.ts";
+import { deletesRanges, executeTxnInSlices } from "./txn-slices.ts";
 
 /** The applied state: everything that an entry can change. */
 export interface AppliedState {
@@ -29,13 +32,22 @@ export class Applier {
   private readonly putRequest = new PutRequestView();
   private readonly deleteRangeRequest = new DeleteRangeRequestView();
   private readonly compactionRequest = new CompactionRequestView();
+  private readonly sliceKeys: number;
+  /** The entry that is not applied whole yet. */
+  private underWay: Slices<ApplyResult> | undefined;
 
-  constructor(state: AppliedState) {
+  /** `sliceKeys`: keys that are deleted in one go. */
+  constructor(state: AppliedState, sliceKeys = sliceKeysDefault) {
     this.state = state;
+    this.sliceKeys = sliceKeys;
   }
 
-  /** Applies the request of a normal entry. Throws WireError for bytes that are no request. */
-  apply(entry: InternalRaftView): ApplyResult {
+  /**
+   * Applies the request of a normal entry. Undefined when that was a slice only: then `applyMore` is due, in a later turn, and the entry's
+   * bytes must stay; the store's transaction is open until it is applied. Throws WireError for bytes that are no request.
+   */
+  apply(entry: InternalRaftView): ApplyResult | undefined {
+    assert(this.underWay === undefined, "an entry while another one is being applied");
     const { buffer, start, end } = entry;
     switch (entry.field) {
       case internalRequest.put:
@@ -43,7 +55,7 @@ export class Applier {
       case internalRequest.deleteRange:
         return this.applyDeleteRange(buffer, start, end);
       case internalRequest.txn:
-        return applyTxn(this.state.store, decodeTxnRequest(buffer, start, end));
+        return this.applyTxn(buffer, start, end);
       case internalRequest.compaction:
         this.compactionRequest.decode(buffer, start, end);
         return applyCompaction(this.state.store, this.compactionRequest);
@@ -70,6 +82,15 @@ export class Applier {
     }
   }
 
+  /** Does the next slice of the entry; undefined when there is more to do. Precondition: one is under way. */
+  applyMore(): ApplyResult | undefined {
+    assert(this.underWay !== undefined, "no entry is being applied");
+    const { done: isDone, value } = this.underWay.next();
+    if (isDone !== true) return undefined;
+    this.underWay = undefined;
+    return value;
+  }
+
   private applyPut(buffer: Uint8Array, start: number, end: number): ApplyResult {
     const { store } = this.state;
     const request = this.putRequest;
@@ -81,11 +102,44 @@ export class Applier {
     return { kind: "put", revision: store.end(), prevKv };
   }
 
-  private applyDeleteRange(buffer: Uint8Array, start: number, end: number): ApplyResult {
+  private applyDeleteRange(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+  ): ApplyResult | undefined {
     const { store } = this.state;
-    this.deleteRangeRequest.decode(buffer, start, end);
+    const request = this.deleteRangeRequest;
+    request.decode(buffer, start, end);
+    if (deletesRange(request)) return this.begin(deleteRange(store, request, this.newBudget()));
     store.begin();
-    const { deleted, prevKvs } = executeDeleteRange(store, this.deleteRangeRequest);
+    const { deleted, prevKvs } = executeDeleteRange(store, request);
     return { kind: "deleteRange", revision: store.end(), deleted, prevKvs };
   }
+
+  private applyTxn(buffer: Uint8Array, start: number, end: number): ApplyResult | undefined {
+    const { store } = this.state;
+    const decided = decideTxn(store, decodeTxnRequest(buffer, start, end));
+    if (typeof decided === "string") return refuse(decided);
+    if (!deletesRanges(decided)) return executeTxn(store, decided);
+    return this.begin(executeTxnInSlices(store, decided, this.newBudget()));
+  }
+
+  private newBudget(): SliceBudget {
+    return new SliceBudget(this.sliceKeys);
+  }
+
+  private begin(slices: Slices<ApplyResult>): ApplyResult | undefined {
+    this.underWay = slices;
+    return this.applyMore();
+  }
+}
+
+function* deleteRange(
+  store: KvStore,
+  request: DeleteRangeRequestView,
+  budget: SliceBudget,
+): Slices<DeleteRangeResult> {
+  store.begin();
+  const { deleted, prevKvs } = yield* deleteRangeInSlices(store, request, budget);
+  return { kind: "deleteRange", revision: store.end(), deleted, prevKvs };
 }

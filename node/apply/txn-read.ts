@@ -1,6 +1,7 @@
 /**
  * A transaction that only reads, answered in slices like RangeRead: all of its ranges see one revision, the one at which its compares
- * were decided. Transactions that write are applied in one go by applyTxn.
+ * were decided. Transactions that write are applied by executeTxn, or in slices
+ * by executeTxnInSlices.
  */
 import { assert } from "../lib/assert.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";

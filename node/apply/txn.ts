@@ -28,7 +28,7 @@ import { deletionOf, executeDeleteRange } from "./delete-range.ts";
 import { firstDeleted } from "./deletions.ts";
 import { checkPut, executePut } from "./put.ts";
 import { writeRange } from "./range.ts";
-import { type Refused, refuse, type TxnResult } from "./result.ts";
+import type { TxnResult } from "./result.ts";
 
 /** A transaction with its compares decided: what will be done, in order. */
 export interface DecidedTxn {
@@ -63,14 +63,13 @@ export function decideTxn(store: KvStore, request: TxnRequest): DecidedTxn | Etc
   return checkTxn(store, decided.ops) ?? decided;
 }
 
-export function applyTxn(store: KvStore, request: TxnRequest): TxnResult | Refused {
-  const decided = decideTxn(store, request);
-  if (typeof decided === "string") return refuse(decided);
+/** Does what was decided, in one go. */
+export function executeTxn(store: KvStore, { succeeded, ops }: DecidedTxn): TxnResult {
   writer.reset();
   store.begin();
-  executeOps(store, decided.ops);
+  executeOps(store, ops, writer);
   const revision = store.end();
-  return { kind: "txn", revision, succeeded: decided.succeeded, responses: writer.finish() };
+  return { kind: "txn", revision, succeeded, responses: writer.finish() };
 }
 
 function decide(store: KvStore, request: TxnRequest): DecidedTxn {
@@ -152,12 +151,12 @@ function checkRange(store: KvStore, { revision }: RangeRequestView): EtcdErrorKi
     : undefined;
 }
 
-function executeOps(store: KvStore, ops: readonly DecidedOp[]): void {
-  for (const op of ops) executeOp(store, op);
+function executeOps(store: KvStore, ops: readonly DecidedOp[], writer: Writer): void {
+  for (const op of ops) executeOp(store, op, writer);
 }
 
 /** Appends one of TxnResponse.responses; its header tells the revision that the operation saw or made. */
-function executeOp(store: KvStore, op: DecidedOp): void {
+export function executeOp(store: KvStore, op: DecidedOp, writer: Writer): void {
   switch (op.kind) {
     case "range": {
       const mark = beginResponseOp(writer, responseOp.range);
@@ -190,7 +189,7 @@ function executeOp(store: KvStore, op: DecidedOp): void {
       // An inner transaction's header is there and empty, as etcd sends it.
       writeRevisionHeader(writer, 0);
       appendTxnSucceeded(writer, op.txn.succeeded);
-      executeOps(store, op.txn.ops);
+      executeOps(store, op.txn.ops, writer);
       endResponseOp(writer, mark);
       return;
     }

@@ -44,6 +44,8 @@ const blockCacheBytesDefault = 8 << 20;
 /** Seals that one removal, or one commit, takes away in passing: more than are added, so that they catch up. */
 const sealsPerRemovalMax = 2;
 const sealsPerCommitMax = 64;
+/** Between two slices of a scan beside writes. A slice takes 0.5 to 1 ms, so requests that wait get half of the loop or more. */
+const scanPauseMs = 1;
 
 export interface LevelBackendOptions {
   readonly fs: Fs;
@@ -195,7 +197,9 @@ export class LevelBackend implements Backend, BackendDisk {
     assert(!this.isClosing, "backend: scan after close");
     const reader = new RecordReader(this.store.dir, visit);
     const snapshot = this.beforeFlight?.share();
-    const ended = this.slices(revisionsUpTo(upTo), { snapshot }, (entries) =>
+    const pause = (): Promise<void> =>
+      new Promise((next) => void this.timers.after(scanPauseMs, next));
+    const ended = this.slices(revisionsUpTo(upTo), { snapshot, pause }, (entries) =>
       reader.entries(entries),
     );
     return snapshot === undefined ? ended : ended.finally(() => snapshot.release());
@@ -350,7 +354,11 @@ export class LevelBackend implements Backend, BackendDisk {
 
   private async slices(
     range: KeyRange,
-    how: { readonly snapshot?: SharedSnapshot | undefined; readonly values?: boolean },
+    how: {
+      readonly snapshot?: SharedSnapshot | undefined;
+      readonly values?: boolean;
+      readonly pause?: () => Promise<void>;
+    },
     visit: (entries: readonly [string, Uint8Array][]) => void,
   ): Promise<void> {
     const ended = this.store.readSlices(range, visit, {

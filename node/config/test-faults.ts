@@ -2,7 +2,7 @@
  * Switches that break the member on purpose, or make its files small, so that the power-cut test can show that it notices
  * (test/power). Set by environment variables that no option documents; each is logged loudly. Never in production.
  */
-import type { Logger } from "../lib/ports.ts";
+import type { Clock, Logger } from "../lib/ports.ts";
 
 export interface TestFaults {
   /** The log is written without being made durable. */
@@ -50,13 +50,14 @@ export function usesNodeHttp2(
 /** ETCD_TS_TEST_BLOCK_LOOP_MS: SIGUSR2 keeps the event loop busy for so long, as a job of that length would. */
 export function blocksLoopOnSignal(
   environment: Readonly<Record<string, string | undefined>>,
-  logger: Logger,
+  ports: { readonly logger: Logger; readonly clock: Clock },
 ): void {
+  const { logger, clock } = ports;
   const blockMs = Number(environment["ETCD_TS_TEST_BLOCK_LOOP_MS"] ?? "");
   if (!(blockMs > 0)) return;
   process.on("SIGUSR2", () => {
     logger.warn("blocking the event loop on purpose", { took: `${blockMs}ms` });
-    const untilMs = performance.now() + blockMs;
-    while (performance.now() < untilMs);
+    const untilMs = clock.monotonicMs() + blockMs;
+    while (clock.monotonicMs() < untilMs);
   });
 }

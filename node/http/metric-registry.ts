@@ -63,7 +63,14 @@ export class MetricRegistry {
       help,
       type: "histogram",
       aggregator: "sum",
-      get: () => Promise.resolve({ name, help, type: "histogram", aggregator: "sum", values: valuesOf(name, histogram) }),
+      get: () =>
+        Promise.resolve({
+          name,
+          help,
+          type: "histogram",
+          aggregator: "sum",
+          values: valuesOf(name, histogram),
+        }),
       reset: () => undefined,
     };
     this.registry.registerMetric(metric as unknown as Metric);

@@ -60,15 +60,32 @@ export class Metrics {
 }
 
 function registerServer(to: MetricRegistry, { member, quotaBytes }: MetricSources): void {
-  const { stats } = member;
-  to.gauge("etcd_server_has_leader", "Whether a leader is known: 1 or 0.", () => Number(member.hasLeader));
-  to.gauge("etcd_server_is_leader", "Whether this member leads: 1 or 0.", () => Number(member.isLeader));
-  to.gauge("etcd_server_is_learner", "Whether this member has no vote: 1 or 0.", () => Number(member.isLearner));
-  to.counter("etcd_server_leader_changes_seen_total", "Leaders seen.", () => stats.leaderChangesSeen);
-  to.gauge("etcd_server_proposals_committed_total", "Log index that is committed.", () => member.raft.committed);
-  to.gauge("etcd_server_proposals_applied_total", "Log index that is applied.", () => member.raft.applied);
+  to.gauge("etcd_server_has_leader", "Whether a leader is known: 1 or 0.", () =>
+    Number(member.hasLeader),
+  );
+  to.gauge("etcd_server_is_leader", "Whether this member leads: 1 or 0.", () =>
+    Number(member.isLeader),
+  );
+  to.gauge("etcd_server_is_learner", "Whether this member has no vote: 1 or 0.", () =>
+    Number(member.isLearner),
+  );
+  to.counter("etcd_server_leader_changes_seen_total", "Leaders seen.", () => member.leaderChanges);
+  to.gauge(
+    "etcd_server_proposals_committed_total",
+    "Log index that is committed.",
+    () => member.raft.committed,
+  );
+  to.gauge(
+    "etcd_server_proposals_applied_total",
+    "Log index that is applied.",
+    () => member.raft.applied,
+  );
   to.gauge("etcd_server_proposals_pending", "Proposals under way.", () => member.pendingProposals);
-  to.counter("etcd_server_proposals_failed_total", "Proposals that failed.", () => member.failedProposals);
+  to.counter(
+    "etcd_server_proposals_failed_total",
+    "Proposals that failed.",
+    () => member.failedProposals,
+  );
   to.gauge("etcd_server_quota_backend_bytes", "Stored bytes at which writes are refused.", () =>
     Number.isFinite(quotaBytes) ? quotaBytes : 0,
   );
@@ -81,7 +98,8 @@ function registerServer(to: MetricRegistry, { member, quotaBytes }: MetricSource
     "gauge",
     { name: "etcd_cluster_version", help: "Version of the cluster.", labels: ["cluster_version"] },
     () => {
-      const { version } = member.cluster;
+      // Major and minor alone, as etcd has it here.
+      const version = /^\d+\.\d+/.exec(member.cluster.version ?? "")?.[0];
       return version === undefined ? [] : [{ labels: { cluster_version: version }, value: 1 }];
     },
   );
@@ -99,8 +117,10 @@ function registerStorage(to: MetricRegistry, { member }: MetricSources): void {
     "Durations of the backend's synced commits.",
     stats.backendCommitSeconds,
   );
-  to.gauge("etcd_mvcc_db_total_size_in_bytes", "Stored bytes, and those freed since the last defragmentation.", () =>
-    store.logicalBytes + store.freedBytes,
+  to.gauge(
+    "etcd_mvcc_db_total_size_in_bytes",
+    "Stored bytes, and those freed since the last defragmentation.",
+    () => store.logicalBytes + store.freedBytes,
   );
   to.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Stored bytes.", () => store.logicalBytes);
   to.counter("etcd_mvcc_put_total", "Puts.", () => store.totals.puts);
@@ -109,7 +129,10 @@ function registerStorage(to: MetricRegistry, { member }: MetricSources): void {
   to.counter("etcd_mvcc_txn_total", "Transactions.", () => store.totals.txns);
   to.gauge("etcd_debugging_mvcc_keys_total", "Keys.", () => store.keyCount);
   to.gauge("etcd_debugging_mvcc_current_revision", "Newest revision.", () => store.currentRevision);
-  to.gauge("etcd_debugging_mvcc_compact_revision", "Revision of the last compaction.", () => store.compactRevision);
+  to.gauge("etcd_debugging_mvcc_compact_revision", "Revision of the last compaction.", () =>
+    // etcd's for never.
+    store.compactRevision === 0 ? -1 : store.compactRevision,
+  );
   to.gauge("etcd_ts_index_bytes", "Memory for keys and history.", () => store.memory.indexBytes);
   to.gauge("etcd_ts_value_cache_bytes", "Memory for values.", () => store.memory.valueCacheBytes);
 }
@@ -124,7 +147,11 @@ function registerGrpc(to: MetricRegistry, { grpc }: MetricSources): void {
   perMethod("grpc_server_started_total", "Calls begun.", "started");
   perMethod("grpc_server_msg_received_total", "Messages received.", "messagesReceived");
   perMethod("grpc_server_msg_sent_total", "Messages sent.", "messagesSent");
-  const handled = { name: "grpc_server_handled_total", help: "Calls ended, by code.", labels: [...labels, "grpc_code"] };
+  const handled = {
+    name: "grpc_server_handled_total",
+    help: "Calls ended, by code.",
+    labels: [...labels, "grpc_code"],
+  };
   to.samples("counter", handled, () =>
     grpc.routeStats().flatMap((route) =>
       route.handled.map((value, code) => ({
@@ -135,18 +162,30 @@ function registerGrpc(to: MetricRegistry, { grpc }: MetricSources): void {
   );
   const sum = (count: "bytesReceived" | "bytesSent") => (): number =>
     grpc.routeStats().reduce((total, route) => total + route[count], 0);
-  to.counter("etcd_network_client_grpc_received_bytes_total", "Bytes of requests.", sum("bytesReceived"));
+  to.counter(
+    "etcd_network_client_grpc_received_bytes_total",
+    "Bytes of requests.",
+    sum("bytesReceived"),
+  );
   to.counter("etcd_network_client_grpc_sent_bytes_total", "Bytes of answers.", sum("bytesSent"));
 }
 
-const labelsOf = (route: { readonly type: string; readonly service: string; readonly method: string }) => ({
+const labelsOf = (route: {
+  readonly type: string;
+  readonly service: string;
+  readonly method: string;
+}) => ({
   grpc_type: route.type,
   grpc_service: route.service,
   grpc_method: route.method,
 });
 
 function registerProcess(to: MetricRegistry, { stalls }: MetricSources): void {
-  to.histogram("etcd_ts_event_loop_delay_seconds", "How late the event loop came to a timer.", stalls.delaySeconds);
+  to.histogram(
+    "etcd_ts_event_loop_delay_seconds",
+    "How late the event loop came to a timer.",
+    stalls.delaySeconds,
+  );
   to.gauge("os_fd_used", "File descriptors in use.", openFiles);
   to.gauge("os_fd_limit", "File descriptors allowed.", fileLimit);
 }
@@ -162,7 +201,9 @@ function openFiles(): number {
 
 function fileLimit(): number {
   try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? 0);
+    return Number(
+      /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? 0,
+    );
   } catch {
     return 0;
   }

@@ -20,6 +20,8 @@ export interface DeleteCursorOptions {
 export class DeleteCursor {
   /** Keys deleted so far. */
   deleted = 0;
+  /** Keys looked at so far, those that do not exist included. */
+  looked = 0;
 
   private readonly records: KvRecords;
   private readonly walk: KeyWalk;
@@ -50,6 +52,7 @@ export class DeleteCursor {
         this.isDone = true;
         return false;
       }
+      this.looked += 1;
       if (this.deleteKey(place)) this.deleted += 1;
       last = place;
     }

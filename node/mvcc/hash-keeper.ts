@@ -49,16 +49,19 @@ export class HashKeeper {
     for (const { resolve } of due) resolve();
   }
 
-  /** HashKV at `at`, or at the current revision for 0. Rejects as `Backend.scanCommitted` does. */
+  /** A compaction waits for its hash. */
+  get isTaking(): boolean {
+    return this.taking !== undefined;
+  }
+
+  /** HashKV at `at`, or at the current revision for 0, which is never a kept one, as on etcd. Rejects as `Backend.scanCommitted` does. */
   async hashKv(at: number, current: Revision): Promise<HashKvOutcome> {
-    if (this.taking?.at === at || (this.taking?.at === current && at === 0))
-      await this.taking.taken;
-    const asked = at === 0 ? current : at;
-    const kept = this.kept.find(({ hashRevision }) => hashRevision === asked);
+    if (this.taking?.at === at) await this.taking.taken;
+    const kept = this.kept.find(({ hashRevision }) => hashRevision === at);
     if (kept !== undefined) return { kind: "ok", ...kept, revision: current };
     if (at > 0 && at < this.compaction.compactRevision) return { kind: "compacted" };
     if (at > current) return { kind: "futureRevision" };
-    return { kind: "ok", ...(await this.take(asked)), revision: current };
+    return { kind: "ok", ...(await this.take(at === 0 ? current : at)), revision: current };
   }
 
   /**
@@ -66,7 +69,7 @@ export class HashKeeper {
    * is unfinished: etcd keeps no hash of such a one.
    */
   beforeCompaction(at: Revision): void {
-    const taken = this.take(at).then(
+    const taken = this.take(at, "compaction").then(
       (hash) => {
         this.kept = [...this.kept, hash].slice(-keptMax);
         this.taking = undefined;
@@ -92,12 +95,12 @@ export class HashKeeper {
     return hashBuckets(this.records, current);
   }
 
-  private async take(hashRevision: number): Promise<KvHash> {
+  private async take(hashRevision: number, use: "asked" | "compaction" = "asked"): Promise<KvHash> {
     const { compactRevision } = this.compaction;
     const pin = this.compaction.pin(compactRevision);
     try {
       await this.commitOf(hashRevision);
-      const hash = await hashRecords(this.records, Math.max(0, hashRevision), compactRevision);
+      const hash = await hashRecords(this.records, Math.max(0, hashRevision), compactRevision, use);
       return { hash, compactRevision, hashRevision };
     } finally {
       pin.release();

@@ -22,6 +22,8 @@ import type { KeyValueVisitor, RangeOutcome, RangeQuery } from "./kv-range.ts";
 import { RangeReader } from "./kv-range.ts";
 import type { KvRecords } from "./kv-records.ts";
 import { type RestoredStore, restoreStore } from "./kv-restore.ts";
+import { KvTotals } from "./kv-totals.ts";
+import type { KeyState, KeyValuePlace, KvMemory } from "./kv-views.ts";
 import { RangeCursor, rangeEndOf } from "./range-cursor.ts";
 import { checkRecords } from "./record-check.ts";
 
@@ -39,27 +41,8 @@ export interface KvStoreOptions {
   readonly hashCompactions?: boolean;
 }
 
-/** A marshalled mvccpb.KeyValue in place: `bytes[start, end)`. One object is reused; valid until the next call but one put. */
-export interface KeyValuePlace {
-  bytes: Uint8Array;
-  start: number;
-  end: number;
-}
-
-/** What the index knows about an existing key without its value. One object is reused. */
-export interface KeyState {
-  createRevision: number;
-  modRevision: number;
-  version: number;
-}
-
-/** Memory held, in bytes. */
-export interface KvMemory {
-  readonly indexBytes: number;
-  readonly valueCacheBytes: number;
-}
-
 export class KvStore {
+  readonly totals = new KvTotals();
   private readonly records: KvRecords;
   private readonly checkpoint: CheckpointOptions | undefined;
   private readonly isUnchecked: boolean;
@@ -164,6 +147,7 @@ export class KvStore {
     assert(!this.hasTransaction, "a write transaction is open already");
     this.hasTransaction = true;
     this.nextSub = 0;
+    this.totals.begin();
   }
 
   /** Sets a key. Key and value lie in `bytes`, which is copied; `lease` 0n is none. Visible at once to reads in the transaction. */
@@ -201,6 +185,7 @@ export class KvStore {
       lease,
     );
     this.nextSub += 1;
+    this.totals.puts += 1;
   }
 
   /**
@@ -210,6 +195,7 @@ export class KvStore {
   deleteRange(key: Uint8Array, rangeEnd: Uint8Array | undefined, visit?: KeyValueVisitor): number {
     assert(this.hasTransaction, "deleteRange outside a transaction");
     if (rangeEnd === undefined || rangeEnd.length === 0) {
+      this.totals.deletes += 1;
       const place = this.records.find(key, 0, key.length);
       return place !== 0 && this.deleteKey(place, visit) ? 1 : 0;
     }
@@ -225,6 +211,7 @@ export class KvStore {
     visit?: KeyValueVisitor,
   ): DeleteCursor {
     const { records, deleteWalk: walk } = this;
+    this.totals.deletes += 1;
     const main = this.current + 1;
     const deleteKey = (place: number): boolean => {
       assert(this.hasTransaction && this.current + 1 === main, "a delete outside its transaction");
@@ -246,6 +233,7 @@ export class KvStore {
     this.hasTransaction = false;
     if (this.nextSub > 0) this.current = revision(this.current + 1);
     this.nextSub = 0;
+    this.totals.end();
     return this.current;
   }
 
@@ -255,6 +243,7 @@ export class KvStore {
     const atMain = query.revision > 0 ? query.revision : newest;
     if (atMain > newest) return { kind: "futureRevision" };
     if (atMain < this.compactRevision) return { kind: "compacted" };
+    this.totals.ranges += 1;
     return { kind: "ok", count: this.reader.read(query, atMain, atMain === newest, visit) };
   }
 
@@ -266,6 +255,7 @@ export class KvStore {
     if (query.revision > this.current) return { kind: "futureRevision" };
     const at = query.revision > 0 ? revision(query.revision) : this.current;
     if (at < this.compactRevision) return { kind: "compacted" };
+    this.totals.ranges += 1;
     return new RangeCursor({
       records: this.records,
       reader: this.reader,
@@ -319,12 +309,18 @@ export class KvStore {
 
   /**
    * Removes up to `recordsMax` superseded records from the index and, with the open batch, from the backend, in bounded time. True when
-   * there is nothing left to remove; false too when a pin or a commit must be waited for: call again later. Throws CorruptionError when a
+   * there is nothing left to remove; false too when a pin, a commit or an open transaction must be waited for: call again later. Throws CorruptionError when a
    * hash of the compaction was asked for and met a bad record.
    */
   compactSlice(recordsMax: number): boolean {
     this.hashes.throwFailure();
+    if (this.hasTransaction) return false;
     return this.compaction.slice(recordsMax, this.committed);
+  }
+
+  /** The compaction waits for its hash: no slice makes progress. */
+  get isCompactionWaiting(): boolean {
+    return this.hashes.isTaking;
   }
 
   /** Keeps what a read at `at` needs until it is released; a later compaction waits. Precondition: `at` is not compacted. */

@@ -3,6 +3,7 @@ import { RangeRead } from "../apply/range-read.ts";
 import type { Refused } from "../apply/result.ts";
 import { TxnRead } from "../apply/txn-read.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
+import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import { appendTxnSucceeded, finishRange } from "../proto/kv-response.ts";
 import { RangeRequestView } from "../proto/range-request.ts";
 import type { TxnRequest } from "../proto/txn-request.ts";
@@ -59,6 +60,14 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
     return false;
   }
 
+  protected get isBegun(): boolean {
+    return this.under !== undefined;
+  }
+
+  protected refuse(error: EtcdErrorKind): void {
+    failWith(this.call, error);
+  }
+
   private start(): { readonly read: Read; readonly writer: Writer } | undefined {
     if (this.call.isOver) return undefined;
     const read = this.open();
@@ -111,6 +120,17 @@ export class TxnReadJob extends ReadJob<TxnRead> {
 
   override defer(): void {
     // The request lives as long as the job.
+  }
+
+  override step(): boolean {
+    const { member, slices } = this.service;
+    if (this.isBegun || !member.store.isWriting) return super.step();
+    // Compares look at the store as it is, which is half of an entry's doing now.
+    member.whenReadable({
+      readable: () => slices.start(this),
+      refused: (error) => this.refuse(error),
+    });
+    return false;
   }
 
   protected override open(): TxnRead | Refused {

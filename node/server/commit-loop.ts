@@ -38,8 +38,8 @@ export class CommitLoop {
 
   /** To be called after entries were applied. */
   applied(): void {
-    const { backend, opsMax, timers, intervalMs } = this.options;
-    if (backend.isCommitting || !this.isDirty()) return;
+    const { backend, store, opsMax, timers, intervalMs } = this.options;
+    if (backend.isCommitting || store.isWriting || !this.isDirty()) return;
     if (backend.pendingOps >= opsMax) this.commit();
     else this.timer ??= timers.after(intervalMs, () => this.commit());
   }
@@ -50,7 +50,7 @@ export class CommitLoop {
     else if (this.isDirty()) this.commit();
   }
 
-  /** Commits what is open and waits until it is on disk. */
+  /** Commits what is open and waits until it is on disk; with an entry half applied, waits for the commit in flight only. */
   stop(): Promise<void> {
     this.isStopping = true;
     return new Promise((resolve) => {
@@ -69,7 +69,8 @@ export class CommitLoop {
     this.timer = undefined;
     const { backend, store, position, clock, seconds, onCommitted, onError } = this.options;
     if (backend.isCommitting) return;
-    if (!this.isDirty()) {
+    // Half an entry is never committed: what is open waits until the entry is whole, or, at a stop, is applied from the log again.
+    if (store.isWriting || !this.isDirty()) {
       this.idle?.();
       return;
     }

@@ -9,6 +9,8 @@ import type { Clock, Logger, Timer, Timers } from "../lib/ports.ts";
 /** The part of the store that compacts. */
 export interface CompactingStore {
   readonly isCompacting: boolean;
+  /** No slice would make progress now. */
+  readonly isCompactionWaiting: boolean;
   readonly compactRevision: number;
   readonly logicalBytes: number;
   readonly freedBytes: number;
@@ -39,6 +41,9 @@ export type CompactionWaiter = (error?: EtcdErrorKind) => void;
 
 /** Records of a slice: some milliseconds. A larger batch takes several turns. */
 const sliceRecordsMax = 1000;
+
+/** How often to look whether the hash of a compaction is there. */
+const waitMs = 1;
 
 export class Compactor {
   private readonly options: CompactorOptions;
@@ -111,6 +116,10 @@ export class Compactor {
 
   private slice(): void {
     const { store, batchRecordsMax, sleepMs, onProgress } = this.options;
+    if (store.isCompactionWaiting) {
+      this.after(waitMs);
+      return;
+    }
     const records = Math.min(sliceRecordsMax, batchRecordsMax - this.batchRecords);
     const isFinished = store.compactSlice(records);
     onProgress();

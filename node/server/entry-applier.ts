@@ -1,8 +1,9 @@
 /**
  * Applies committed entries one by one and knows how far the applied state has come. Entries of requests go to apply/ and their results
- * to whoever waits; conf changes go to the membership and to raft.
+ * to whoever waits; conf changes go to the membership and to raft. An entry may take several turns.
  */
 import { Applier } from "../apply/applier.ts";
+import type { ApplyResult } from "../apply/result.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import type { Cluster } from "../membership/cluster.ts";
@@ -42,19 +43,38 @@ export class EntryApplier {
     return this.applied;
   }
 
-  apply(entry: Entry): void {
-    const { term, index, type, data } = entry;
+  /** False when that was a slice of the entry only: then `applyMore` is due, in a later turn. */
+  apply(entry: Entry): boolean {
+    const { index, type, data } = entry;
     assert(index === this.applied.consistentIndex + 1, "an entry was applied out of order", index);
-    if (type !== entryType.normal) this.applyConfChange(entry);
-    else if (data.length > 0) this.applyRequest(data);
+    if (type !== entryType.normal) {
+      this.applyConfChange(entry);
+    } else if (data.length > 0) {
+      this.view.decode(data, 0, data.length);
+      const result = this.applier.apply(this.view);
+      if (result === undefined) return false;
+      this.answer(result);
+    }
+    this.moveTo(entry);
+    return true;
+  }
+
+  /** The next slice of the entry for which `apply` has returned false; false again when there is more to do. */
+  applyMore(entry: Entry): boolean {
+    const result = this.applier.applyMore();
+    if (result === undefined) return false;
+    this.answer(result);
+    this.moveTo(entry);
+    return true;
+  }
+
+  private moveTo({ index, term }: Entry): void {
     this.applied = { consistentIndex: index, term, revision: this.options.store.currentRevision };
   }
 
-  private applyRequest(data: Uint8Array): void {
-    const { view } = this;
-    view.decode(data, 0, data.length);
-    const result = this.applier.apply(view);
-    const proposer = this.options.proposals.resolve(view.idHigh, view.idLow);
+  /** Tells who waits for the request in `view`. */
+  private answer(result: ApplyResult): void {
+    const proposer = this.options.proposals.resolve(this.view.idHigh, this.view.idLow);
     if (result.kind === "compaction") this.options.onCompaction();
     if (proposer === undefined) return;
     if (result.kind === "refused") proposer.refused(result.error);

@@ -2,7 +2,6 @@
 import { exponentialBuckets, Histogram } from "../lib/histogram.ts";
 
 export class MemberStats {
-  leaderChangesSeen = 0;
   /** Time until a batch of the log was durable. */
   readonly walSyncSeconds = new Histogram(exponentialBuckets(0.001, 2, 14));
   /** Time of the backend's synced commits. */

@@ -3,7 +3,6 @@
  * parts, so that the simulator runs the same member (DESIGN section 4, decision 9).
  */
 import type { Backend } from "../backend/backend.ts";
-import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Clock, Timer, Timers } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
@@ -17,6 +16,7 @@ import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import { CommitLoop } from "./commit-loop.ts";
 import { type CompactionWaiter, Compactor } from "./compactor.ts";
 import { EntryApplier } from "./entry-applier.ts";
+import { Leadership } from "./leadership.ts";
 import { applyGapMax, backendPendingBytesMax, batchEntriesMax } from "./limits.ts";
 import { electionTimeoutMs, type MemberOptions, requestTimeoutMs } from "./member-options.ts";
 import { MemberStats } from "./member-stats.ts";
@@ -58,11 +58,9 @@ export class Member implements ReadyHandler {
   private readonly compactor: Compactor;
   private readonly ticker: Timer;
   private learns: boolean;
+  private readonly leadership: Leadership;
+  private readonly awaitingWhole: ReadWaiter[] = [];
   private readonly compactionListeners: (() => void)[] = [];
-  /** The leader as of this member's last turn. */
-  private knownLead = 0n as MemberId;
-  /** When this member was last elected, on the monotonic clock. */
-  private electedMs = -Infinity;
   private state: "running" | "stopped" | "failed" = "running";
 
   /** Reads what the disk holds, joins the log and starts to tick. Resolves once the member has published itself. */
@@ -121,12 +119,13 @@ export class Member implements ReadyHandler {
     this.backend = backend;
     this.learns = cluster.member(id)?.isLearner ?? false;
     this.wal = wal;
+    this.leadership = new Leadership({ id, clock, electionTimeoutMs: electionTimeoutMs(config) });
     this.proposals = new Proposals({
       clock,
       timeoutMs,
       id,
       requestBytesMax,
-      timeoutError: (sinceMs) => this.timeoutError(sinceMs),
+      timeoutError: (sinceMs) => this.leadership.timeoutError(sinceMs),
     });
     this.reads = new ReadIndexQueue({ clock, timeoutMs });
     const applied = position.consistentIndex;
@@ -235,6 +234,10 @@ export class Member implements ReadyHandler {
     return this.proposals.failedCount;
   }
 
+  get leaderChanges(): number {
+    return this.leadership.changes;
+  }
+
   get hasLeader(): boolean {
     return this.node.lead !== 0n;
   }
@@ -269,6 +272,13 @@ export class Member implements ReadyHandler {
     this.loop.schedule();
   }
 
+  /** Calls the waiter once no entry is half applied: now, or when the one under way is whole. For what reads the store directly. */
+  whenReadable(waiter: ReadWaiter): void {
+    if (this.state !== "running") waiter.refused("Stopped");
+    else if (this.store.isWriting) this.awaitingWhole.push(waiter);
+    else waiter.readable();
+  }
+
   /** Runs `listener` after each compaction that is applied. */
   onCompaction(listener: () => void): void {
     this.compactionListeners.push(listener);
@@ -279,12 +289,15 @@ export class Member implements ReadyHandler {
     this.compactor.done(waiter);
   }
 
-  /** Answers what waits with "server stopped", then makes everything applied durable and closes the files. */
+  /**
+   * Answers what waits with "server stopped", then makes everything applied durable and closes the files. An entry that is half applied is given
+   * up with what was applied since the last commit: the next start takes both from the log.
+   */
   async stop(): Promise<void> {
     if (this.state !== "running") return;
     this.halt("stopped");
     await this.commits.stop();
-    await this.store.saveCheckpoint();
+    if (!this.store.isWriting) await this.store.saveCheckpoint();
     await this.wal.close();
     await this.backend.close();
   }
@@ -296,6 +309,7 @@ export class Member implements ReadyHandler {
     this.compactor.stop();
     this.proposals.refuseAll("Stopped");
     this.reads.refuseAll("Stopped");
+    for (const waiter of this.awaitingWhole.splice(0)) waiter.refused("Stopped");
   }
 
   /** Corruption that a read outside of the log has met. No effect on a member that is stopping. */
@@ -326,23 +340,6 @@ export class Member implements ReadyHandler {
     for (const listener of this.compactionListeners) listener();
   }
 
-  /** A new leader does not know what the one before was asked (etcd's updateLeadership). */
-  private noteLeader(): void {
-    const { lead } = this.node;
-    if (lead === this.knownLead) return;
-    this.knownLead = lead;
-    if (lead === 0n) return;
-    this.stats.leaderChangesSeen += 1;
-    this.reads.leaderChanged();
-    if (lead === this.id) this.electedMs = this.clock.monotonicMs();
-  }
-
-  /** What waited since before this member's election was perhaps lost with the leader before (etcd's parseProposeCtxErr). */
-  private timeoutError(sinceMs: number): EtcdErrorKind {
-    const lostMs = this.electedMs - 2 * this.electionTimeoutMs;
-    return sinceMs > lostMs && sinceMs < this.electedMs ? "TimeoutDueToLeaderFail" : "Timeout";
-  }
-
   private committed(): void {
     this.compactor.committed();
     this.snapshotter.committed(this.backend.committed);
@@ -361,7 +358,8 @@ export class Member implements ReadyHandler {
   }
 
   issueReads(): void {
-    this.noteLeader();
+    // A new leader does not know what the one before was asked.
+    if (this.leadership.note(this.node.lead)) this.reads.leaderChanged();
     if (!this.reads.isEmpty) this.reads.issue((context) => this.node.readIndex(context));
   }
 
@@ -373,13 +371,21 @@ export class Member implements ReadyHandler {
     this.reads.answered(states);
   }
 
-  apply(entry: Entry): void {
-    this.applier.apply(entry);
+  apply(entry: Entry): boolean {
+    if (!this.applier.apply(entry)) return false;
     if (entry.type !== entryType.normal)
       this.learns = this.cluster.member(this.id)?.isLearner ?? false;
+    return true;
+  }
+
+  applyMore(entry: Entry): boolean {
+    return this.applier.applyMore(entry);
   }
 
   applied(index: LogIndex): void {
+    // Reads, commits and what else looks at the state wait for the whole entry.
+    if (this.store.isWriting) return;
+    for (const waiter of this.awaitingWhole.splice(0)) waiter.readable();
     this.reads.serve(index);
     this.commits.applied();
     if (this.options.unsafeEarlyRelease === true) this.snapshotter.committed(this.applier.position);

@@ -11,6 +11,7 @@ import type { Proposal, ReadState } from "../raft/raft.ts";
 import type { RawNode, Ready } from "../raft/raw-node.ts";
 import type { Entry } from "../raft/types.ts";
 import type { Wal } from "../wal/wal.ts";
+import { applyGapMax, batchEntriesMax } from "./limits.ts";
 
 /** What the loop serves: the member's queues and its applied state. */
 export interface ReadyHandler {
@@ -21,7 +22,9 @@ export interface ReadyHandler {
   issueReads(): void;
   /** False while applying must wait, because the backend's disk is too far behind. */
   canApply(): boolean;
-  apply(entry: Entry): void;
+  /** False when the entry needs more turns: `applyMore` is called in each, and no other entry is applied before that returned true. */
+  apply(entry: Entry): boolean;
+  applyMore(entry: Entry): boolean;
   readStates(states: readonly ReadState[]): void;
   /** All of this turn is applied up to `index`. */
   applied(index: LogIndex): void;
@@ -43,6 +46,10 @@ export class ReadyLoop {
   private readonly options: ReadyLoopOptions;
   private isScheduled = false;
   private isStopped = false;
+  /** Handed out by raft and not applied, because the first needs or needed several turns. */
+  private unapplied: readonly Entry[] = [];
+  /** A slice of the first of them is done. */
+  private isFirstBegun = false;
 
   private readonly turn = (): void => {
     this.isScheduled = false;
@@ -77,7 +84,8 @@ export class ReadyLoop {
       const isAccepted = node.propose(handler.takeProposals());
       assert(isAccepted, "a leader refused proposals");
     }
-    while (node.hasReady() && handler.canApply()) {
+    if (this.unapplied.length > 0) this.applyAll(this.unapplied);
+    while (this.canTake()) {
       const ready = node.ready();
       this.persist(ready);
       this.apply(ready);
@@ -86,7 +94,12 @@ export class ReadyLoop {
     }
     handler.applied(node.applied);
     // Only what this turn cannot wait for itself: a write in flight schedules the next turn when it is done.
-    if (node.hasReady() && handler.canApply()) this.scheduleNext();
+    if (this.unapplied.length > 0 || this.canTake()) this.scheduleNext();
+  }
+
+  private canTake(): boolean {
+    const { node, handler } = this.options;
+    return node.hasReady() && this.unapplied.length < applyGapMax && handler.canApply();
   }
 
   /** The next turn, not this one's end. */
@@ -114,11 +127,25 @@ export class ReadyLoop {
   }
 
   private apply(ready: Ready): void {
-    const { node, handler } = this.options;
+    const { handler } = this.options;
     if (ready.readStates.length > 0) handler.readStates(ready.readStates);
-    for (const entry of ready.committedEntries) {
-      handler.apply(entry);
+    const { committedEntries } = ready;
+    if (this.unapplied.length > 0) this.unapplied = [...this.unapplied, ...committedEntries];
+    else this.applyAll(committedEntries);
+  }
+
+  /** Applies a turn's worth at most, and ends within an entry that needs more turns. */
+  private applyAll(entries: readonly Entry[]): void {
+    const { node, handler } = this.options;
+    const end = Math.min(entries.length, batchEntriesMax);
+    let at = 0;
+    for (; at < end; at++) {
+      const entry = entries[at] as Entry;
+      const isApplied = this.isFirstBegun ? handler.applyMore(entry) : handler.apply(entry);
+      this.isFirstBegun = !isApplied;
+      if (!isApplied) break;
       node.advanceApply(entry.index);
     }
+    this.unapplied = at === 0 ? entries : entries.slice(at);
   }
 }

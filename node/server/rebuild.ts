@@ -6,8 +6,9 @@
  * member's, and to hold everything that the backend had applied. The start that follows is the normal one: entries above the log's
  * commit index are kept and committed again by the rules of raft.
  */
-import type { LevelBackend } from "../backend/level-backend.ts";
+
 import { BackendDamage } from "../backend/damage.ts";
+import type { LevelBackend } from "../backend/level-backend.ts";
 import { type Salvage, salvage } from "../backend/salvage.ts";
 import { toText } from "../lib/bytes.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";

@@ -36,7 +36,8 @@ export class Compactor {
       const status = JSON.parse(await this.etcdctl("endpoint", "status", "-w", "json")) as unknown;
       const [first] = status as [{ Status: { header: { revision: number } } }];
       const { revision } = first.Status.header;
-      if (revision > revisionsKept) await this.etcdctl("compaction", String(revision - revisionsKept));
+      if (revision > revisionsKept)
+        await this.etcdctl("compaction", String(revision - revisionsKept));
       this.times += 1;
     } catch (error) {
       this.problems.push(`compaction failed: ${String(error).split("\n")[0] ?? ""}`);

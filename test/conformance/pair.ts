@@ -17,36 +17,66 @@ import {
 /** Never listened on. */
 const advertisedPeerPort = 2380;
 
+interface Side {
+  readonly name: string;
+  readonly command: ServerCommand;
+  process: ServerProcess;
+}
+
 export class ServerPair {
   readonly #directory: string;
-  readonly etcd: ServerProcess;
-  readonly ours: ServerProcess;
+  readonly #sides: readonly [Side, Side];
 
-  private constructor(directory: string, etcd: ServerProcess, ours: ServerProcess) {
+  private constructor(directory: string, sides: readonly [Side, Side]) {
     this.#directory = directory;
-    this.etcd = etcd;
-    this.ours = ours;
+    this.#sides = sides;
   }
 
   static async start(): Promise<ServerPair> {
-    const command = ourServer();
-    if (command === undefined) throw new Error("there is no server to test: run npm run build");
-    const directory = mkdtempSync(join(tmpdir(), "etcd-ts-conformance-"));
-    const etcd = await startIn(directory, "etcd", [peer("etcd")]);
-    const ours = await startIn(directory, "ours", command);
-    const pair = new ServerPair(directory, etcd, ours);
-    try {
-      await Promise.all([etcd.ready(), ours.ready()]);
-    } catch (error) {
-      await pair.stop();
-      throw error;
-    }
+    const ours = ourServer();
+    if (ours === undefined) throw new Error("there is no server to test: run npm run build");
+    const directory = mkdtempSync(join(tmpdir(), "etcd-ts-pair-"));
+    const side = async (name: string, command: ServerCommand): Promise<Side> => ({
+      name,
+      command,
+      process: await startIn(directory, name, command),
+    });
+    const pair = new ServerPair(directory, [
+      await side("etcd", [peer("etcd")]),
+      await side("ours", ours),
+    ]);
+    await pair.#ready();
     return pair;
   }
 
+  get etcd(): ServerProcess {
+    return this.#sides[0].process;
+  }
+
+  get ours(): ServerProcess {
+    return this.#sides[1].process;
+  }
+
+  /** SIGKILL for both, and a start on the same directories; at other ports. */
+  async restart(): Promise<void> {
+    await Promise.all(this.#sides.map((side) => side.process.stop("SIGKILL")));
+    for (const side of this.#sides)
+      side.process = await startIn(this.#directory, side.name, side.command);
+    await this.#ready();
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([this.etcd.stop("SIGKILL"), this.ours.stop("SIGKILL")]);
+    await Promise.all(this.#sides.map((side) => side.process.stop("SIGKILL")));
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #ready(): Promise<void> {
+    try {
+      await Promise.all(this.#sides.map((side) => side.process.ready()));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 }
 

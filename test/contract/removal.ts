@@ -27,7 +27,7 @@ const remove = (backend: Backend, main: number, sub = 0): void =>
   backend.remove(revision(main), sub);
 
 /** Records 2 to `last`, `perBatch` in a batch; the last batch is committed too. */
-export async function fill(backend: Backend, last: number, perBatch: number): Promise<void> {
+async function fill(backend: Backend, last: number, perBatch: number): Promise<void> {
   for (let main = 2; main <= last; main++) {
     append(backend, main, 0, `value ${main}`);
     if ((main - 1) % perBatch === 0 || main === last) await commit(backend, at(main, main));

@@ -32,8 +32,8 @@ export function difference(operation: Operation, etcd: Answer, ours: Answer): st
 
 function comparable({ method, request }: Operation, answer: Message): Message {
   const { header, ...rest } = answer;
-  const { raft_term: _term, ...headerRest } = (header ?? {}) as Record<string, unknown>;
-  const isHeaded = header !== undefined ? { header: headerRest } : {};
+  const fields = Object.entries(header ?? {}).filter(([name]) => name !== "raft_term");
+  const isHeaded = header !== undefined ? { header: Object.fromEntries(fields) } : {};
   if (method === "Range") return { ...isHeaded, ...withoutTieOrder(request, rest) };
   if (method === "Txn") return { ...isHeaded, ...comparableTxn(request, rest) };
   return { ...isHeaded, ...rest };
@@ -50,7 +50,10 @@ function comparableTxn(request: Message, answer: Message): Message {
     }
     if (response["response_txn"] !== undefined)
       return {
-        response_txn: comparableTxn(op["request_txn"] as Message, response["response_txn"] as Message),
+        response_txn: comparableTxn(
+          op["request_txn"] as Message,
+          response["response_txn"] as Message,
+        ),
       };
     return response;
   });
@@ -64,7 +67,11 @@ function withoutTieOrder(request: Message, answer: Message): Message {
   const field = sortFields[target] ?? "key";
   const found = answer["kvs"] as readonly KeyValue[] | undefined;
   // Keys are unique, and up to twelve Go's sort is stable ascending.
-  if (found === undefined || target === 0 || (found.length <= 12 && order !== 2 && answer["more"] !== true))
+  if (
+    found === undefined ||
+    target === 0 ||
+    (found.length <= 12 && order !== 2 && answer["more"] !== true)
+  )
     return answer;
   const runs: KeyValue[][] = [];
   for (const kv of found) {

@@ -4,7 +4,7 @@
  *     npm run differential -- --operations 20000 --seed 1 --restarts 3
  */
 import { parseArgs } from "node:util";
-import { Pair } from "./pair.ts";
+import { ServerPair } from "../conformance/pair.ts";
 import { Difference, run } from "./run.ts";
 
 const { values } = parseArgs({
@@ -16,7 +16,7 @@ const { values } = parseArgs({
 });
 
 const operations = Number(values.operations);
-const pair = await Pair.start();
+const pair = await ServerPair.start();
 const startedMs = Date.now();
 try {
   const result = await run(pair, {

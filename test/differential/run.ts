@@ -2,8 +2,9 @@
  * One run: both servers get the same random operations, one after the other, and every answer is compared. Now and then both are killed
  * and started again, and at the end the whole history that is left is read at many revisions.
  */
+
+import type { ServerPair } from "../conformance/pair.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import type { Pair } from "./pair.ts";
 import { difference } from "./judge.ts";
 import { type Operation, OperationSource, type StoreView } from "./operations.ts";
 import { type Answer, decodeAnswer, encodeRequest, Service } from "./service.ts";
@@ -30,7 +31,7 @@ export class Difference extends Error {}
 
 const differencesShown = 3;
 
-export async function run(pair: Pair, options: RunOptions): Promise<RunResult> {
+export async function run(pair: ServerPair, options: RunOptions): Promise<RunResult> {
   const random = new SeededRandom(options.seed);
   const view: StoreView = { currentRevision: 1, compactRevision: 0 };
   const source = new OperationSource(random, view);
@@ -45,7 +46,9 @@ export async function run(pair: Pair, options: RunOptions): Promise<RunResult> {
     ]);
     const problem = difference(operation, etcd, ours);
     if (problem !== undefined) {
-      found.push(`${what} ${operation.method} ${JSON.stringify(operation.request, readable)}\n${problem}`);
+      found.push(
+        `${what} ${operation.method} ${JSON.stringify(operation.request, readable)}\n${problem}`,
+      );
       if (found.length >= differencesShown) throw report(options, found);
     }
     return etcd;
@@ -70,9 +73,9 @@ export async function run(pair: Pair, options: RunOptions): Promise<RunResult> {
   return { operations: options.operations, tally, hashes };
 }
 
-function connect(pair: Pair): { etcd: Service; ours: Service; close: () => void } {
-  const etcd = new Service(pair.etcdAddress);
-  const ours = new Service(pair.oursAddress);
+function connect(pair: ServerPair): { etcd: Service; ours: Service; close: () => void } {
+  const etcd = new Service(pair.etcd.address);
+  const ours = new Service(pair.ours.address);
   return {
     etcd,
     ours,

@@ -32,7 +32,7 @@ const kv = (name: string, request: string, response: string): Method => ({
   response: type(response),
 });
 
-export const methods: Readonly<Record<Operation["method"], Method>> = {
+const methods: Readonly<Record<Operation["method"], Method>> = {
   Range: kv("Range", "RangeRequest", "RangeResponse"),
   RangeStream: kv("RangeStream", "RangeRequest", "RangeStreamResponse"),
   Put: kv("Put", "PutRequest", "PutResponse"),

@@ -120,7 +120,7 @@ func snapshots(dir string) {
 func newestSnap(dir, walDir string) {
 	known, err := wal.ValidSnapshotEntries(zap.NewNop(), walDir)
 	check(err)
-	s, err := snap.New(zap.NewExample(), dir).LoadNewestAvailable(known)
+	s, err := snap.New(zap.NewNop(), dir).LoadNewestAvailable(known)
 	check(err)
 	store := v2store.New("/0", "/1")
 	check(store.Recovery(s.GetData()))

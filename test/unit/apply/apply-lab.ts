@@ -236,27 +236,36 @@ export class Lab {
   readonly cluster: Cluster;
   readonly applier: Applier;
 
-  private constructor(store: KvStore, backend: MemoryBackend) {
+  private constructor(store: KvStore, backend: MemoryBackend, sliceKeys?: number) {
     this.store = store;
     this.backend = backend;
     this.cluster = new Cluster(backend);
-    this.applier = new Applier({ store, cluster: this.cluster });
+    this.applier = new Applier({ store, cluster: this.cluster }, sliceKeys);
   }
 
-  static async open(valueCacheBytesMax = 1e6): Promise<Lab> {
+  static async open(valueCacheBytesMax = 1e6, sliceKeys?: number): Promise<Lab> {
     const backend = new MemoryBackend(new MemoryDisk(), { timers: hastyTimers });
     const random = seededRandom(11);
-    return new Lab(await KvStore.open({ backend, random, valueCacheBytesMax }), backend);
+    const store = await KvStore.open({ backend, random, valueCacheBytesMax });
+    return new Lab(store, backend, sliceKeys);
   }
 
-  /** Applies one entry that holds `message` as `field` of InternalRaftRequest. */
+  /** Runs between two slices of an entry. */
+  betweenSlices: () => void = () => undefined;
+
+  /** Applies one entry that holds `message` as `field` of InternalRaftRequest, to its end. */
   apply(field: number, message: Uint8Array): ApplyResult {
     const writer = new Writer();
     encodeInternalRaft(writer, 1, 2, field, message, 0, message.length);
     const view = new InternalRaftView();
     const data = writer.finish();
     view.decode(data, 0, data.length);
-    return this.applier.apply(view);
+    let result = this.applier.apply(view);
+    while (result === undefined) {
+      this.betweenSlices();
+      result = this.applier.applyMore();
+    }
+    return result;
   }
 
   /** The revision of the put; throws where it was refused. */

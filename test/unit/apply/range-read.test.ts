@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { writeRange } from "../../../node/apply/range.ts";
 import { RangeRead, sliceBytesMax } from "../../../node/apply/range-read.ts";
-import { applyTxn } from "../../../node/apply/txn.ts";
+import { decideTxn, executeTxn } from "../../../node/apply/txn.ts";
 import { TxnRead } from "../../../node/apply/txn-read.ts";
 import { etcdserverpb } from "../../../node/proto/generated/messages.js";
 import { internalRequest } from "../../../node/proto/internal-raft-codec.ts";
@@ -162,8 +162,9 @@ test("a slice ends near its bound when values are large", async () => {
 });
 
 function txnInOneGo(lab: Lab, message: Uint8Array): unknown {
-  const result = applyTxn(lab.store, decodeTxnRequest(message, 0, message.length));
-  if (result.kind === "refused") return result.error;
+  const decided = decideTxn(lab.store, decodeTxnRequest(message, 0, message.length));
+  if (typeof decided === "string") return decided;
+  const result = executeTxn(lab.store, decided);
   return [result.succeeded, Buffer.from(result.responses).toString("hex")];
 }
 

@@ -241,11 +241,12 @@ function fieldsOf(txn: Txn, revisionOf: (back: number) => number): TxnFields {
   };
 }
 
+const history = fc.array(
+  txnOf(2).filter((txn) => isSafe(txn.success) && isSafe(txn.failure)),
+  { minLength: 1, maxLength: 12 },
+);
+
 test("random transactions answer and change what a naive model does", async () => {
-  const history = fc.array(
-    txnOf(2).filter((txn) => isSafe(txn.success) && isSafe(txn.failure)),
-    { minLength: 1, maxLength: 12 },
-  );
   await fc.assert(
     fc.asyncProperty(history, async (txns) => {
       const lab = await Lab.open(200);
@@ -263,4 +264,68 @@ test("random transactions answer and change what a naive model does", async () =
     }),
     { numRuns: 400 },
   );
+});
+
+/** Everything that is appended to the lab's backend from now on, as text. */
+function recordsOf(lab: Lab): string[] {
+  const records: string[] = [];
+  const append = lab.backend.append.bind(lab.backend);
+  lab.backend.append = (main, sub, kind, bytes, start, end) => {
+    const hex = Buffer.from(bytes.subarray(start, end)).toString("hex");
+    records.push(`${main}.${sub} ${kind} ${hex}`);
+    append(main, sub, kind, bytes, start, end);
+  };
+  return records;
+}
+
+/** All pairs as a request reads them that came in between. */
+function seenOf({ store }: Lab): string[] {
+  const seen: string[] = [];
+  const [from, to] = [Buffer.from([0]), Buffer.from([0])];
+  const query = { key: from, rangeEnd: to, revision: 0, limit: 0, countOnly: false };
+  const cursor = store.openRange(query);
+  assert.ok(cursor.kind === "ok");
+  while (
+    cursor.read(2, (bytes, start, end) =>
+      seen.push(Buffer.from(bytes.subarray(start, end)).toString("hex")),
+    )
+  );
+  while (cursor.countSome(1));
+  assert.equal(cursor.count, seen.length);
+  cursor.close();
+  return [...seen, `revision ${store.currentRevision}`];
+}
+
+test("transactions in slices answer and store the same, and nobody sees, commits or compacts half of one", async () => {
+  let pauses = 0;
+  await fc.assert(
+    fc.asyncProperty(history, fc.integer({ min: 1, max: 3 }), async (txns, sliceKeys) => {
+      const whole = await Lab.open(200);
+      const sliced = await Lab.open(200, sliceKeys);
+      const [wholeRecords, slicedRecords] = [recordsOf(whole), recordsOf(sliced)];
+      for (const lab of [whole, sliced])
+        for (const name of [...names, "bb", "c1", "c2"]) lab.put(name, "x");
+      for (const txn of txns) {
+        const { currentRevision } = whole.store;
+        const fields = fieldsOf(txn, (back) =>
+          Math.max(0, back === 0 ? 0 : currentRevision - back),
+        );
+        const before = seenOf(sliced);
+        sliced.betweenSlices = () => {
+          pauses += 1;
+          assert.deepEqual(seenOf(sliced), before);
+          assert.equal(sliced.store.isWriting, true);
+          assert.equal(sliced.store.compactSlice(10), false);
+          assert.throws(() => sliced.store.beforeCommit(), /inside a transaction/);
+        };
+        assert.deepEqual(sliced.txn(fields), whole.txn(fields));
+        assert.equal(sliced.store.isWriting, false);
+        assert.deepEqual(seenOf(sliced), seenOf(whole));
+      }
+      assert.deepEqual(slicedRecords, wholeRecords);
+      assert.equal(sliced.store.keyCount, whole.store.keyCount);
+    }),
+    { numRuns: 200 },
+  );
+  assert.ok(pauses > 100, `${pauses}`);
 });

@@ -320,6 +320,27 @@ async function longestTurn(scan: (visit: () => void) => Promise<void>): Promise<
   return Math.max(longest, count);
 }
 
+withHome("a committed scan pauses behind each of its slices", async (dir, options) => {
+  const log: string[] = [];
+  const system = options.timers;
+  const timers = {
+    after: (delayMs: number, run: () => void) => {
+      log.push(`pause ${delayMs}`);
+      return system.after(delayMs, run);
+    },
+    every: system.every.bind(system),
+    endOfTurn: system.endOfTurn.bind(system),
+  };
+  const backend = await LevelBackend.open(dir, { ...options, timers });
+  for (let main = 2; main <= 1201; main++) append(backend, main, 0, "x");
+  await commit(backend, at(1, 1201));
+  await backend.scanCommitted(revision(9999), (main) => {
+    if (main % 500 === 1) log.push(`at ${main}`);
+  });
+  assert.deepEqual(log, ["at 501", "pause 1", "at 1001", "pause 1", "pause 1"]);
+  await backend.close();
+});
+
 withHome("scans leave the event loop a turn after some hundred records", async (dir, options) => {
   const backend = await LevelBackend.open(dir, options);
   for (let main = 2; main <= 8001; main++) append(backend, main, 0, "x");

@@ -7,6 +7,8 @@ import { KvService } from "../../../node/rpc/kv.ts";
 import { SliceQueue } from "../../../node/rpc/slice-queue.ts";
 import type { MemberConfig } from "../../../node/server/member-options.ts";
 import {
+  compare,
+  encodeDelete,
   encodePut,
   encodeRange,
   encodeTxn,
@@ -147,4 +149,39 @@ test("a member that stops refuses the compactions that wait", async () => {
   await lab.world.pass(2);
   await lab.world.settled(lab.member.stop());
   assert.deepEqual(call.failures, [statusOf.Stopped]);
+});
+
+test("serializable reads within a big delete see all of it or nothing of it", async () => {
+  const lab = await open();
+  const { member } = lab;
+  const { world } = lab.world;
+  lab.begin(new RecordedCall(), "deleteRange", encodeDelete("k", "l"));
+  const until = world.monotonicMs() + 1000;
+  world.after(0, () => undefined);
+  assert.ok(await world.run(() => member.store.isWriting, until));
+  const { currentRevision } = member.store;
+
+  const ranged = new RecordedCall();
+  lab.begin(ranged, "range", encodeRange("k", { end: "l", serializable: true, countOnly: true }));
+  const single = new RecordedCall();
+  lab.begin(single, "range", encodeRange(name(0), { serializable: true }));
+  const txned = new RecordedCall();
+  const count = range("k", { end: "l", serializable: true, countOnly: true });
+  const compares = [
+    compare("version", name(0), "=", 0),
+    compare("version", name(keys - 1), "=", 0),
+  ];
+  lab.begin(txned, "txn", encodeTxn({ compare: compares, success: [count], failure: [] }));
+  assert.equal(txned.isOver, false);
+  await lab.world.pass(100);
+
+  assert.equal(answerOf(ranged).count, keys);
+  assert.equal(answerOf(ranged).revision, currentRevision);
+  assert.equal(answerOf(single).count, 1);
+  const { revision, succeeded, answers } = txnAnswer(
+    etcdserverpb.TxnResponse.decode(txned.replies[0] as Uint8Array),
+  );
+  assert.equal(revision, currentRevision + 1);
+  assert.equal(succeeded, true);
+  assert.deepEqual(answers, [{ op: "range", revision, kvs: [], count: 0, more: false }]);
 });

@@ -22,24 +22,16 @@ class Lab {
   readonly marks: string[] = [];
   readonly seconds = new Histogram([0.001, 0.01, 0.1]);
   index = 0;
+  isWriting = false;
   pendingOps = 0;
   committed = positionAt(0);
   loop: CommitLoop;
   private done: ((error: Error | null) => void) | undefined;
 
   constructor() {
-    let mark = 0;
-    const store = {
-      beforeCommit: () => {
-        mark += 1;
-        this.marks.push(`before ${mark}`);
-        return mark;
-      },
-      afterCommit: (of: number) => void this.marks.push(`after ${of}`),
-    };
     this.loop = new CommitLoop({
       backend: Lab.backendOf(this),
-      store: store as unknown as KvStore,
+      store: Lab.storeOf(this),
       timers: this.world,
       clock: this.world,
       seconds: this.seconds,
@@ -49,6 +41,22 @@ class Lab {
       onCommitted: () => void this.landed.push(this.committed.consistentIndex),
       onError: (error) => void this.errors.push(error),
     });
+  }
+
+  private static storeOf(lab: Lab): KvStore {
+    let mark = 0;
+    const store = {
+      get isWriting() {
+        return lab.isWriting;
+      },
+      beforeCommit: () => {
+        mark += 1;
+        lab.marks.push(`before ${mark}`);
+        return mark;
+      },
+      afterCommit: (of: number) => void lab.marks.push(`after ${of}`),
+    };
+    return store as unknown as KvStore;
   }
 
   private static backendOf(lab: Lab): Backend {
@@ -202,6 +210,47 @@ test("stopping while a commit is in flight waits for it and commits the rest", a
   assert.deepEqual(lab.commitsAt, [1, 2]);
   lab.finish();
   await stopping;
+});
+
+test("nothing is committed while an entry is half applied, neither by the interval nor by the number of operations", async () => {
+  const lab = new Lab();
+  lab.apply(3);
+  lab.isWriting = true;
+  lab.pendingOps += 50;
+  lab.loop.applied();
+  await lab.after(500);
+  assert.deepEqual(lab.commitsAt, []);
+  lab.isWriting = false;
+  lab.apply(0);
+  assert.deepEqual(lab.commitsAt, [2]);
+});
+
+test("a commit that completes within an entry begins no other one", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  lab.isWriting = true;
+  lab.pendingOps += 50;
+  lab.finish();
+  lab.pendingOps = 50;
+  lab.loop.applied();
+  await lab.after(500);
+  assert.deepEqual(lab.commitsAt, [1]);
+});
+
+test("stopping within an entry commits no half of it, but waits for the commit in flight", async () => {
+  const lab = new Lab();
+  lab.apply(10);
+  lab.isWriting = true;
+  lab.pendingOps += 50;
+  const stopping = lab.loop.stop();
+  lab.finish();
+  await stopping;
+  assert.deepEqual(lab.commitsAt, [1]);
+  const other = new Lab();
+  other.apply(3);
+  other.isWriting = true;
+  await other.loop.stop();
+  assert.deepEqual(other.commitsAt, []);
 });
 
 test("stopping with nothing open commits nothing", async () => {

@@ -144,7 +144,10 @@ test("a log that cannot be written ends the member once, and nobody hears of suc
   assert.equal(await lab.propose(member, put, encodePut("a", "1")), "Stopped");
   await lab.pass(5000);
   assert.equal(lab.fatal.length, 1);
-  assert.match(String(lab.fatal[0]), /cannot write [^ ]*[.]wal; the disk or its file system has failed/);
+  assert.match(
+    String(lab.fatal[0]),
+    /cannot write [^ ]*[.]wal; the disk or its file system has failed/,
+  );
   assert.equal(await lab.propose(member, put, encodePut("a", "2")), "Stopped");
   assert.deepEqual(pairsOf(member), []);
 });

@@ -135,8 +135,21 @@ class Lab implements ReadyHandler {
     return this.isApplying;
   }
 
-  apply(entry: Entry): void {
+  /** Turns that an entry needs by its text; one when it is not here. */
+  readonly turnsOf = new Map<string, number>();
+  private turnsLeft = 0;
+
+  apply(entry: Entry): boolean {
+    assert.equal(this.turnsLeft, 0, "an entry within another one");
+    this.turnsLeft = this.turnsOf.get(textsOf([entry])[0] ?? "") ?? 1;
+    return this.applyMore(entry);
+  }
+
+  applyMore(entry: Entry): boolean {
+    this.turnsLeft -= 1;
+    if (this.turnsLeft > 0) return false;
     this.applied_.push(...textsOf([entry]));
+    return true;
   }
 
   readStates(states: readonly ReadState[]): void {
@@ -215,6 +228,54 @@ test("a turn applies one slice; the rest comes in later turns without being aske
   }
   assert.deepEqual(seen, [2, 4, 5, 5]);
   assert.ok(lab.timers.isIdle);
+});
+
+test("an entry that needs several turns gets one slice in each; meanwhile the log goes on and no other entry is applied", () => {
+  const lab = new Lab();
+  lab.turnsOf.set("big", 4);
+  lab.propose("a", "big", "b");
+  lab.timers.turn();
+  lab.wal.finish();
+  const seen: string[] = [];
+  for (let at = 0; at < 6; at++) {
+    lab.propose(String(at));
+    lab.timers.turn();
+    if (lab.wal.isWriting) lab.wal.finish();
+    seen.push(lab.applied_.join(" "));
+  }
+  assert.deepEqual(seen.slice(0, 3), ["a", "a", "a"]);
+  assert.equal(seen[3], "a big b 0 1 2");
+  for (let at = 0; at < 4; at++) {
+    lab.timers.turn();
+    if (lab.wal.isWriting) lab.wal.finish();
+  }
+  assert.deepEqual(lab.applied_, ["a", "big", "b", "0", "1", "2", "3", "4", "5"]);
+  assert.ok(lab.timers.isIdle);
+});
+
+test("a half applied entry goes on while nothing new may be taken from raft", () => {
+  const lab = new Lab();
+  lab.turnsOf.set("big", 3);
+  lab.propose("big");
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.timers.turn();
+  lab.isApplying = false;
+  lab.timers.turn();
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, ["big"]);
+});
+
+test("a loop that was stopped within an entry leaves it as it is", () => {
+  const lab = new Lab();
+  lab.turnsOf.set("big", 3);
+  lab.propose("big");
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.timers.turn();
+  lab.loop.stop();
+  for (let at = 0; at < 5; at++) lab.timers.turn();
+  assert.deepEqual(lab.applied_, []);
 });
 
 test("a follower keeps its proposals until it leads", () => {

@@ -48,6 +48,8 @@ const violations: Record<string, readonly [file: string, imports: string]> = {
   "one-door-level-classic-level-abstract-level": ["node/mvcc/level-import.ts", "level"],
   "one-door-protobufjs": ["node/wal/protobufjs-import.ts", "protobufjs"],
   "one-door-node-rs-crc32": ["node/wal/crc32-import.ts", "@node-rs/crc32"],
+  "one-door-fs-native-extensions": ["node/wal/lock-import.ts", "fs-native-extensions"],
+  "one-door-prom-client": ["node/server/metrics-import.ts", "prom-client"],
   "one-door-grpc-grpc-js": ["node/rpc/grpc-js-import.ts", "@grpc/grpc-js"],
 };
 

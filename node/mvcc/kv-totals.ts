@@ -1,0 +1,22 @@
+/**
+ * What the store has done since the start of the process, in etcd's counting (server/storage/mvcc/metrics_txn.go): operations, not keys, and as
+ * transactions those of more than one operation.
+ */
+export class KvTotals {
+  puts = 0;
+  /** Deletes of a key or of a range. */
+  deletes = 0;
+  /** Reads of a key or of a range; inside of transactions too. */
+  ranges = 0;
+  txns = 0;
+  private opsBefore = 0;
+
+  /** A transaction begins. */
+  begin(): void {
+    this.opsBefore = this.puts + this.deletes + this.ranges;
+  }
+
+  end(): void {
+    if (this.puts + this.deletes + this.ranges > this.opsBefore + 1) this.txns += 1;
+  }
+}
