@@ -1,11 +1,12 @@
 /**
- * V8 takes the size of its heap when a process begins and not later, so a member in a container replaces itself once, at its very start,
- * by itself with the limit that its memory asks for (execve: same pid, no second process).
+ * V8 takes the sizes of its heap when a process begins and not later, so a member replaces itself once, at its very start, by itself with
+ * the limits that its memory asks for (execve: same pid, no second process, 40 ms).
  */
 import { totalmem } from "node:os";
-import { planMemory } from "./memory-plan.ts";
+import { planMemory, semiSpaceBytes } from "./memory-plan.ts";
 
-const flag = "--max-old-space-size";
+const oldSpaceFlag = "--max-old-space-size";
+const semiSpaceFlag = "--max-semi-space-size";
 /** Says that the process was replaced already. */
 const marker = "ETCD_TS_HEAP_LIMITED";
 const mebibyte = 1024 * 1024;
@@ -22,12 +23,19 @@ export function memoryBytes(): number {
 /** Does not return when the process is replaced. A limit that the user set, by flag or NODE_OPTIONS, stands. */
 export function limitHeap(): void {
   const { env, execArgv, execPath, argv } = process;
-  const isSet =
-    env[marker] !== undefined ||
+  if (env[marker] !== undefined || process.execve === undefined) return;
+  const isSet = (flag: string): boolean =>
     execArgv.some((argument) => argument.startsWith(flag)) ||
     env["NODE_OPTIONS"]?.includes(flag) === true;
-  if (isSet || process.execve === undefined || memoryBytes() >= totalmem()) return;
-  const limit = `${flag}=${Math.floor(planMemory(memoryBytes()).heapBytes / mebibyte)}`;
+  const limits: string[] = [];
+  const limit = (flag: string, bytes: number): void => {
+    if (!isSet(flag)) limits.push(`${flag}=${Math.floor(bytes / mebibyte)}`);
+  };
+  limit(semiSpaceFlag, semiSpaceBytes);
+  // Without a container's limit V8's own default is as good.
+  if (memoryBytes() < totalmem()) limit(oldSpaceFlag, planMemory(memoryBytes()).heapBytes);
+  if (limits.length === 0) return;
   const script = argv.slice(1);
-  process.execve(execPath, [execPath, ...execArgv, limit, ...script], { ...env, [marker]: limit });
+  const environment = { ...env, [marker]: limits.join(" ") };
+  process.execve(execPath, [execPath, ...execArgv, ...limits, ...script], environment);
 }

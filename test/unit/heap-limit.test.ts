@@ -14,7 +14,7 @@ const script = `
   console.log(JSON.stringify({
     pid: process.pid,
     limitBytes: getHeapStatistics().heap_size_limit,
-    args: process.execArgv.filter((one) => one.startsWith("--max-old")),
+    args: process.execArgv.filter((one) => one.startsWith("--max-")),
   }));
 `;
 
@@ -37,17 +37,17 @@ function run(memoryBytes: number, environment: Record<string, string> = {}): Out
 
 test("in a small container the process takes a heap that fits into it, once", () => {
   const { limitBytes, args } = run(512 * mebibyte);
-  assert.deepEqual(args, ["--max-old-space-size=128"]);
+  assert.deepEqual(args, ["--max-semi-space-size=16", "--max-old-space-size=128"]);
   // The young generation comes on top.
   assert.ok(limitBytes < 450 * mebibyte, String(limitBytes));
 });
 
-test("without a container's limit the process stays as it is", () => {
-  assert.deepEqual(run(totalmem()).args, []);
+test("without a container's limit the process takes a small young generation only", () => {
+  assert.deepEqual(run(totalmem()).args, ["--max-semi-space-size=16"]);
 });
 
 test("a limit that the user set stands", () => {
   const { limitBytes, args } = run(512 * mebibyte, { NODE_OPTIONS: "--max-old-space-size=700" });
-  assert.deepEqual(args, []);
+  assert.deepEqual(args, ["--max-semi-space-size=16"]);
   assert.ok(limitBytes >= 700 * mebibyte, String(limitBytes));
 });

@@ -21,7 +21,7 @@ test("a small container still gets what a member needs to run", () => {
 
 test("a large machine is not filled for its own sake", () => {
   assert.deepEqual(planMemory(1024 * gibibyte), {
-    valueCacheBytes: 256 * mebibyte,
+    valueCacheBytes: 384 * mebibyte,
     heapBytes: 4 * gibibyte,
   });
 });
