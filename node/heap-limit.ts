@@ -1,6 +1,6 @@
 /**
  * V8 takes the sizes of its heap when a process begins and not later, so a member replaces itself once, at its very start, by itself with
- * the limits that its memory asks for (execve: same pid, no second process, 40 ms).
+ * the limits that its memory asks for (execve: same pid, no second process, some 30 ms).
  */
 import { totalmem } from "node:os";
 import { planMemory, semiSpaceBytes } from "./memory-plan.ts";
