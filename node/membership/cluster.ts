@@ -9,6 +9,21 @@ import type { ConfState } from "../raft/types.ts";
 import { type Member, memberFromJson, memberToJson } from "./member.ts";
 
 const clusterVersionKey = fromText("clusterVersion");
+const confStateKey = fromText("confState");
+
+/** As etcd keeps it beside the data it belongs to (schema/confstate.go): ids as numbers of 64 bits, empty lists left out. */
+function confStateToJson(state: ConfState): string {
+  const lists = [
+    ["voters", state.voters],
+    ["learners", state.learners],
+    ["voters_outgoing", state.votersOutgoing],
+    ["learners_next", state.learnersNext],
+  ] as const;
+  const fields = lists
+    .filter(([, ids]) => ids.length > 0)
+    .map(([name, ids]) => `"${name}":[${ids.join(",")}]`);
+  return `{${[...fields, `"auto_leave":${state.autoLeave}`].join(",")}}`;
+}
 
 export class Cluster {
   private readonly backend: Backend;
@@ -71,5 +86,6 @@ export class Cluster {
   private save(member: Member): void {
     this.byId.set(member.id, member);
     this.backend.put("members", fromText(idToHex(member.id)), fromText(memberToJson(member)));
+    this.backend.put("meta", confStateKey, fromText(confStateToJson(this.confState)));
   }
 }

@@ -2,6 +2,7 @@
  * One member: its log, its applied state, and the loop between them. Everything it needs of the world comes in through ports and
  * parts, so that the simulator runs the same member (DESIGN section 4, decision 9).
  */
+import { ensureAuthRevision } from "../auth/auth-revision.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { Clock, Timer, Timers } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
@@ -81,6 +82,7 @@ export class Member implements ReadyHandler {
       },
       hashCompactions: true,
     });
+    ensureAuthRevision(backend);
     const newMember = { peerUrls, clusterToken };
     const { maxSnapshots } = config;
     const snaps = new SnapDir(options.paths.snap, { fs, logger, maxSnapshots });

@@ -25,23 +25,26 @@ interface Side {
 
 export class ServerPair {
   readonly #directory: string;
+  readonly #flags: readonly string[];
   readonly #sides: readonly [Side, Side];
 
-  private constructor(directory: string, sides: readonly [Side, Side]) {
+  private constructor(directory: string, flags: readonly string[], sides: readonly [Side, Side]) {
     this.#directory = directory;
+    this.#flags = flags;
     this.#sides = sides;
   }
 
-  static async start(): Promise<ServerPair> {
+  /** `flags` go to both, behind the others. */
+  static async start(flags: readonly string[] = []): Promise<ServerPair> {
     const ours = ourServer();
     if (ours === undefined) throw new Error("there is no server to test: run npm run build");
     const directory = mkdtempSync(join(tmpdir(), "etcd-ts-pair-"));
     const side = async (name: string, command: ServerCommand): Promise<Side> => ({
       name,
       command,
-      process: await startIn(directory, name, command),
+      process: await startIn(directory, { name, command, flags }),
     });
-    const pair = new ServerPair(directory, [
+    const pair = new ServerPair(directory, flags, [
       await side("etcd", [peer("etcd")]),
       await side("ours", ours),
     ]);
@@ -61,7 +64,7 @@ export class ServerPair {
   async restart(): Promise<void> {
     await Promise.all(this.#sides.map((side) => side.process.stop("SIGKILL")));
     for (const side of this.#sides)
-      side.process = await startIn(this.#directory, side.name, side.command);
+      side.process = await startIn(this.#directory, { ...side, flags: this.#flags });
     await this.#ready();
   }
 
@@ -80,11 +83,14 @@ export class ServerPair {
   }
 }
 
-async function startIn(
-  directory: string,
-  name: string,
-  command: ServerCommand,
-): Promise<ServerProcess> {
+interface Start {
+  readonly name: string;
+  readonly command: ServerCommand;
+  readonly flags: readonly string[];
+}
+
+async function startIn(directory: string, start: Start): Promise<ServerProcess> {
+  const { name, command, flags } = start;
   return new ServerProcess({
     command,
     dataDirectory: join(directory, name),
@@ -92,5 +98,6 @@ async function startIn(
     clientPort: await freePort(),
     peerPort: await freePort(),
     advertisedPeerPort,
+    flags,
   });
 }
