@@ -15,6 +15,13 @@ export interface Sample {
 export class MetricRegistry {
   readonly registry = new Registry();
 
+  /** prom-client's own watch of the event loop, which says "Nan" before it has seen anything; ours is etcd_ts_event_loop_delay_seconds. */
+  dropEventLoopLag(): void {
+    for (const { name } of this.registry.getMetricsAsArray()) {
+      if (name.startsWith("nodejs_eventloop_lag")) this.registry.removeSingleMetric(name);
+    }
+  }
+
   gauge(name: string, help: string, read: () => number): void {
     const gauge: Gauge = new Gauge({
       name,

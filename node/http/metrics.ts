@@ -46,6 +46,7 @@ export class Metrics {
   constructor(sources: MetricSources) {
     const { registry } = this;
     collectDefaultMetrics({ register: registry.registry });
+    registry.dropEventLoopLag();
     registerServer(registry, sources);
     registerStorage(registry, sources);
     registerGrpc(registry, sources);

@@ -21,6 +21,8 @@ export interface RangeChunksOptions {
   readonly cursor: RangeCursor;
   /** Keys of all chunks together; 0 for no limit. */
   readonly limit: number;
+  /** A negative limit, which etcd takes as none: its first chunk then holds everything. Ours ends at its usual bound in bytes. */
+  readonly isOneChunk: boolean;
   readonly countOnly: boolean;
   readonly targetBytes: number;
   readonly header: ResponseHeaderTemplate;
@@ -30,6 +32,8 @@ export interface RangeChunksOptions {
 }
 
 const firstChunkKeys = 10;
+/** More than there can be. */
+const oneChunkKeys = 2 ** 40;
 /** A chunk is closed at this many target sizes, whatever the rule says: values may grow a thousandfold from one key to the next. */
 const chunkTargetsMax = 4;
 const sliceCountMax = 8000;
@@ -65,8 +69,9 @@ export class RangeChunks {
   constructor(options: RangeChunksOptions) {
     this.options = options;
     this.revision = options.cursor.revision;
-    const { limit } = options;
-    this.chunkLimit = limit === 0 ? firstChunkKeys : Math.min(firstChunkKeys, limit);
+    const { limit, isOneChunk } = options;
+    if (isOneChunk) this.chunkLimit = oneChunkKeys;
+    else this.chunkLimit = limit === 0 ? firstChunkKeys : Math.min(firstChunkKeys, limit);
   }
 
   close(): void {

@@ -151,6 +151,7 @@ class RangeStream implements SlicedJob {
     return new RangeChunks({
       cursor,
       limit: plan.limit,
+      isOneChunk: request.limit < 0,
       countOnly: plan.countOnly,
       targetBytes: requestBytesMax,
       header: this.service.header,

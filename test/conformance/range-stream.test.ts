@@ -25,6 +25,7 @@ type Case = readonly [key: string, options: RangeOptions];
 const cases: readonly Case[] = [
   ["s", { end: "t" }],
   ["s", { end: "t", limit: 1 }],
+  ["s", { end: "t", limit: -1 }],
   ["s", { end: "t", limit: 10 }],
   ["s", { end: "t", limit: 11 }],
   ["s", { end: "t", limit: 1000 }],

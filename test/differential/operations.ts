@@ -40,8 +40,8 @@ const keys: readonly Buffer[] = [
 ].map(bytes);
 
 /**
- * Operations between two compactions. Both servers keep no hash of a compaction that comes while the one before is still being removed:
- * a race on either side, which this keeps them out of.
+ * Operations from a compaction to the next, or to a question for a hash. Both servers keep no hash of a compaction that comes while the one
+ * before is still being removed, and etcd has the hash of a compaction only when it is through: races that this keeps them out of.
  */
 const restAfterCompact = 25;
 
@@ -67,6 +67,7 @@ export class OperationSource {
       this.sinceCompact = 0;
       return { method: "Compact", request: this.compact() };
     }
+    if (this.sinceCompact <= restAfterCompact) return { method: "Put", request: this.put() };
     return { method: "HashKV", request: { revision: this.revision() } };
   }
 
@@ -87,6 +88,16 @@ export class OperationSource {
     const request: Record<string, unknown> = { ...this.keyRange(0.5) };
     if (this.random.chance(0.4)) request["prev_kv"] = true;
     return request;
+  }
+
+  /**
+   * Without an open end, within transactions: etcd does not see that such a delete overlaps a put of the same transaction, and a compaction at
+   * exactly that revision then takes the put's record away (3.7.1, key_index.go: doCompact stops at the tombstone). Ours keeps it.
+   */
+  private boundedDelete(): Message {
+    const request = this.deleteRange();
+    const isOpen = bytes("\0").equals((request["range_end"] as Buffer | undefined) ?? bytes("-"));
+    return isOpen ? { ...request, range_end: bytes("\xff\xff\xff") } : request;
   }
 
   private range(): Message {
@@ -140,7 +151,7 @@ export class OperationSource {
     if (share < 2) return {};
     if (share < 12 && depth < 3) return { request_txn: this.txn(depth + 1) };
     if (share < 45) return { request_range: this.range() };
-    if (share < 60) return { request_delete_range: this.deleteRange() };
+    if (share < 60) return { request_delete_range: this.boundedDelete() };
     return { request_put: this.put() };
   }
 
