@@ -62,10 +62,11 @@ export class CompactCall implements Proposer {
   }
 }
 
-export class RangeCall implements ReadWaiter {
-  private readonly service: KvService;
-  private readonly call: UnaryCall;
-  private readonly message: Uint8Array;
+/** A read that waits for its time. `message` is the call's own copy, and was decoded once already. */
+abstract class ReadCall implements ReadWaiter {
+  protected readonly service: KvService;
+  protected readonly call: UnaryCall;
+  protected readonly message: Uint8Array;
 
   constructor(service: KvService, call: UnaryCall, message: Uint8Array) {
     this.service = service;
@@ -74,33 +75,25 @@ export class RangeCall implements ReadWaiter {
   }
 
   readable(): void {
-    if (!this.call.isOver) this.service.replyKeptRange(this.call, this.message);
+    if (!this.call.isOver) this.reply();
   }
 
   refused(error: EtcdErrorKind): void {
     failWith(this.call, error);
+  }
+
+  protected abstract reply(): void;
+}
+
+export class RangeCall extends ReadCall {
+  protected override reply(): void {
+    this.service.replyKeptRange(this.call, this.message);
   }
 }
 
 /** A transaction that only reads. */
-export class ReadTxnCall implements ReadWaiter {
-  private readonly service: KvService;
-  private readonly call: UnaryCall;
-  private readonly message: Uint8Array;
-
-  /** `message` is the call's own, and was decoded once already. */
-  constructor(service: KvService, call: UnaryCall, message: Uint8Array) {
-    this.service = service;
-    this.call = call;
-    this.message = message;
-  }
-
-  readable(): void {
-    if (this.call.isOver) return;
+export class ReadTxnCall extends ReadCall {
+  protected override reply(): void {
     this.service.replyReadTxn(this.call, decodeTxnRequest(this.message, 0, this.message.length));
-  }
-
-  refused(error: EtcdErrorKind): void {
-    failWith(this.call, error);
   }
 }
