@@ -20,6 +20,8 @@ export interface AcceptanceHost {
   http2(socket: ByteSocket): Http2Side;
   /** Takes the socket, with `unread` put back in front, or destroys it. */
   other(socket: ByteSocket, unread: Uint8Array): void;
+  /** The socket speaks neither protocol and is about to be destroyed. */
+  rejected(socket: ByteSocket): void;
   /** A decision fell, or the socket closed before. */
   decided(acceptance: Acceptance): void;
   /** A chunk arrived: time has passed. */
@@ -78,7 +80,10 @@ export class Acceptance {
     if (verdict === "open") return;
     this.decide();
     if (verdict === "http1") this.host.other(this.socket, bytes);
-    else this.socket.destroy();
+    else {
+      this.host.rejected(this.socket);
+      this.socket.destroy();
+    }
   }
 
   private decide(): void {

@@ -12,6 +12,7 @@ import type { Traffic } from "./outlet.ts";
 import { BufferPool } from "./output-buffer.ts";
 import { PacedSocket } from "./paced-socket.ts";
 import type { Routes } from "./route.ts";
+import { StrangerLog } from "./stranger-log.ts";
 
 export interface ConnectionSetOptions extends KeepaliveOptions {
   readonly clock: Clock;
@@ -44,6 +45,7 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
 
   private readonly clock: Clock;
   private readonly timers: Timers;
+  private readonly strangers: StrangerLog;
   private readonly undecided = new Set<Acceptance>();
   private readonly connections = new Set<Connection>();
   private dirty: Connection[] = [];
@@ -54,6 +56,7 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
 
   constructor(options: ConnectionSetOptions) {
     this.clock = options.clock;
+    this.strangers = new StrangerLog(options);
     this.timers = options.timers;
     this.logger = options.logger;
     this.routes = options.routes;
@@ -91,6 +94,10 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
   other(socket: ByteSocket, unread: Uint8Array): void {
     this.otherProtocol(socket, unread);
     this.settle();
+  }
+
+  rejected(socket: ByteSocket): void {
+    this.strangers.rejected(socket.remoteAddress);
   }
 
   decided(acceptance: Acceptance): void {

@@ -22,6 +22,7 @@ import { MemoryBudget } from "../memory-budget.ts";
 import type { Traffic } from "../outlet.ts";
 import { Route, type RouteStats, Routes, type StreamKind } from "../route.ts";
 import type { GrpcServerOptions } from "../server.ts";
+import { StrangerLog } from "../stranger-log.ts";
 import type { StreamHandler } from "../stream-call.ts";
 import type { GrpcTransport } from "../transport.ts";
 import type { UnaryHandler } from "../unary-call.ts";
@@ -35,6 +36,7 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
   private readonly routes = new Routes();
   private readonly memory: MemoryBudget;
   private readonly http2Server: Http2Server;
+  private readonly strangers: StrangerLog;
   private readonly undecided = new Set<Acceptance>();
   private readonly sessions = new Map<ServerHttp2Session, Socket>();
   /** Of sessions that are over. */
@@ -46,6 +48,7 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
 
   constructor(options: GrpcServerOptions) {
     this.options = options;
+    this.strangers = new StrangerLog(options);
     this.memory = new MemoryBudget(options.memoryLimits);
     this.http2Server = createServer({
       maxHeaderListPairs: headerPairsMax,
@@ -102,6 +105,10 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
 
   other(socket: ByteSocket, unread: Uint8Array): void {
     this.otherProtocol(socket, unread);
+  }
+
+  rejected(socket: ByteSocket): void {
+    this.strangers.rejected(socket.remoteAddress);
   }
 
   decided(acceptance: Acceptance): void {
