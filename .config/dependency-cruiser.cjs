@@ -15,7 +15,7 @@ const upTo6 = [...upTo5, "grpc", "peer", "tls"];
 const mayImport = {
   lib: [],
   proto: ["lib"],
-  raft: ["lib"],
+  raft: floor0,
   wal: floor0,
   snap: floor0,
   backend: floor0,

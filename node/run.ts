@@ -1,6 +1,7 @@
 /** Runs a member in the real world: options in, parts wired, listeners opened, signals heard. */
 import { getHeapStatistics } from "node:v8";
-import { LevelBackend } from "./backend/level-backend.ts";
+import type { MemberBackend } from "./backend/backend-snapshot.ts";
+import { LevelHome } from "./backend/level-home.ts";
 import { type Address, type Config, checkConfig } from "./config/config.ts";
 import { helpText, parseOptions } from "./config/parse.ts";
 import {
@@ -24,7 +25,9 @@ import { systemNet } from "./lib/platform/net.ts";
 import type { ByteSocket, Listener, Logger, Timers } from "./lib/ports.ts";
 import { planMemory } from "./memory-plan.ts";
 import { registerServices } from "./rpc/services.ts";
+import { loneNetwork } from "./server/lone-transport.ts";
 import { Member } from "./server/member.ts";
+import type { MemberOptions } from "./server/member-options.ts";
 import { startOrRebuild } from "./server/rebuild.ts";
 import { StallWatch } from "./server/stall-watch.ts";
 import { serverVersion } from "./server/version.ts";
@@ -80,7 +83,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const timers = new SystemTimers();
   const stalls = new StallWatch({ clock: systemClock, timers, logger });
   blocksLoopOnSignal(process.env, { logger, clock: systemClock });
-  const member = await startMember(config, timers, logger, onFatal);
+  // Once there is something to stop: a member may hear of its removal before it serves.
+  let isRemoved = false;
+  let stopRemoved = (): void => {
+    isRemoved = true;
+  };
+  const onRemoved = (): void => stopRemoved();
+  const member = await startMember(config, timers, logger, { onFatal, onRemoved });
   const grpc = grpcServer(config, member, timers, logger);
   const { quotaBytes } = config;
   const http = new ClientHttp(member, new Metrics({ member, grpc, stalls, quotaBytes }));
@@ -102,14 +111,19 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   }
   logger.info("ready to serve client requests");
   const listeners = [...clientListeners, ...peerListeners];
-  stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
+  const stop = stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
+  stopRemoved = () => {
+    logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
+    stop("member removed");
+  };
+  if (isRemoved) stopRemoved();
 }
 
 async function startMember(
   config: Config,
   timers: Timers,
   logger: Logger,
-  onFatal: (error: Error) => void,
+  { onFatal, onRemoved }: Pick<MemberOptions, "onFatal" | "onRemoved">,
 ): Promise<Member> {
   const { raw } = config;
   const memory = planMemory(memoryBytes());
@@ -125,10 +139,16 @@ async function startMember(
   await checkWalDir(fs, config.walDir);
   const dataDir = await prepareDataDir(fs, config.dataDir);
   const paths = { wal: config.walDir, snap: dataDir.snap, backend: dataDir.backend };
-  const open = (): Promise<LevelBackend> =>
-    LevelBackend.open(paths.backend, { fs, timers, logger, ...backendFaults(faults) });
+  const home = new LevelHome({
+    dir: paths.backend,
+    fs,
+    timers,
+    logger,
+    ...backendFaults(faults),
+  });
   const segmentBytes = faults.segmentBytes ?? segmentBytesDefault;
-  const start = (backend: LevelBackend): Promise<Member> =>
+  const walOptions = { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] };
+  const start = (backend: MemberBackend): Promise<Member> =>
     Member.start({
       ports: { clock: systemClock, timers, random, fs, logger },
       config: {
@@ -149,12 +169,16 @@ async function startMember(
         compactionSleepMs: raw["compaction-sleep-interval"],
       },
       paths,
-      walOptions: { fs, timers, logger, segmentBytes, maxWals: raw["max-wals"] },
+      walOptions,
+      home,
       backend,
+      // The network between members comes with etcd's peer protocol; until then config/ refuses several of them.
+      peers: loneNetwork,
       unsafeEarlyRelease: faults.earlyWalRelease,
       onFatal,
+      onRemoved,
     });
-  return startOrRebuild({ fs, timers, logger, paths, open, start });
+  return startOrRebuild({ fs, timers, logger, paths, walOptions, home, start });
 }
 
 function backendFaults(faults: TestFaults): { unsafeNoSync?: boolean; writeBufferBytes?: number } {
@@ -211,8 +235,18 @@ interface Running {
   readonly logger: Logger;
 }
 
-/** The first signal stops in order: no new connections, calls under way, then the member with everything durable. */
-function stopOnSignals({ listeners, grpc, http, peerHttp, member, logger }: Running): void {
+/**
+ * The first signal stops in order: no new connections, calls under way, then the member with everything durable. Returns what does the
+ * same for another reason.
+ */
+function stopOnSignals({
+  listeners,
+  grpc,
+  http,
+  peerHttp,
+  member,
+  logger,
+}: Running): (reason: string) => void {
   let isStopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (isStopping) process.exit(1);
@@ -227,4 +261,5 @@ function stopOnSignals({ listeners, grpc, http, peerHttp, member, logger }: Runn
     process.exit(0);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+  return (reason) => void stop(reason);
 }

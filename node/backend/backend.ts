@@ -8,6 +8,7 @@
  * Writes gather in one open batch. `commit` seals it and writes it with `sync: true`, one batch in flight; a new batch opens at once.
  */
 import type { LogIndex, Revision, Term } from "../lib/units.ts";
+import type { StateSnapshot } from "./backend-snapshot.ts";
 
 export type BucketName =
   | "meta"
@@ -100,6 +101,10 @@ export interface Backend {
 export interface BackendDisk {
   /** Differs between any two sealed states, over restarts too: what was derived from a backend says with it from which state. */
   readonly identity: string;
+  /** Nothing of it is open any more. */
+  readonly isClosed: boolean;
+  /** The newest committed state, to be read while writes go on. `release` it. */
+  openSnapshot(): StateSnapshot;
   /** Bytes of all files. */
   sizeOnDisk(): Promise<number>;
   /** Gives back the room of what was removed, which otherwise happens by and by; reads and commits go on meanwhile. */

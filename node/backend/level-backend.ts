@@ -16,8 +16,8 @@ import type {
   RecordKind,
   RecordVisitor,
 } from "./backend.ts";
-import type { Buckets } from "./buckets.ts";
-import { type BucketEntry } from "./buckets.ts";
+import type { StateSnapshot } from "./backend-snapshot.ts";
+import type { BucketEntry, Buckets } from "./buckets.ts";
 import { damaged } from "./damage.ts";
 import { dirBytes } from "./dir-bytes.ts";
 import {
@@ -30,6 +30,7 @@ import {
   writeRecordKey,
 } from "./layout.ts";
 import { formatMarker, type LoadedState, loadState } from "./level-load.ts";
+import { LevelSnapshot, type SealedState } from "./level-snapshot.ts";
 import { LevelStore, type SharedSnapshot, type WriteBatch } from "./level-store.ts";
 import { RecordEncoder, recordFault, recordSeed, storedKeyValue } from "./record.ts";
 import { RecordReader } from "./record-reader.ts";
@@ -78,7 +79,8 @@ export class LevelBackend implements Backend, BackendDisk {
   private readonly encoder = new RecordEncoder();
   private readonly chain: SealChain;
 
-  private position: AppliedPosition;
+  /** What the last completed commit sealed. */
+  private sealed: SealedState;
   private batch: WriteBatch | undefined;
   private readonly open: Pending = { ops: 0, bytes: 0 };
   private readonly inFlight: Pending = { ops: 0, bytes: 0 };
@@ -100,9 +102,9 @@ export class LevelBackend implements Backend, BackendDisk {
     this.fs = options.fs;
     this.isSynced = options.unsafeNoSync !== true;
     this.buckets = loaded.buckets;
-    this.position = newest?.seal.position ?? zeroPosition;
-    this.order = new WriteOrder(newest ?? { main: 0, sub: 0 }, this.position);
     this.chain = new SealChain(newest);
+    this.sealed = this.sealedNow(newest?.seal.position ?? zeroPosition);
+    this.order = new WriteOrder(newest ?? { main: 0, sub: 0 }, this.committed);
   }
 
   /**
@@ -139,7 +141,7 @@ export class LevelBackend implements Backend, BackendDisk {
   }
 
   get committed(): AppliedPosition {
-    return this.position;
+    return this.sealed.position;
   }
 
   get pendingOps(): number {
@@ -243,6 +245,7 @@ export class LevelBackend implements Backend, BackendDisk {
     const batch = this.openBatch();
     const place = this.order.seal(position);
     this.seal(batch, position);
+    const sealed = this.sealedNow(position);
     this.batch = undefined;
     this.inFlight.ops = this.open.ops;
     this.inFlight.bytes = this.open.bytes;
@@ -258,7 +261,7 @@ export class LevelBackend implements Backend, BackendDisk {
         this.inFlight.ops = 0;
         this.inFlight.bytes = 0;
         if (error === null) {
-          this.position = position;
+          this.sealed = sealed;
           this.order.landed(place);
         } else {
           this.state = "failed";
@@ -282,6 +285,16 @@ export class LevelBackend implements Backend, BackendDisk {
     return this.chain.identity;
   }
 
+  get isClosed(): boolean {
+    return this.state === "closed";
+  }
+
+  openSnapshot(): StateSnapshot {
+    assert(this.state === "usable" && !this.isClosing, "backend: snapshot of one that has", this.state);
+    const shared = this.beforeFlight?.share() ?? this.store.snapshot();
+    return new LevelSnapshot(this.store, shared, this.sealed, () => this.isClosing);
+  }
+
   sizeOnDisk(): Promise<number> {
     return dirBytes(this.fs, this.store.dir);
   }
@@ -299,6 +312,12 @@ export class LevelBackend implements Backend, BackendDisk {
     await Promise.allSettled(this.scans);
     this.batch = undefined;
     await this.store.close();
+  }
+
+  /** What the seal that was made last says, or the one found at open. */
+  private sealedNow(position: AppliedPosition): SealedState {
+    const { count, sum } = this.buckets;
+    return { position, live: this.chain.live, bucketEntries: count, bucketsSum: sum };
   }
 
   private openBatch(): WriteBatch {

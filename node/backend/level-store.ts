@@ -119,12 +119,17 @@ export class LevelStore {
     }
   }
 
-  /** Hands over a range of any keys in order, in slices with a turn of the event loop between two of them. */
+  /** Hands over a range of any keys in order, as they are now or as in a snapshot, in slices with a turn of the event loop between. */
   async readAll(
     range: { readonly gte: Uint8Array; readonly lt: Uint8Array },
     visit: (key: Uint8Array, value: Uint8Array) => void,
+    shared?: SharedSnapshot,
   ): Promise<void> {
-    const iterator = this.level.iterator({ ...range, highWaterMarkBytes: sliceBytesMax });
+    const iterator = this.level.iterator({
+      ...range,
+      ...(shared === undefined ? {} : { snapshot: shared.snapshot }),
+      highWaterMarkBytes: sliceBytesMax,
+    });
     try {
       for (;;) {
         const entries = await iterator.nextv(sliceEntriesMax).catch((error: unknown) => {
@@ -187,6 +192,43 @@ export class LevelStore {
       }
     } finally {
       await iterator.close();
+    }
+  }
+
+  /**
+   * The same for a reader that asks for each slice; the thread pool reads one ahead. The store's closing ends it as `isStopped` does.
+   */
+  async *slices(
+    range: KeyRange,
+    shared: SharedSnapshot,
+    isStopped: () => boolean,
+  ): AsyncGenerator<readonly [string, Uint8Array][]> {
+    const snapshot = shared.share();
+    const iterator = this.level.iterator<string, Uint8Array>({
+      ...range,
+      snapshot: snapshot.snapshot,
+      keyEncoding: "utf8",
+      valueEncoding: "view",
+      fillCache: false,
+      highWaterMarkBytes: sliceBytesMax,
+    });
+    const nextSlice = (): Promise<readonly [string, Uint8Array][] | Error> =>
+      iterator
+        .nextv(sliceEntriesMax)
+        .catch((error: unknown) => damaged(this.dir, "LevelDB could not read on", error));
+    try {
+      let coming = nextSlice();
+      for (;;) {
+        const entries = await coming;
+        if (isStopped()) throw new Error(`backend ${this.dir} was closed during a scan`);
+        if (entries instanceof Error) throw entries;
+        if (entries.length === 0) return;
+        coming = nextSlice();
+        yield entries;
+      }
+    } finally {
+      await iterator.close();
+      snapshot.release();
     }
   }
 

@@ -15,10 +15,12 @@ import type {
   RecordKind,
   RecordVisitor,
 } from "./backend.ts";
+import type { StateSnapshot } from "./backend-snapshot.ts";
 import { type BucketEntry, Buckets, bucketNamesAll } from "./buckets.ts";
 import { damaged } from "./damage.ts";
 import { recordKeyBytes } from "./layout.ts";
 import type { MemoryBatch, MemoryDisk, MemoryRecord } from "./memory-disk.ts";
+import { MemorySnapshot } from "./memory-snapshot.ts";
 import { RecordEncoder, recordFault, recordSeed, storedKeyValue } from "./record.ts";
 import { RecordReader } from "./record-reader.ts";
 import { WriteOrder } from "./write-order.ts";
@@ -174,7 +176,16 @@ export class MemoryBackend implements Backend, BackendDisk {
   }
 
   get identity(): string {
-    return String(this.disk.batches);
+    return `${this.disk.serial}.${this.disk.batches}`;
+  }
+
+  get isClosed(): boolean {
+    return this.state === "closed";
+  }
+
+  openSnapshot(): StateSnapshot {
+    assert(!this.isClosing, "backend: snapshot after close");
+    return new MemorySnapshot(this.disk, this.timers, () => this.isClosing);
   }
 
   async sizeOnDisk(): Promise<number> {

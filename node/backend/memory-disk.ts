@@ -33,6 +33,8 @@ export interface MemoryBatch {
 export class MemoryDisk {
   /** Names the disk in errors. */
   readonly name: string;
+  /** Tells the disks of one machine apart. */
+  readonly serial: number;
   /**
    * All durable records in order. Grows at its end only; a batch that removes records puts a new array in its place, so that the
    * first n of an array that somebody holds never change.
@@ -49,8 +51,9 @@ export class MemoryDisk {
   private inFlight: MemoryBatch | undefined;
   private writeError: Error | null = null;
 
-  constructor(name = "memory") {
+  constructor(name = "memory", serial = 0) {
     this.name = name;
+    this.serial = serial;
   }
 
   /** Power is cut. A batch in flight is lost or made it to the disk; either way nobody hears of it. */

@@ -2,7 +2,7 @@
 import type { AppliedPosition } from "./backend.ts";
 import { sealKey } from "./layout.ts";
 import type { NewestSeal } from "./level-load.ts";
-import { LiveTotals } from "./live-totals.ts";
+import { type LiveSums, LiveTotals } from "./live-totals.ts";
 import { RecordSums } from "./record-sums.ts";
 import { encodeSeal, type Seal } from "./seal.ts";
 import { SealPlaces } from "./seal-places.ts";
@@ -35,6 +35,11 @@ export class SealChain {
   /** Differs between any two states of the chain. */
   get identity(): string {
     return `${this.sequence} ${this.crc.toString(16)}`;
+  }
+
+  /** Of all live records, with the open batch: directly after `seal`, what was sealed. */
+  get live(): LiveSums {
+    return new LiveTotals(this.totals);
   }
 
   append(main: number, sub: number, crc: number): void {

@@ -16,6 +16,14 @@ export interface Config {
   readonly advertiseClientUrls: readonly string[];
   readonly advertisePeerUrls: readonly string[];
   readonly clusterToken: string;
+  /** Name ▸ peer URLs of the members at the cluster's birth. */
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  readonly initialClusterState: "new" | "existing";
+  readonly forceNewCluster: boolean;
+  readonly strictReconfigCheck: boolean;
+  readonly maxLearners: number;
+  readonly preVote: boolean;
+  readonly initialElectionTickAdvance: boolean;
   readonly tickMs: number;
   readonly electionTicks: number;
   /** Stored bytes at which writes are refused; Infinity for no limit. */
@@ -31,7 +39,8 @@ export type Checked =
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
 export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Checked {
-  const problems = [...electionProblems(raw), ...initialClusterProblems(raw)];
+  const initialCluster = initialClusterOf(raw);
+  const problems = [...electionProblems(raw), ...initialClusterProblems(raw, initialCluster)];
   if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
     problems.push(
       "--advertise-client-urls is required when --listen-client-urls is set explicitly",
@@ -49,6 +58,13 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     advertiseClientUrls: raw["advertise-client-urls"],
     advertisePeerUrls: raw["initial-advertise-peer-urls"],
     clusterToken: raw["initial-cluster-token"],
+    initialCluster,
+    initialClusterState: raw["initial-cluster-state"],
+    forceNewCluster: raw["force-new-cluster"],
+    strictReconfigCheck: raw["strict-reconfig-check"],
+    maxLearners: raw["max-learners"],
+    preVote: raw["pre-vote"],
+    initialElectionTickAdvance: raw["initial-election-tick-advance"],
     tickMs: raw["heartbeat-interval"],
     electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
     quotaBytes: quotaOf(raw["quota-backend-bytes"]),
@@ -75,24 +91,45 @@ function electionProblems(raw: RawOptions): readonly string[] {
       ];
 }
 
-/** More than one member comes with a later version: refused, not ignored. */
-function initialClusterProblems(raw: RawOptions): readonly string[] {
+/** etcd's NAME=URL pairs; a name may come several times. Without any, this member alone. A pair without a name gets the empty one. */
+function initialClusterOf(raw: RawOptions): ReadonlyMap<string, readonly string[]> {
   const text = raw["initial-cluster"];
-  if (text === "") return [];
-  const parts = text.split(",");
-  const unnamed = parts.filter((part) => part.indexOf("=") < 1);
-  if (unnamed.length > 0) return [`--initial-cluster: "${unnamed.join()}" is not NAME=URL`];
-  const members = parts.map((part) => {
-    const at = part.indexOf("=");
-    return { name: part.slice(0, at), url: part.slice(at + 1).replace(/\/$/, "") };
-  });
-  const others = members.filter(({ name }) => name !== raw.name);
-  if (others.length > 0) {
+  if (text === "") return new Map([[raw.name, raw["initial-advertise-peer-urls"]]]);
+  const urlsByName = new Map<string, string[]>();
+  for (const pair of text.split(",").filter((part) => part !== "")) {
+    const at = pair.indexOf("=");
+    const name = at < 0 ? "" : pair.slice(0, at);
+    const urls = urlsByName.get(name) ?? [];
+    urls.push(pair.slice(at + 1).replace(/\/$/, ""));
+    urlsByName.set(name, urls);
+  }
+  return urlsByName;
+}
+
+/**
+ * What stands behind several members and a running cluster is there, but members find one another only with the peer network, which comes with a
+ * later version: refused, not ignored.
+ */
+function initialClusterProblems(
+  raw: RawOptions,
+  initialCluster: ReadonlyMap<string, readonly string[]>,
+): readonly string[] {
+  const unnamed = initialCluster.get("");
+  if (unnamed !== undefined && raw["initial-cluster"] !== "") {
+    return [`--initial-cluster: "${unnamed.join()}" is not NAME=URL`];
+  }
+  if (raw["initial-cluster-state"] === "existing") {
     return [
-      `--initial-cluster names other members than "${raw.name}" (${others.map(({ name }) => name).join(", ")}); only single-member clusters are served yet`,
+      "--initial-cluster-state=existing: only single-member clusters are served over the network yet, so there is none to join",
     ];
   }
-  const urls = members.map(({ url }) => url).sort();
+  const others = [...initialCluster.keys()].filter((name) => name !== raw.name);
+  if (others.length > 0) {
+    return [
+      `--initial-cluster names other members than "${raw.name}" (${others.join(", ")}); only single-member clusters are served over the network yet`,
+    ];
+  }
+  const urls = [...(initialCluster.get(raw.name) ?? [])].sort();
   const advertised = [...raw["initial-advertise-peer-urls"]].sort();
   return urls.join() === advertised.join()
     ? []

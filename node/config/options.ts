@@ -14,6 +14,8 @@ export interface Option<Value> {
   readonly help: string;
   /** The default as the help text shows it, where its plain form would mislead. */
   readonly defaultText?: string;
+  /** The flag alone stands for true, and never takes the next argument for its value. */
+  readonly isBoolean?: true;
 }
 
 const option = <Value>(fields: Option<Value>): Option<Value> => fields;
@@ -38,6 +40,21 @@ function oneOf<Choice extends string>(...choices: readonly Choice[]): Parse<Choi
     throw new Error(`expected one of ${choices.join(", ")}`);
   };
 }
+
+/** What Go takes for a boolean (strconv.ParseBool). */
+const boolean: Parse<boolean> = (value) => {
+  if (["1", "t", "T", "TRUE", "true", "True"].includes(value)) return true;
+  if (["0", "f", "F", "FALSE", "false", "False"].includes(value)) return false;
+  throw new Error("expected true or false");
+};
+
+const booleanOption = (fallback: boolean, help: string): Option<boolean> => ({
+  default: fallback,
+  parse: boolean,
+  placeholder: "BOOL",
+  help,
+  isBoolean: true,
+});
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -118,10 +135,10 @@ export const options = {
     help: "the members at the cluster's birth: this one alone",
   }),
   "initial-cluster-state": option({
-    default: "new" as const,
-    parse: oneOf("new"),
-    placeholder: "new",
-    help: "the cluster's state at first start",
+    default: "new" as "new" | "existing",
+    parse: oneOf("new", "existing"),
+    placeholder: "STATE",
+    help: "the cluster's state at first start: new; existing is not served yet",
   }),
   "initial-cluster-token": option({
     default: "etcd-cluster",
@@ -129,6 +146,25 @@ export const options = {
     placeholder: "TOKEN",
     help: "keeps clusters with equal URLs apart",
   }),
+  "force-new-cluster": booleanOption(
+    false,
+    "make this member, with the data that it has, the only one of its cluster",
+  ),
+  "strict-reconfig-check": booleanOption(
+    true,
+    "refuse changes of the members that the cluster's present health would not survive",
+  ),
+  "max-learners": option({
+    default: 1,
+    parse: integer({ min: 0 }),
+    placeholder: "N",
+    help: "learners that the cluster may have at a time",
+  }),
+  "pre-vote": booleanOption(true, "ask before an election, so that a returning member disturbs none"),
+  "initial-election-tick-advance": booleanOption(
+    true,
+    "count most of the first election timeout as over at the start",
+  ),
   "heartbeat-interval": option({
     default: 100,
     parse: integer({ min: 1, max: 50_000 }),

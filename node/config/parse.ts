@@ -44,7 +44,8 @@ export function parseOptions(args: readonly string[], environment: Environment):
       );
       if (match?.[2] === undefined && args[at + 1]?.startsWith("-") === false) at += 1;
     } else {
-      const text = match?.[2] ?? args[++at];
+      const { isBoolean } = options[name] as Option<unknown>;
+      const text = match?.[2] ?? (isBoolean === true ? "true" : args[++at]);
       if (text === undefined) problems.push(`--${name} needs a value`);
       else texts.set(name, { source: `--${name}`, text });
     }
@@ -113,9 +114,11 @@ function valuesOf(
 
 export function helpText(): string {
   const rows = names.map((name) => {
-    const { placeholder, help, defaultText, default: fallback } = options[name] as Option<unknown>;
+    const option = options[name] as Option<unknown>;
+    const { placeholder, help, defaultText, default: fallback, isBoolean } = option;
+    const flag = isBoolean === true ? `--${name}[=${placeholder}]` : `--${name} ${placeholder}`;
     const shown = defaultText ?? (Array.isArray(fallback) ? fallback.join(",") : String(fallback));
-    return `  ${`--${name} ${placeholder}`.padEnd(44)}${help}${shown === "" ? "" : ` (default ${shown})`}`;
+    return `  ${flag.padEnd(44)}${help}${shown === "" ? "" : ` (default ${shown})`}`;
   });
   return [
     "Usage: etcd-ts [flags]",

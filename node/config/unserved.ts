@@ -14,13 +14,13 @@ export const unservedOptions: ReadonlySet<string> = new Set(
   discovery-srv-name discovery-token discovery-user distributed-tracing-address
   distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name
   downgrade-check-time enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof
-  feature-gates force-new-cluster
-  host-whitelist initial-election-tick-advance key-file listen-client-http-urls listen-metrics-urls log-format
-  log-outputs log-rotation-config-json logger max-learners memory-mlock metrics
+  feature-gates
+  host-whitelist key-file listen-client-http-urls listen-metrics-urls log-format
+  log-outputs log-rotation-config-json logger memory-mlock metrics
   peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-auth
   peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file peer-skip-client-san-verification
-  peer-trusted-ca-file pre-vote raft-read-timeout raft-write-timeout self-signed-cert-validity
-  socket-reuse-address socket-reuse-port strict-reconfig-check tls-max-version tls-min-version
+  peer-trusted-ca-file raft-read-timeout raft-write-timeout self-signed-cert-validity
+  socket-reuse-address socket-reuse-port tls-max-version tls-min-version
   trusted-ca-file unsafe-no-fsync v2-deprecation warning-apply-duration warning-unary-request-duration
   watch-progress-notify-interval
   `

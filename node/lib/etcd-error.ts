@@ -37,6 +37,8 @@ type MembershipErrorKind =
   | "LearnerNotReady"
   | "TooManyLearners"
   | "ClusterIDMismatch"
+  /** Not of etcd: the member list is not the one that the request names. */
+  | "MemberListChanged"
   | "NotSupportedForLearner";
 
 type AuthErrorKind =

@@ -79,6 +79,7 @@ export interface Fs {
    */
   tryLock(path: string): Promise<FileLock | undefined>;
   rename(from: string, to: string): Promise<void>;
+  /** Removes a file, or a directory that is empty: others reject with "ENOTEMPTY". */
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in this directory durable. */
   syncDir(path: string): Promise<void>;

@@ -8,7 +8,7 @@ export interface Member {
   readonly id: MemberId;
   readonly peerUrls: readonly string[];
   readonly isLearner: boolean;
-  /** Empty until the member has started and published itself. */
+  /** Empty until the member has started and published itself; a founder of the cluster has its name from the first entry on. */
   readonly name: string;
   readonly clientUrls: readonly string[];
 }
@@ -22,6 +22,11 @@ export function bootstrapMemberId(peerUrls: readonly string[], clusterToken: str
   return memberId(firstEightBytes([...peerUrls].sort().join("") + clusterToken));
 }
 
+/** The id of a member that is added to a running cluster: of no token, but of the moment, so that addresses can be used again. */
+export function runtimeMemberId(peerUrls: readonly string[], unixMs: number): MemberId {
+  return bootstrapMemberId(peerUrls, String(Math.floor(unixMs / 1000)));
+}
+
 /** The id of a cluster, from the ids of its first members (etcd membership/cluster.go, genID). */
 export function bootstrapClusterId(members: readonly MemberId[]): ClusterId {
   const bytes = Buffer.alloc(8 * members.length);
@@ -29,6 +34,9 @@ export function bootstrapClusterId(members: readonly MemberId[]): ClusterId {
   for (const [at, id] of ascending.entries()) bytes.writeBigUInt64BE(id, 8 * at);
   return clusterId(firstEightBytes(bytes));
 }
+
+/** It has told its name, so it has been alive (etcd's IsStarted). */
+export const isStarted = (member: Member): boolean => member.name !== "";
 
 /** The JSON of etcd's Member, as the context of a conf change and as the value in the `members` bucket. */
 export function memberToJson(member: Member): string {
@@ -42,7 +50,7 @@ export function memberToJson(member: Member): string {
   return `{"id":${member.id},${JSON.stringify(rest).slice(1)}`;
 }
 
-interface MemberJson {
+export interface MemberJson {
   readonly id?: string;
   readonly peerURLs?: readonly string[] | null;
   readonly isLearner?: boolean;
@@ -59,9 +67,15 @@ function keepIdDigits(
   return key === "id" && context?.source !== undefined ? context.source : value;
 }
 
+/** JSON in which every `id` is kept as its digits. Throws a SyntaxError. */
+export const parseWithIds = (bytes: Uint8Array): unknown => JSON.parse(toText(bytes), keepIdDigits);
+
 /** Throws a SyntaxError or an AssertionError where the bytes are not etcd's JSON of a member. */
-export function memberFromJson(bytes: Uint8Array): Member {
-  const json = JSON.parse(toText(bytes), keepIdDigits) as MemberJson;
+export const memberFromJson = (bytes: Uint8Array): Member =>
+  memberOf(parseWithIds(bytes) as MemberJson);
+
+/** The member that the parsed JSON stands for. Throws an AssertionError when it has no id. */
+export function memberOf(json: MemberJson): Member {
   assert(json.id !== undefined, "member without an id");
   return {
     id: memberId(BigInt(json.id)),

@@ -18,6 +18,7 @@ export class MemoryStorage {
   private entries: Entry[];
   /** Index and term of the newest entry that is gone. */
   private compacted: { readonly index: LogIndex; readonly term: Term };
+  private newestState: SnapshotMetadata | undefined;
 
   constructor(snapshot: SnapshotMetadata, hardState: HardState, entries: readonly Entry[]) {
     this.initialHardState = hardState;
@@ -43,6 +44,29 @@ export class MemoryStorage {
   term(index: LogIndex): Term | undefined {
     if (index === this.compacted.index) return this.compacted.term;
     return this.entries[index - this.compacted.index - 1]?.term;
+  }
+
+  /** The newest state that a follower whose entries are gone can be given; undefined while there is none that the log continues. */
+  get snapshotMetadata(): SnapshotMetadata | undefined {
+    const metadata = this.newestState;
+    return metadata !== undefined && metadata.index >= this.compacted.index ? metadata : undefined;
+  }
+
+  /** The member can send the state at this index. Undefined: not now. */
+  setSnapshotMetadata(metadata: SnapshotMetadata | undefined): void {
+    this.newestState = metadata;
+  }
+
+  /** A snapshot from the leader is installed: the log is empty behind it, and its state can be passed on. */
+  applySnapshot(metadata: SnapshotMetadata): void {
+    assert(metadata.index > this.compacted.index, "an old snapshot", metadata.index);
+    this.entries = [];
+    this.compacted = { index: metadata.index, term: metadata.term };
+    this.newestState = metadata;
+  }
+
+  entry(index: LogIndex): Entry | undefined {
+    return this.entries[index - this.compacted.index - 1];
   }
 
   /** Entries in [low, high). Precondition: both inside [firstIndex, lastIndex + 1]. */

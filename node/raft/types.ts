@@ -37,3 +37,10 @@ export interface SnapshotMetadata {
   readonly term: Term;
   readonly confState: ConfState;
 }
+
+/** A state that takes the place of the log up to `metadata.index`. The keys themselves travel beside it (raftpb.Snapshot). */
+export interface Snapshot {
+  readonly metadata: SnapshotMetadata;
+  /** What a snapshot file holds: the membership. Opaque here. */
+  readonly data: Uint8Array;
+}

@@ -1,11 +1,11 @@
-/** The Cluster service, as far as it is served: MemberList. */
+/** The Cluster service's list of the members; its changes are in member-changes.ts. */
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
-import { uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
 import type { Admission } from "./admission.ts";
 import { failWith } from "./errors.ts";
 import { headerOf } from "./header.ts";
+import { protoMember } from "./member-changes.ts";
 import { decodedMessage } from "./request-bytes.ts";
 
 export class ClusterService {
@@ -34,15 +34,7 @@ export class ClusterService {
   }
 
   private reply(call: UnaryCall): void {
-    const members = this.member.cluster.members.map(
-      ({ id, name, peerUrls, clientUrls, isLearner }) => ({
-        ID: uint64Long(id),
-        name,
-        peerURLs: [...peerUrls],
-        clientURLs: [...clientUrls],
-        isLearner,
-      }),
-    );
+    const members = this.member.cluster.members.map(protoMember);
     const reply = etcdserverpb.MemberListResponse.encode({
       header: headerOf(this.member, 0),
       members,

@@ -74,6 +74,10 @@ export const statusOf: Readonly<Record<EtcdErrorKind, Status>> = {
   LearnerNotReady: failed("can only promote a learner member which is in sync with leader"),
   TooManyLearners: failed("too many learner members in cluster"),
   ClusterIDMismatch: failed("cluster ID mismatch"),
+  MemberListChanged: {
+    code: grpcCode.failedPrecondition,
+    text: "etcd-ts: the member list has changed: its hash is not the one that the request names; nothing was changed",
+  },
   NotSupportedForLearner: failed("rpc not supported for learner"),
 
   RootUserNotExist: failed("root user does not exist"),

@@ -3,9 +3,14 @@ import type { etcdserverpb } from "../proto/generated/messages.js";
 import { numberLong, uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
 
+/** Who answers, and what it knows of raft. */
+export type HeaderSource = Pick<Member, "id" | "clusterId"> & {
+  readonly raft: Pick<Member["raft"], "term">;
+};
+
 /** `revision` is 0 in the Cluster service's answers. */
 export function headerOf(
-  member: Member,
+  member: HeaderSource,
   revision: number,
 ): etcdserverpb.ResponseHeader.$Properties {
   return {

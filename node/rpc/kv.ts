@@ -174,8 +174,8 @@ export class KvService {
 
   /** A range of one key at once; one of many in slices, if one slice is not enough. */
   private replyRange(call: UnaryCall, request: RangeRequestView): void {
-    const { store } = this.member;
-    if (request.rangeEndEnd > request.rangeEndStart || store.isWriting) {
+    const { store, isInstalling } = this.member;
+    if (request.rangeEndEnd > request.rangeEndStart || store.isWriting || isInstalling) {
       this.slices.start(new RangeJob(this, call, request));
       return;
     }

@@ -1,5 +1,7 @@
 /** The Maintenance service, as far as it is served: Status, Hash, HashKV, and Alarm for asking. */
 import type { UnaryCall } from "../grpc/unary-call.ts";
+import type { HashKvOutcome } from "../mvcc/kv-hash.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { int64Long, type Long, longToBigint, numberLong, uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
@@ -71,8 +73,11 @@ export class MaintenanceService {
     if (!this.isAdmitted(call, etcdserverpb.HashRequest, bytes, false)) return;
     const { member } = this;
     const revision = member.store.currentRevision;
-    this.whenHashed(call, member.store.hash(), (hash) =>
-      this.reply(call, etcdserverpb.HashResponse, { header: headerOf(member, revision), hash }),
+    this.whenHashed(
+      call,
+      (store) => store.hash(),
+      (hash) =>
+        this.reply(call, etcdserverpb.HashResponse, { header: headerOf(member, revision), hash }),
     );
   }
 
@@ -81,7 +86,8 @@ export class MaintenanceService {
     if (request === undefined) return;
     const { member } = this;
     const asked = longToBigint(request.revision);
-    this.whenHashed(call, member.store.hashKv(saturated(asked)), (result) => {
+    const hashKv = (store: KvStore): Promise<HashKvOutcome> => store.hashKv(saturated(asked));
+    this.whenHashed(call, hashKv, (result) => {
       if (result.kind !== "ok") {
         failWith(call, result.kind === "compacted" ? "Compacted" : "FutureRev");
         return;
@@ -121,15 +127,22 @@ export class MaintenanceService {
     call.reply(bytes, 0, bytes.length);
   }
 
-  /** Corruption that hashing has met ends the member, as every other that a read meets. */
+  /** Corruption that hashing has met ends the member, as every other that a read meets. A store that was replaced meanwhile is no matter. */
   private whenHashed<Result>(
     call: UnaryCall,
-    hashing: Promise<Result>,
+    hash: (store: KvStore) => Promise<Result>,
     answer: (result: Result) => void,
   ): void {
-    hashing.then(answer, (error: unknown) => {
-      failWith(call, "Stopped");
-      this.member.failed(error);
+    const { member } = this;
+    const { store } = member;
+    if (member.isInstalling) {
+      failWith(call, "LeaderChanged");
+      return;
+    }
+    hash(store).then(answer, (error: unknown) => {
+      const isReplaced = member.isInstalling || member.store !== store;
+      failWith(call, isReplaced ? "LeaderChanged" : "Stopped");
+      if (!isReplaced) member.failed(error);
     });
   }
 

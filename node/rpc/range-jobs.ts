@@ -4,6 +4,7 @@ import type { Refused } from "../apply/result.ts";
 import { TxnRead } from "../apply/txn-read.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
 import { appendTxnSucceeded, finishRange } from "../proto/kv-response.ts";
 import { RangeRequestView } from "../proto/range-request.ts";
 import type { TxnRequest } from "../proto/txn-request.ts";
@@ -26,7 +27,9 @@ interface SlicedRead {
 abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   protected readonly service: KvService;
   private readonly call: UnaryCall;
-  private under: { readonly read: Read; readonly writer: Writer } | undefined;
+  private under:
+    | { readonly read: Read; readonly writer: Writer; readonly store: KvStore }
+    | undefined;
 
   constructor(service: KvService, call: UnaryCall) {
     this.service = service;
@@ -40,9 +43,12 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   protected abstract finish(read: Read, writer: Writer): void;
 
   step(): boolean {
+    const { member } = this.service;
+    if (this.under === undefined && member.isInstalling) return this.wait();
     const under = this.under ?? this.start();
     if (under === undefined) return false;
-    const { read, writer } = under;
+    const { read, writer, store } = under;
+    if (store !== member.store || member.isInstalling) return this.giveUp(writer);
     const isUnfinished = !this.call.isOver && read.step(writer);
     if (isUnfinished && writer.position <= messageBytesMax) return true;
     read.close();
@@ -68,17 +74,36 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
     failWith(this.call, error);
   }
 
-  private start(): { readonly read: Read; readonly writer: Writer } | undefined {
+  /** Begins when the store can be read. */
+  protected wait(): false {
+    const { member, slices } = this.service;
+    this.defer();
+    member.whenReadable({
+      readable: () => slices.start(this),
+      refused: (error) => this.refuse(error),
+    });
+    return false;
+  }
+
+  /** A received snapshot has taken the place of what was being read; the client shall ask again. */
+  private giveUp(writer: Writer): false {
+    this.service.giveBack(writer);
+    if (!this.call.isOver) failWith(this.call, "LeaderChanged");
+    return false;
+  }
+
+  private start(): typeof this.under {
     if (this.call.isOver) return undefined;
     const read = this.open();
     if (read.kind === "refused") {
       failWith(this.call, read.error);
       return undefined;
     }
+    const { store } = this.service.member;
     const writer = this.service.takeWriter();
-    this.service.writeHeader(writer, this.service.member.store.currentRevision);
+    this.service.writeHeader(writer, store.currentRevision);
     this.begin(read, writer);
-    this.under = { read, writer };
+    this.under = { read, writer, store };
     return this.under;
   }
 }
@@ -123,14 +148,9 @@ export class TxnReadJob extends ReadJob<TxnRead> {
   }
 
   override step(): boolean {
-    const { member, slices } = this.service;
-    if (this.isBegun || !member.store.isWriting) return super.step();
-    // Compares look at the store as it is, which is half of an entry's doing now.
-    member.whenReadable({
-      readable: () => slices.start(this),
-      refused: (error) => this.refuse(error),
-    });
-    return false;
+    // Compares look at the store as it is, which may be half of an entry's doing now.
+    if (!this.isBegun && this.service.member.store.isWriting) return this.wait();
+    return super.step();
   }
 
   protected override open(): TxnRead | Refused {

@@ -5,6 +5,7 @@
 import { hasRevisionFilters, isDefaultOrdering, planRange } from "../apply/range-plan.ts";
 import type { StreamCall } from "../grpc/stream-call.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
 import { RangeRequestView } from "../proto/range-request.ts";
 import { ResponseHeaderTemplate } from "../proto/response-header.ts";
 import type { Member } from "../server/member.ts";
@@ -77,6 +78,8 @@ class RangeStream implements SlicedJob {
   private readonly call: StreamCall;
   private readonly message: Uint8Array;
   private chunks: RangeChunks | undefined;
+  /** What `chunks` reads. */
+  private store: KvStore | undefined;
   private isEnded = false;
   /** The client is behind: the next slice comes when it has caught up. */
   private isWaiting = false;
@@ -102,10 +105,11 @@ class RangeStream implements SlicedJob {
     this.end();
   }
 
-  /** What this stream reads is given up: it ends as on etcd, and does not hold up the removal. */
+  /** What this stream reads is given up: it ends as on etcd, and does not hold up the removal. Also told when the store was replaced. */
   compacted(): void {
     const { store } = this.service.options.member;
-    if (this.chunks !== undefined && this.chunks.revision < store.compactRevision)
+    if (this.chunks !== undefined && this.store !== store) this.refused("LeaderChanged");
+    else if (this.chunks !== undefined && this.chunks.revision < store.compactRevision)
       this.refused("Compacted");
   }
 
@@ -115,6 +119,16 @@ class RangeStream implements SlicedJob {
 
   step(): boolean {
     if (this.isEnded) return false;
+    const { member } = this.service.options;
+    if (this.chunks === undefined && member.isInstalling) {
+      member.whenReadable(this);
+      return false;
+    }
+    // A received snapshot has taken the place of what was being read; the client shall ask again.
+    if (this.chunks !== undefined && (this.store !== member.store || member.isInstalling)) {
+      this.refused("LeaderChanged");
+      return false;
+    }
     const chunks = (this.chunks ??= this.open());
     if (chunks === undefined) return false;
     const chunk = chunks.next();
@@ -143,7 +157,8 @@ class RangeStream implements SlicedJob {
     const plan = planRange(request);
     // One more than the limit tells whether there is more.
     const limit = plan.limit === 0 ? 0 : plan.limit + 1;
-    const cursor = member.store.openRange({ ...plan, limit });
+    this.store = member.store;
+    const cursor = this.store.openRange({ ...plan, limit });
     if (cursor.kind !== "ok") {
       this.refused(cursor.kind === "compacted" ? "Compacted" : "FutureRev");
       return undefined;

@@ -6,6 +6,8 @@ import { ClusterService } from "./cluster.ts";
 import { KvService } from "./kv.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { MaintenanceService } from "./maintenance.ts";
+import { MemberChangesService } from "./member-changes.ts";
+import { MoveLeaderService } from "./move-leader.ts";
 import { RangeStreamService } from "./range-stream.ts";
 import { SliceQueue } from "./slice-queue.ts";
 
@@ -63,5 +65,31 @@ export function registerServices(
   const cluster = new ClusterService(member, admission);
   server.addUnary("/etcdserverpb.Cluster/MemberList", (call, bytes, start, end) =>
     cluster.memberList(call, bytes.subarray(start, end)),
+  );
+  registerReconfiguration(server, member, admission);
+}
+
+/** What changes the members, and who leads. */
+function registerReconfiguration(
+  server: GrpcTransport,
+  member: Member,
+  admission: Admission,
+): void {
+  const changes = new MemberChangesService(member, admission);
+  server.addUnary("/etcdserverpb.Cluster/MemberAdd", (call, bytes, start, end) =>
+    changes.memberAdd(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Cluster/MemberRemove", (call, bytes, start, end) =>
+    changes.memberRemove(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Cluster/MemberUpdate", (call, bytes, start, end) =>
+    changes.memberUpdate(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Cluster/MemberPromote", (call, bytes, start, end) =>
+    changes.memberPromote(call, bytes.subarray(start, end)),
+  );
+  const moveLeader = new MoveLeaderService(member, admission);
+  server.addUnary("/etcdserverpb.Maintenance/MoveLeader", (call, bytes, start, end) =>
+    moveLeader.moveLeader(call, bytes.subarray(start, end)),
   );
 }

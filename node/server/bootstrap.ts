@@ -3,7 +3,7 @@
  * the ready loop needs, the log read whole and the backend verified.
  */
 import type { Backend } from "../backend/backend.ts";
-import { fromText, toText } from "../lib/bytes.ts";
+import { toText } from "../lib/bytes.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { diskError, isSystemError } from "../lib/disk-error.ts";
 import { makeDirDurable, parentDir } from "../lib/durable-dir.ts";
@@ -15,18 +15,11 @@ import {
   logIndex,
   type MemberId,
   type Term,
-  term,
 } from "../lib/units.ts";
 import { Cluster } from "../membership/cluster.ts";
-import {
-  bootstrapClusterId,
-  bootstrapMemberId,
-  type Member,
-  memberToJson,
-} from "../membership/member.ts";
-import { confChangeType, encodeConfChange } from "../proto/membership-codec.ts";
+import type { Member } from "../membership/member.ts";
 import { MemoryStorage } from "../raft/memory-storage.ts";
-import { type Entry, entryType, type HardState } from "../raft/types.ts";
+import type { ConfState, Entry, HardState } from "../raft/types.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
 import {
   Wal,
@@ -35,17 +28,20 @@ import {
   type WalOptions,
   type WalSnapshot,
 } from "../wal/wal.ts";
+import { forceNewCluster } from "./force-new-cluster.ts";
+import { foundersOf, foundingConfState, foundingLog, type NewMember } from "./founding.ts";
+import { fetchOthers, joinCluster, tooManyLearners } from "./joining.ts";
+import { MemberRemovedError } from "./member-removed.ts";
+import type { PeerNetwork } from "./peer-transport.ts";
+import { checkLogLeadsOn } from "./received-state.ts";
+
+export type { NewMember };
 
 /** Where the parts of a member's data lie. */
 export interface DataPaths {
   readonly wal: string;
   readonly snap: string;
   readonly backend: string;
-}
-
-export interface NewMember {
-  readonly peerUrls: readonly string[];
-  readonly clusterToken: string;
 }
 
 export interface BootstrapOptions {
@@ -56,7 +52,16 @@ export interface BootstrapOptions {
   readonly snaps: SnapDir;
   /** Who this member is if the data directory is new. */
   readonly newMember: NewMember;
+  /** Undefined for a member that can reach no other. */
+  readonly network?: Pick<PeerNetwork, "fetchCluster"> | undefined;
+  /** --max-learners; etcd's default when not given. */
+  readonly maxLearners?: number;
+  /** --force-new-cluster: this member, with what it has, becomes the only one. */
+  readonly forceNewCluster?: boolean;
 }
+
+/** Another member and where it is found. */
+export type KnownPeer = Pick<Member, "id" | "peerUrls">;
 
 export interface Bootstrapped {
   readonly memberId: MemberId;
@@ -67,43 +72,108 @@ export interface Bootstrapped {
   readonly snaps: SnapDir;
   /** Index of the mark that the log was read from. */
   readonly snapshotIndex: LogIndex;
+  /** The other members that are known before an entry is applied. */
+  readonly peers: readonly KnownPeer[];
 }
 
+/** Who this member is, where there is no log that says so. */
+interface Beginning extends WalMetadata {
+  readonly peers: readonly KnownPeer[];
+}
+
+const maxLearnersDefault = 1;
+
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
-  const { fs, paths, backend } = options;
+  const { fs, paths, backend, maxLearners = maxLearnersDefault } = options;
+  let beginning: Beginning | undefined;
   if (!(await Wal.exists(fs, paths.wal))) {
     if (backend.committed.consistentIndex > 0) {
       throw new CorruptionError(
         `${paths.backend} holds data, but there is no log in ${paths.wal}; put the log back, or move the data directory away and restore the member`,
       );
     }
-    await createLog(options);
+    beginning = await beginMember(options);
+    await createLog(options, beginning);
   }
   const { wal, snapshot, content } = await openNewest(options);
   try {
-    const isEmpty = snapshot.index === 0 && content.entries.length === 0;
-    // Also after a crash between the making of the log and its first entry.
-    const known =
-      isEmpty && backend.committed.consistentIndex === 0
-        ? await foundCluster(options, wal, content)
-        : content;
-    const hardState = checkedHardState(options, snapshot, known);
+    const { nodeId: memberId, clusterId } = content.metadata;
     const cluster = new Cluster(backend);
-    const { confState } = cluster;
-    const storage = new MemoryStorage({ ...snapshot, confState }, hardState, known.entries);
-    const { nodeId: memberId, clusterId } = known.metadata;
+    if (cluster.isRemoved(memberId)) throw new MemberRemovedError();
+    if (cluster.members.filter(({ isLearner }) => isLearner).length > maxLearners) {
+      throw tooManyLearners();
+    }
+    const known = await knownLog(options, { wal, snapshot, content, cluster, beginning });
+    const hardState = checkedHardState(options, snapshot, known);
+    const { confState = cluster.confState, entries } = known;
+    const storage = new MemoryStorage({ ...snapshot, confState }, hardState, entries);
     const { snaps } = options;
-    return { memberId, clusterId, wal, cluster, storage, snaps, snapshotIndex: snapshot.index };
+    const members = cluster.members.length > 0 ? cluster.members : (known.peers ?? []);
+    const peers = members.filter(({ id }) => id !== memberId);
+    const snapshotIndex = snapshot.index;
+    return { memberId, clusterId, wal, cluster, storage, snaps, snapshotIndex, peers };
   } catch (error) {
     await wal.close();
     throw error;
   }
 }
 
-/** Locks the log, then reads it from the newest mark that the backend has reached. */
-async function openNewest(
+interface OpenedLog {
+  readonly wal: Wal;
+  readonly snapshot: WalSnapshot;
+  readonly content: WalContent;
+}
+
+/** What the member starts from: its log, its configuration if the backend does not have it yet, and whom it knows from elsewhere. */
+interface KnownLog {
+  readonly hardState: HardState;
+  readonly entries: Entry[];
+  readonly confState?: ConfState;
+  readonly peers?: readonly KnownPeer[];
+}
+
+/** The log as it is, or as it has to begin. */
+async function knownLog(
   options: BootstrapOptions,
-): Promise<{ readonly wal: Wal; readonly snapshot: WalSnapshot; readonly content: WalContent }> {
+  { wal, snapshot, content, cluster, beginning }: OpenedLog & {
+    readonly cluster: Cluster;
+    readonly beginning: Beginning | undefined;
+  },
+): Promise<KnownLog> {
+  const { backend, newMember } = options;
+  const { consistentIndex } = backend.committed;
+  // Also after a crash between the making of the log and its first entry. A member with a term has been in a cluster already.
+  const isEmpty =
+    snapshot.index === 0 && content.entries.length === 0 && content.hardState.term === 0;
+  if (isEmpty && consistentIndex === 0) {
+    if (newMember.initialClusterState === "new") return foundCluster(options, wal, content);
+    if (beginning !== undefined) return { ...content, peers: beginning.peers };
+    // A member that joins was stopped before anything reached it: who it is stands in the log, where the others are does not.
+    const remote = await fetchOthers(options);
+    return { ...content, peers: remote?.members ?? [] };
+  }
+  if (options.forceNewCluster !== true) return content;
+  const { hardState, kept, appended } = forceNewCluster({
+    self: content.metadata.nodeId,
+    peerUrls: newMember.peerUrls,
+    hardState: content.hardState,
+    entries: content.entries,
+    confState: cluster.confState,
+    consistentIndex,
+  });
+  options.walOptions.logger.info("forcing restart member", {
+    "cluster-id": idToHex(content.metadata.clusterId),
+    "local-member-id": idToHex(content.metadata.nodeId),
+    "wal-commit-index": content.hardState.commit,
+    "commit-index": hardState.commit,
+    "number-of-discarded-entries": content.entries.length - kept.length,
+  });
+  await save(wal, hardState, appended);
+  return { hardState, entries: [...kept, ...appended] };
+}
+
+/** Locks the log, then reads it from the newest mark that the backend has reached. */
+async function openNewest(options: BootstrapOptions): Promise<OpenedLog> {
   const { fs, paths, walOptions } = options;
   const locks = await Wal.lock(fs, paths.wal);
   let snapshot: WalSnapshot;
@@ -118,19 +188,36 @@ async function openNewest(
   return { ...(await Wal.open(paths.wal, snapshot, walOptions, locks)), snapshot };
 }
 
+/** Who a member without a log is: a founder, or one that the running cluster knows. */
+async function beginMember(options: BootstrapOptions): Promise<Beginning> {
+  const { newMember, network, maxLearners = maxLearnersDefault } = options;
+  if (newMember.initialClusterState === "existing") {
+    const { own, cluster } = await joinCluster({ newMember, network, maxLearners });
+    return { nodeId: own.id, clusterId: cluster.clusterId, peers: cluster.members };
+  }
+  const { own, clusterId, members } = foundersOf(newMember);
+  if (members.length > 1) {
+    const remote = await fetchOthers(options);
+    const known = remote?.members.find(({ id }) => id === own.id);
+    // It has served before, so its data is lost: what it has voted for and acknowledged is forgotten.
+    if (known !== undefined && known.clientUrls.length > 0) {
+      throw new Error(`member ${idToHex(own.id)} has already been bootstrapped`);
+    }
+  }
+  return { nodeId: own.id, clusterId, peers: members };
+}
+
 /** An empty log of a new member, in a directory that outlives a power cut. */
-async function createLog({ fs, paths, walOptions, newMember }: BootstrapOptions): Promise<void> {
-  const nodeId = bootstrapMemberId(newMember.peerUrls, newMember.clusterToken);
+async function createLog(
+  { fs, paths, walOptions }: BootstrapOptions,
+  { nodeId, clusterId }: WalMetadata,
+): Promise<void> {
   try {
     await makeDirDurable(fs, parentDir(paths.wal));
   } catch (error) {
     throw isSystemError(error) ? diskError(`cannot create the log ${paths.wal}`, error) : error;
   }
-  const wal = await Wal.create(
-    paths.wal,
-    { nodeId, clusterId: bootstrapClusterId([nodeId]) },
-    walOptions,
-  );
+  const wal = await Wal.create(paths.wal, { nodeId, clusterId }, walOptions);
   await wal.close();
 }
 
@@ -138,42 +225,26 @@ async function createLog({ fs, paths, walOptions, newMember }: BootstrapOptions)
 async function foundCluster(
   { paths, newMember }: BootstrapOptions,
   wal: Wal,
-  content: WalContent,
-): Promise<WalContent> {
-  const id = bootstrapMemberId(newMember.peerUrls, newMember.clusterToken);
-  if (id !== content.metadata.nodeId) {
+  { metadata }: WalContent,
+): Promise<KnownLog> {
+  const founders = foundersOf(newMember);
+  const { own, clusterId, members } = founders;
+  if (own.id !== metadata.nodeId || clusterId !== metadata.clusterId) {
     throw new Error(
-      `the empty log in ${paths.wal} was begun for member ${idToHex(content.metadata.nodeId)}, but --initial-advertise-peer-urls and ` +
-        `--initial-cluster-token make this member ${idToHex(id)}; use the flags of the first start, or remove the directory, which holds nothing yet`,
+      `the empty log in ${paths.wal} was begun for member ${idToHex(metadata.nodeId)} of cluster ${idToHex(metadata.clusterId)}, but ` +
+        `--initial-cluster and --initial-cluster-token make this member ${idToHex(own.id)} of cluster ${idToHex(clusterId)}; ` +
+        "use the flags of the first start, or remove the directory, which holds nothing yet",
     );
   }
-  // The name is published later, through the log, when the member is ready to serve.
-  const member: Member = {
-    id,
-    peerUrls: newMember.peerUrls,
-    isLearner: false,
-    name: "",
-    clientUrls: [],
-  };
-  const change = {
-    id: 0n,
-    type: confChangeType.addNode,
-    nodeId: id,
-    context: fromText(memberToJson(member)),
-  };
-  const entries: Entry[] = [
-    {
-      term: term(1),
-      index: logIndex(1),
-      type: entryType.confChange,
-      data: encodeConfChange(change),
-    },
-  ];
-  const hardState: HardState = { term: term(1), vote: 0n as MemberId, commit: logIndex(1) };
-  await new Promise<void>((resolve, reject) => {
+  const { hardState, entries } = foundingLog(founders);
+  await save(wal, hardState, entries);
+  return { hardState, entries, confState: foundingConfState(founders), peers: members };
+}
+
+function save(wal: Wal, hardState: HardState, entries: readonly Entry[]): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
     wal.save(hardState, entries, (error) => (error === null ? resolve() : reject(error)));
   });
-  return { metadata: content.metadata, hardState, entries };
 }
 
 /** A backend that knows other members only belongs to another log: the two directories were mixed up. */
@@ -206,6 +277,7 @@ async function newestSnapshot(
         "the backend lost data: restore the member from a snapshot, or remove it and add it anew",
     );
   }
+  await checkLogLeadsOn(options, snapshots, backend.committed.consistentIndex);
   const newest = reached.at(-1) ?? start;
   const file = await snaps.loadNewest(reached);
   if (newest.index > (file?.index ?? 0)) {
@@ -221,7 +293,7 @@ async function newestSnapshot(
 function checkedHardState(
   options: BootstrapOptions,
   snapshot: WalSnapshot,
-  content: WalContent,
+  content: Pick<WalContent, "entries" | "hardState">,
 ): HardState {
   const { paths, backend } = options;
   const { consistentIndex } = backend.committed;

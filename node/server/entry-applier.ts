@@ -7,23 +7,23 @@ import type { ApplyResult } from "../apply/result.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import type { Cluster } from "../membership/cluster.ts";
-import { memberFromJson } from "../membership/member.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import { InternalRaftView } from "../proto/internal-raft-codec.ts";
-import { confChangeType, decodeConfChange } from "../proto/membership-codec.ts";
-import type { RawNode } from "../raft/raw-node.ts";
 import { type Entry, entryType } from "../raft/types.ts";
+import type { ConfChangeApplier, ConfChangeOutcome } from "./conf-change-applier.ts";
 import type { Proposals } from "./propose.ts";
 
 export interface EntryApplierOptions {
   readonly store: KvStore;
   readonly cluster: Cluster;
-  readonly node: RawNode;
+  readonly confChanges: ConfChangeApplier;
   readonly proposals: Proposals;
   /** What the backend holds: the first entry to apply is the one behind it. */
   readonly position: AppliedPosition;
   /** A compaction was agreed on: there may be records to remove. */
   readonly onCompaction: () => void;
+  /** The members or the configuration have changed, or a change was refused. */
+  readonly onConfChange: (outcome: ConfChangeOutcome) => void;
 }
 
 export class EntryApplier {
@@ -48,7 +48,8 @@ export class EntryApplier {
     const { index, type, data } = entry;
     assert(index === this.applied.consistentIndex + 1, "an entry was applied out of order", index);
     if (type !== entryType.normal) {
-      this.applyConfChange(entry);
+      const { confChanges, onConfChange } = this.options;
+      onConfChange(confChanges.apply(entry));
     } else if (data.length > 0) {
       this.view.decode(data, 0, data.length);
       const result = this.applier.apply(this.view);
@@ -79,17 +80,5 @@ export class EntryApplier {
     if (proposer === undefined) return;
     if (result.kind === "refused") proposer.refused(result.error);
     else proposer.applied(result);
-  }
-
-  private applyConfChange(entry: Entry): void {
-    const { cluster, node } = this.options;
-    const change = decodeConfChange(entry.data);
-    assert(
-      entry.type === entryType.confChange && change.type === confChangeType.addNode,
-      "a conf change that this version does not apply",
-      change.type,
-    );
-    cluster.addMember(memberFromJson(change.context));
-    node.applyConfState(cluster.confState);
   }
 }

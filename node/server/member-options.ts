@@ -1,8 +1,10 @@
 /** What a member is made of and with. `config/` fills it from flags, the simulator from its own. */
-import type { Backend, BackendDisk } from "../backend/backend.ts";
+import type { BackendHome, MemberBackend } from "../backend/backend-snapshot.ts";
 import type { Clock, Fs, Logger, Random, Timers } from "../lib/ports.ts";
+import { type RaftConfig, raftDefaults } from "../raft/config.ts";
 import type { WalOptions } from "../wal/wal.ts";
-import type { DataPaths } from "./bootstrap.ts";
+import type { DataPaths, NewMember } from "./bootstrap.ts";
+import type { PeerNetwork } from "./peer-transport.ts";
 
 export interface MemberPorts {
   readonly clock: Clock;
@@ -12,8 +14,27 @@ export interface MemberPorts {
   readonly logger: Logger;
 }
 
-export interface MemberConfig {
+/** What decides who is in the cluster; each flag of the same name says more. */
+export interface MembershipSettings {
+  /** Names and peer URLs of all members at the cluster's birth, or, for one that joins, of all that it will then have; this one among them. */
+  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  /** Counts for an empty data directory only: found the cluster, or join the one that runs. */
+  readonly initialClusterState: "new" | "existing";
+  /** Refuse changes that a cluster with its present health might not survive. */
+  readonly strictReconfigCheck: boolean;
+  /** Learners that the cluster may have at a time. */
+  readonly maxLearners: number;
+  /** Make this member, with what it has, the only one. */
+  readonly forceNewCluster: boolean;
+  /** Ask before campaigning (thesis 9.6). */
+  readonly preVote: boolean;
+  /** A member of several counts most of its first election timeout as over when it starts. */
+  readonly initialElectionTickAdvance: boolean;
+}
+
+export interface MemberConfig extends Partial<MembershipSettings> {
   readonly name: string;
+  /** Where other members find this one, as it is told to the cluster at its birth. */
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   readonly clusterToken: string;
@@ -40,17 +61,54 @@ export interface MemberOptions {
   readonly config: MemberConfig;
   readonly paths: DataPaths;
   readonly walOptions: WalOptions;
-  readonly backend: Backend & Pick<BackendDisk, "identity">;
+  /** Where the backend lies, and where received ones come to lie. */
+  readonly home: BackendHome;
+  /** The live one, opened; what was received before was dealt with (received-state.ts). */
+  readonly backend: MemberBackend;
+  readonly peers: PeerNetwork;
+  /** True when every member of the cluster can apply joint entries; a real etcd panics on one. Without it none is ever written. */
+  readonly canEnterJoint?: () => boolean;
+  /** Changes to how lagging followers are waited for; tests use it. */
+  readonly catchUp?: { readonly catchUpBytesMax?: number; readonly isEnabled?: boolean };
   /** Never in production: lets log files go for what is applied only, so that the power-cut test can show that it notices. */
   readonly unsafeEarlyRelease?: boolean;
   /** The member cannot go on: a write failed or the state is corrupt. Called once; the process should end. */
   readonly onFatal: (error: Error) => void;
+  /** The cluster goes on without this member, for good: it serves no more and should be stopped. Called once. */
+  readonly onRemoved: () => void;
 }
 
 /** How long a follower waits for a leader; also what etcd calls an election's time. */
 export const electionTimeoutMs = (config: MemberConfig): number =>
   config.electionTicks * config.tickMs;
 
+/** What raft is told beside the state that was found on disk. */
+export const raftSettings = (
+  config: MemberConfig,
+): Omit<RaftConfig, "id" | "storage" | "applied" | "random"> => ({
+  ...raftDefaults,
+  electionTicks: config.electionTicks,
+  preVote: membershipSettings(config).preVote,
+});
+
 /** How long a request may wait: etcd's ReqTimeout, 5 s for queues, disk and network and 2 elections. */
 export const requestTimeoutMs = (config: MemberConfig): number =>
   5000 + 2 * electionTimeoutMs(config);
+
+/** The settings with etcd's defaults where `config` has none: a cluster of this member alone. */
+export const membershipSettings = (config: MemberConfig): MembershipSettings => ({
+  initialCluster: config.initialCluster ?? new Map([[config.name, config.peerUrls]]),
+  initialClusterState: config.initialClusterState ?? "new",
+  strictReconfigCheck: config.strictReconfigCheck ?? true,
+  maxLearners: config.maxLearners ?? 1,
+  forceNewCluster: config.forceNewCluster ?? false,
+  preVote: config.preVote ?? true,
+  initialElectionTickAdvance: config.initialElectionTickAdvance ?? true,
+});
+
+/** Who this member is if its data directory is new. */
+export function newMemberOf(config: MemberConfig): NewMember {
+  const { name, peerUrls, clusterToken } = config;
+  const { initialCluster, initialClusterState } = membershipSettings(config);
+  return { name, peerUrls, clusterToken, initialCluster, initialClusterState };
+}

@@ -8,7 +8,7 @@ import type { Clock } from "../lib/ports.ts";
 import type { MemberId } from "../lib/units.ts";
 import { encodeInternalRaft, internalRaftOverheadBytes } from "../proto/internal-raft-codec.ts";
 import { Writer } from "../proto/wire.ts";
-import type { Proposal } from "../raft/raft.ts";
+import type { Proposal } from "../raft/ready.ts";
 import { entryType } from "../raft/types.ts";
 import { batchBytesMax, batchEntriesMax, proposalSlabBytes, queuedBytesMax } from "./limits.ts";
 
@@ -97,11 +97,12 @@ export class Proposals {
     this.waiting.set(sequence, { proposer, deadlineMs: this.clock.monotonicMs() + this.timeoutMs });
   }
 
-  /** The next batch, in order of arrival: bounded, so that a turn stays short. */
-  take(): readonly Proposal[] {
+  /** The next batch, in order of arrival: bounded, so that a turn stays short, and by what the caller says. */
+  take(countMax = batchEntriesMax): readonly Proposal[] {
     let bytes = 0;
     let count = 0;
-    while (count < this.queue.length && count < batchEntriesMax && bytes < batchBytesMax) {
+    const end = Math.min(this.queue.length, countMax, batchEntriesMax);
+    while (count < end && bytes < batchBytesMax) {
       bytes += (this.queue[count] as Proposal).data.length;
       count += 1;
     }
@@ -112,6 +113,12 @@ export class Proposals {
       return all;
     }
     return this.queue.splice(0, count);
+  }
+
+  /** A batch that `take` gave out in this turn was not proposed: it is the first again. */
+  putBack(batch: readonly Proposal[]): void {
+    this.queue = [...batch, ...this.queue];
+    for (const { data } of batch) this.queuedBytes += data.length;
   }
 
   /** The one who waits for the entry with this request id, if it is ours and still waits. */

@@ -5,7 +5,6 @@
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
-import type { ReadState } from "../raft/raft.ts";
 
 /** How long an answer may take before raft is asked again: the question or the answer may have been lost (etcd's readIndexRetryTime). */
 const retryMs = 500;
@@ -15,6 +14,12 @@ export interface ReadWaiter {
   /** The applied state is as new as the moment the read arrived: read now, in this call. */
   readable(): void;
   refused(error: EtcdErrorKind): void;
+}
+
+/** Raft's answer to a question: what must be applied before those who asked may read. */
+export interface ReadAnswer {
+  readonly context: number;
+  readonly index: LogIndex;
 }
 
 interface Batch {
@@ -88,8 +93,8 @@ export class ReadIndexQueue {
     }
   }
 
-  answered(readStates: readonly ReadState[]): void {
-    for (const { context, index } of readStates) {
+  answered(answers: readonly ReadAnswer[]): void {
+    for (const { context, index } of answers) {
       const batch = this.issued.get(context);
       if (batch !== undefined) batch.index ??= index;
     }

@@ -1,25 +1,31 @@
 /**
- * Drives raft: takes each Ready and does what it says, in etcd's order (server/etcdserver/raft.go): persist, send, apply, advance.
+ * Drives raft: takes each Ready and does what it says, in etcd's order (server/etcdserver/raft.go): send, persist, apply, advance.
  * It runs at the end of an event-loop turn, so that all requests of the turn share one batch, one log write and one sync;
  * while that write is in flight the next batch gathers (DESIGN section 4, decision 4).
+ *
+ * What goes to followers leaves before the local write is durable (thesis 10.2.1); what promises something of it leaves behind it.
  */
-import { assert } from "../lib/assert.ts";
 import type { Histogram } from "../lib/histogram.ts";
 import type { Clock, Timers } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
-import type { Proposal, ReadState } from "../raft/raft.ts";
-import type { RawNode, Ready } from "../raft/raw-node.ts";
-import type { Entry } from "../raft/types.ts";
+import type { Message } from "../raft/messages.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import type { Proposal, ReadState, Ready } from "../raft/ready.ts";
+import type { Entry, Snapshot } from "../raft/types.ts";
 import type { Wal } from "../wal/wal.ts";
 import { applyGapMax, batchEntriesMax } from "./limits.ts";
 
-/** What the loop serves: the member's queues and its applied state. */
+/** What the loop serves: the member's queues, its peers and its applied state. */
 export interface ReadyHandler {
   /** The proposals that gathered, at most one batch of them; none while there is nothing to propose. */
   takeProposals(): readonly Proposal[];
+  /** Raft has not taken this batch: it comes again, before all others. */
+  returnProposals(batch: readonly Proposal[]): void;
   hasProposals(): boolean;
   /** Asks for the reads that gathered. */
   issueReads(): void;
+  /** For other members. */
+  send(messages: readonly Message[]): void;
   /** False while applying must wait, because the backend's disk is too far behind. */
   canApply(): boolean;
   /** False when the entry needs more turns: `applyMore` is called in each, and no other entry is applied before that returned true. */
@@ -28,6 +34,10 @@ export interface ReadyHandler {
   readStates(states: readonly ReadState[]): void;
   /** All of this turn is applied up to `index`. */
   applied(index: LogIndex): void;
+  /** Makes the snapshot durable in the log, with the hard state and the entries behind it. */
+  saveSnapshot(ready: Ready): Promise<void>;
+  /** Puts the snapshot, which is in the log durably, in the place of the applied state. */
+  installSnapshot(snapshot: Snapshot): Promise<void>;
 }
 
 export interface ReadyLoopOptions {
@@ -50,6 +60,8 @@ export class ReadyLoop {
   private unapplied: readonly Entry[] = [];
   /** A slice of the first of them is done. */
   private isFirstBegun = false;
+  /** A snapshot is on its way into the applied state. */
+  private isInstalling = false;
 
   private readonly turn = (): void => {
     this.isScheduled = false;
@@ -80,21 +92,29 @@ export class ReadyLoop {
   private run(): void {
     const { node, handler } = this.options;
     handler.issueReads();
-    if (!node.isAppending && node.role === "leader" && handler.hasProposals()) {
-      const isAccepted = node.propose(handler.takeProposals());
-      assert(isAccepted, "a leader refused proposals");
-    }
+    this.propose();
     if (this.unapplied.length > 0) this.applyAll(this.unapplied);
     while (this.canTake()) {
       const ready = node.ready();
-      this.persist(ready);
+      if (ready.messages.length > 0) handler.send(ready.messages);
+      if (ready.snapshot !== undefined) this.install(ready, ready.snapshot);
+      else this.persist(ready);
       this.apply(ready);
       // One slice of committed entries a turn: sockets and timers come in between.
       if (ready.committedEntries.length > 0) break;
     }
-    handler.applied(node.applied);
+    if (!this.isInstalling) handler.applied(node.applied);
     // Only what this turn cannot wait for itself: a write in flight schedules the next turn when it is done.
     if (this.unapplied.length > 0 || this.canTake()) this.scheduleNext();
+  }
+
+  /** The leader appends the batch of the turn, one write at a time; a follower passes it on. */
+  private propose(): void {
+    const { node, handler } = this.options;
+    if (!handler.hasProposals() || node.lead === 0n || node.leadTransferee !== 0n) return;
+    if (node.isAppending && node.role === "leader") return;
+    const batch = handler.takeProposals();
+    if (batch.length > 0 && !node.propose(batch)) handler.returnProposals(batch);
   }
 
   private canTake(): boolean {
@@ -108,10 +128,12 @@ export class ReadyLoop {
   }
 
   private persist(ready: Ready): void {
-    const { node, wal, clock, syncSeconds, onError } = this.options;
+    const { wal, clock, syncSeconds, onError, handler } = this.options;
     if (!ready.mustSync) {
       // A commit index that moved alone needs no sync: it goes out with the next batch.
       if (ready.hardState !== undefined) wal.save(ready.hardState, [], () => undefined);
+      // Nothing to wait for: what they promise is durable already.
+      handler.send(ready.messagesAfterAppend);
       return;
     }
     const sinceMs = clock.monotonicMs();
@@ -121,9 +143,37 @@ export class ReadyLoop {
         return;
       }
       syncSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
-      node.advanceAppend(ready);
-      this.schedule();
+      this.advance(ready);
     });
+  }
+
+  /** `ready` is durable: what waited for that leaves, in the turn that it became so. */
+  private advance(ready: Ready): void {
+    const { node, handler } = this.options;
+    if (this.isStopped) return;
+    handler.send(ready.messagesAfterAppend);
+    node.advanceAppend(ready);
+    this.schedule();
+  }
+
+  /**
+   * A snapshot takes the place of log and state: first in the log, then in the backend. What raft had handed out before to be applied is in
+   * it. A crash in between leaves the received state beside a log that names it, and the next start goes on from there.
+   */
+  private install(ready: Ready, snapshot: Snapshot): void {
+    const { handler, onError } = this.options;
+    this.unapplied = [];
+    this.isFirstBegun = false;
+    this.isInstalling = true;
+    const install = async (): Promise<void> => {
+      await handler.saveSnapshot(ready);
+      await handler.installSnapshot(snapshot);
+      this.isInstalling = false;
+      this.advance(ready);
+    };
+    install().catch((error: unknown) =>
+      onError(error instanceof Error ? error : new Error(String(error))),
+    );
   }
 
   private apply(ready: Ready): void {

@@ -1,25 +1,27 @@
 /**
- * Marks in the log from which a restart may begin, the `.snap` file of each, and what they let go. A mark is set, and log segments
- * and entries in memory are released, only behind a completed synced commit of the backend at or after that index (DESIGN
- * section 2, rule 2).
+ * What lets entries go, on disk and in memory.
+ *
+ * On disk: marks in the log from which a restart may begin, and the `.snap` file of each. A mark is set, and log segments are released,
+ * only behind a completed synced commit of the backend at or after that index (DESIGN section 2, rule 2).
  *
  *     due ──▶ [applied position and membership taken together] ──▶ backend's disk has it ──▶ log record ──▶ .snap ──▶ release
+ *     received ──▶ .snap ──▶ log record with the hard state ──▶ [installed] ──▶ release
+ *
+ * In memory: entries are kept for slow followers, and, ahead of any mark, a state that a slower one can be given instead (etcd 3.6's
+ * snapshots in memory).
  */
-import type { AppliedPosition, Backend } from "../backend/backend.ts";
-import { toText } from "../lib/bytes.ts";
+import type { AppliedPosition } from "../backend/backend.ts";
+import { assert } from "../lib/assert.ts";
 import type { Logger } from "../lib/ports.ts";
-import { logIndex, memberId } from "../lib/units.ts";
-import type { Cluster } from "../membership/cluster.ts";
+import { type LogIndex, logIndex } from "../lib/units.ts";
 import type { MemoryStorage } from "../raft/memory-storage.ts";
-import type { ConfState } from "../raft/types.ts";
+import type { Ready } from "../raft/ready.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
-import { encodeV2Store, type V2Membership } from "../snap/v2-store.ts";
-import type { Wal } from "../wal/wal.ts";
+import { encodeV2Store } from "../snap/v2-store.ts";
+import type { Wal, WalSnapshot } from "../wal/wal.ts";
+import { type Membership, membershipOf } from "./snapshot-membership.ts";
 
-/** Who belongs to the cluster at one log index. */
-export interface Membership extends V2Membership {
-  readonly confState: ConfState;
-}
+export { type Membership, membershipOf };
 
 export interface SnapshotterOptions {
   readonly wal: Wal;
@@ -28,39 +30,64 @@ export interface SnapshotterOptions {
   readonly logger: Logger;
   /** Applied entries between two marks (etcd's --snapshot-count). */
   readonly snapshotCount: number;
-  /** Entries kept in memory behind a mark for slow followers (etcd's --snapshot-catchup-entries). */
+  /** Entries kept in memory behind what is applied, for slow followers (etcd's --snapshot-catchup-entries). */
   readonly catchupEntries: number;
   /** Position of everything applied so far, asked at an entry's border. */
   readonly applied: () => AppliedPosition;
   /** The membership at that position. */
   readonly membership: () => Membership;
+  /** Entries behind this index are kept in memory whatever else; Infinity for none. */
+  readonly holdFrom: () => number;
   readonly onError: (error: Error) => void;
 }
 
-/** The applied membership as a snapshot needs it. */
-export function membershipOf(cluster: Cluster, backend: Backend): Membership {
-  const { members, version, confState } = cluster;
-  const removed = backend
-    .entries("members_removed")
-    .map(({ key }) => memberId(BigInt(`0x${toText(key)}`)));
-  return { members, removed, version, confState };
-}
+/** Applied entries between two looks at what memory holds (etcd's memorySnapshotCount). */
+const memoryStepMax = 100;
+/** Letting go copies what stays: not before it is worth it. */
+const worthwhileShare = 1 / 8;
 
 export class Snapshotter {
   private readonly options: SnapshotterOptions;
   private lastIndex: number;
   /** Taken, and waiting for the backend's disk: the applied state runs ahead of it. */
   private due: { readonly at: AppliedPosition; readonly membership: Membership } | undefined;
-  private isSaving = false;
+  private saving: Promise<void> | undefined;
+  private isReceiving = false;
+  /** Applied index at the last look at what memory holds. */
+  private memoryIndex = 0;
+  private readonly memoryStep: number;
 
+  /** `lastIndex`: that of the mark found at start. */
   constructor(options: SnapshotterOptions, lastIndex: number) {
     this.options = options;
     this.lastIndex = lastIndex;
+    this.memoryStep = Math.max(1, Math.min(memoryStepMax, options.catchupEntries));
+    this.offerState();
+  }
+
+  /** Entries were applied, and this is an entry's border: moves what memory holds on. */
+  applied(): void {
+    const { applied, holdFrom, storage, catchupEntries } = this.options;
+    const { consistentIndex: index } = applied();
+    if (index - this.memoryIndex < this.memoryStep) return;
+    this.offerState();
+    const to = Math.min(index - catchupEntries, holdFrom());
+    const gone = to + 1 - storage.firstIndex;
+    if (gone > (storage.lastIndex - to) * worthwhileShare) storage.compact(logIndex(to));
+  }
+
+  /** From now on the state applied now is what raft gives a follower whose entries are gone. */
+  private offerState(): void {
+    const { applied, membership, storage } = this.options;
+    const { consistentIndex: index, term } = applied();
+    this.memoryIndex = index;
+    if (index === 0) return;
+    storage.setSnapshotMetadata({ index, term, confState: membership().confState });
   }
 
   /** The backend's disk holds everything up to `position`: sets a mark if one is due there or before. */
   committed(position: AppliedPosition): void {
-    if (this.isSaving) return;
+    if (this.saving !== undefined || this.isReceiving) return;
     const { snapshotCount, applied, membership, onError } = this.options;
     if (this.due === undefined) {
       const at = applied();
@@ -70,29 +97,61 @@ export class Snapshotter {
     if (position.consistentIndex < this.due.at.consistentIndex) return;
     const { due } = this;
     this.due = undefined;
-    this.isSaving = true;
-    this.save(due.at, due.membership).then(
+    this.saving = this.save(due.at, due.membership).then(
       () => {
-        this.isSaving = false;
+        this.saving = undefined;
       },
       (error: unknown) => onError(error instanceof Error ? error : new Error(String(error))),
     );
   }
 
-  private async save(at: AppliedPosition, membership: Membership): Promise<void> {
-    const { wal, snaps, storage, logger, catchupEntries } = this.options;
-    const { consistentIndex: index, term } = at;
-    const { confState } = membership;
+  /**
+   * Makes everything durable that a Ready with a snapshot of another member asks for. Its state, received already, may be installed when
+   * this resolves; after a crash the start does that (received-state.ts). No save of the log is in flight.
+   */
+  async saveReceived(ready: Pick<Ready, "snapshot" | "hardState" | "entries">): Promise<void> {
+    const { wal, snaps, logger } = this.options;
+    const { snapshot, hardState, entries } = ready;
+    assert(snapshot !== undefined, "a Ready without a snapshot");
+    this.isReceiving = true;
+    this.due = undefined;
+    await this.saving;
+    const { index, term, confState } = snapshot.metadata;
+    await snaps.save({ index, term, confState, data: snapshot.data });
     await new Promise<void>((resolve, reject) => {
-      wal.saveSnapshot({ index, term, confState }, (error) => {
+      wal.saveReceived({ index, term, confState }, hardState, entries, (error) => {
         if (error === null) resolve();
         else reject(error);
       });
     });
+    logger.info("saved a received snapshot to disk", { "snapshot-index": index });
+  }
+
+  /** The received state of `index` is the live one: the backend's disk has it, and what is applied begins there. */
+  installed(index: LogIndex): void {
+    this.isReceiving = false;
+    this.lastIndex = index;
+    this.memoryIndex = index;
+    this.options.wal.releaseTo(index);
+  }
+
+  private async save(at: AppliedPosition, membership: Membership): Promise<void> {
+    const { wal, snaps, logger } = this.options;
+    const { consistentIndex: index, term } = at;
+    const { confState } = membership;
+    await this.mark({ index, term, confState });
     await snaps.save({ index, term, confState, data: encodeV2Store(membership) });
     this.lastIndex = index;
     wal.releaseTo(index);
-    storage.compact(logIndex(Math.max(index - catchupEntries, 0)));
     logger.info("saved snapshot to disk", { "snapshot-index": index });
+  }
+
+  private mark(snapshot: WalSnapshot): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.options.wal.saveSnapshot(snapshot, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
   }
 }

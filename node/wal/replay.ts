@@ -34,6 +34,8 @@ export class Replay {
   private readonly reader = new Reader(new Uint8Array(0));
   private readonly from: WalSnapshot;
   private isSnapshotFound = false;
+  /** Of the entry at `from.index`, if the log has one. */
+  private termAtFrom: Term | undefined;
   private metadata: WalMetadata | undefined;
 
   constructor(from: WalSnapshot) {
@@ -79,6 +81,8 @@ export class Replay {
         );
       }
       entries.push(entry);
+    } else if (at === -1) {
+      this.termAtFrom = entry.term;
     }
     this.lastIndex = entry.index;
   }
@@ -102,6 +106,12 @@ export class Replay {
       );
     }
     this.isSnapshotFound = true;
+    // A snapshot that came from another member ended the log that was here: what it held above belongs to nothing any more. etcd keeps
+    // such entries, and then counts with a log whose terms go down.
+    if (this.termAtFrom !== snapshot.term) {
+      this.entries.length = 0;
+      this.lastIndex = snapshot.index;
+    }
   }
 
   /** The checks that need the whole log. `dir` is named in the error. */
@@ -123,21 +133,35 @@ export class Replay {
   }
 }
 
-/** Gathers snapshot records; those up to the last hard state's commit are valid (wal/wal.go, ValidSnapshotEntries). */
+/**
+ * Gathers snapshot records. Valid are those that the hard state before them, or the first one behind them, says are committed. (etcd
+ * asks the last hard state, wal/wal.go, ValidSnapshotEntries: a received snapshot whose own hard state was lost in a crash would be
+ * taken for one as soon as the log has grown beyond it.)
+ */
 export class SnapshotScan {
   metadata: WalMetadata | undefined;
   private readonly snapshots: WalSnapshot[] = [];
-  private hardState: HardState = emptyHardState;
+  /** Behind the last hard state. */
+  private open: WalSnapshot[] = [];
+  private commit = 0;
 
   readonly visit = (buffer: Buffer, record: RecordView): void => {
     if (record.type === recordType.entry) return;
     const reader = new Reader(buffer, record.dataStart, record.dataEnd);
-    if (record.type === recordType.snapshot) this.snapshots.push(decodeSnapshot(reader));
-    else if (record.type === recordType.state) this.hardState = decodeHardState(reader);
+    if (record.type === recordType.snapshot) this.open.push(decodeSnapshot(reader));
+    else if (record.type === recordType.state) this.close(decodeHardState(reader).commit);
     else if (record.type === recordType.metadata) this.metadata = decodeMetadata(reader);
   };
 
   valid(): WalSnapshot[] {
-    return this.snapshots.filter((snapshot) => snapshot.index <= this.hardState.commit);
+    return [...this.snapshots, ...this.open.filter(({ index }) => index <= this.commit)];
+  }
+
+  private close(commit: LogIndex): void {
+    this.commit = Math.max(this.commit, commit);
+    for (const snapshot of this.open) {
+      if (snapshot.index <= this.commit) this.snapshots.push(snapshot);
+    }
+    this.open = [];
   }
 }

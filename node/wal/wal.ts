@@ -159,6 +159,23 @@ export class Wal {
   }
 
   /**
+   * Records a snapshot that came from another member: it ends the log that was here, and `entries` go on behind it. In one write, so that the
+   * record counts only together with the hard state that says it is committed; otherwise as `save`.
+   */
+  saveReceived(
+    snapshot: WalSnapshot,
+    hardState: HardState | undefined,
+    entries: readonly Entry[],
+    done: Done,
+  ): void {
+    assert(!this.isSaving, "a save is in flight already");
+    assert(!this.isClosed, "save on a closed log");
+    this.batch.addReceived(snapshot, hardState, entries);
+    this.saveDone = done;
+    this.pump();
+  }
+
+  /**
    * Nothing before `index` is needed any more: files that end below it are unlocked, and may be removed, in the background. Call it
    * only when a synced backend commit covers `index`, and a snapshot record at or above it is durable.
    */

@@ -30,6 +30,8 @@ export class WriteBatch {
   private nextState: HardState | undefined;
   private entries: readonly Entry[] = noEntries;
   private snapshots: WalSnapshot[] = [];
+  /** The last of `snapshots` came from another member. */
+  private isLogEnding = false;
 
   constructor(at: LogPosition) {
     this.encoder = new RecordEncoder(at.crc);
@@ -66,6 +68,17 @@ export class WriteBatch {
     this.snapshots.push(snapshot);
   }
 
+  /** Takes in a snapshot that ends the log before it, with what was saved together with it. */
+  addReceived(
+    snapshot: WalSnapshot,
+    hardState: HardState | undefined,
+    entries: readonly Entry[],
+  ): void {
+    this.addSnapshot(snapshot);
+    this.add(hardState, entries);
+    this.isLogEnding = true;
+  }
+
   /** Puts all that waits into the encoder, which then holds the bytes of one write. */
   encode(): void {
     const { encoder, entries, snapshots } = this;
@@ -75,6 +88,9 @@ export class WriteBatch {
         encoder.snapshot(snapshot);
         if (snapshot.index > this.lastEntryIndex) this.lastEntryIndex = snapshot.index;
       }
+      // What the log held above belongs to nothing any more.
+      if (this.isLogEnding) this.lastEntryIndex = (snapshots.at(-1) as WalSnapshot).index;
+      this.isLogEnding = false;
       this.snapshots = [];
     }
     if (entries.length > 0) this.encodeEntries(entries);

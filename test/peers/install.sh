@@ -3,7 +3,7 @@
 #
 #   sh test/peers/install.sh                     etcd and etcdctl
 #   sh test/peers/install.sh etcdutl benchmark   what is named
-#   sh test/peers/install.sh load                the program in test/peers/load
+#   sh test/peers/install.sh load raft porcupine what is named, of the folders in test/peers
 #   sh test/peers/install.sh h2spec              the HTTP/2 conformance tests
 #   sh test/peers/install.sh --all               all of these
 #   sh test/peers/install.sh --system h2load     a Debian package that carries the program (root only)

@@ -7,7 +7,7 @@ import {
   readUint31,
 } from "../../node/grpc/frame.ts";
 import { HpackDecoder } from "../../node/grpc/hpack-decoder.ts";
-import type { SimSocket } from "./network.ts";
+import type { SimSocket } from "./byte-socket.ts";
 
 export interface CallOutcome {
   /** grpc-status; undefined when the connection broke: the call may have been done or not. */

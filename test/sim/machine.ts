@@ -1,145 +1,166 @@
-/** One simulated machine: a disk that outlives its process, and the member that runs on it from one crash to the next. */
-import { MemoryBackend } from "../../node/backend/memory-backend.ts";
-import { MemoryDisk } from "../../node/backend/memory-disk.ts";
-import { GrpcServer } from "../../node/grpc/server.ts";
-import { cloneBytes } from "../../node/lib/bytes.ts";
-import type { DurableFile, Logger } from "../../node/lib/ports.ts";
-import { registerServices } from "../../node/rpc/services.ts";
-import { Member } from "../../node/server/member.ts";
-import { MemoryFs } from "../support/memory-fs.ts";
-import type { SimNet } from "./network.ts";
-import type { World } from "./world.ts";
+/** One machine of a run: disk, clock and address, which outlive the processes that run on it one after the other. */
+import type { MembershipSettings } from "../../node/server/member-options.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
+import type { SimCluster } from "./cluster.ts";
+import { MachineDisk } from "./machine-disk.ts";
+import { type ProcessEnd, SimProcess } from "./process.ts";
+import { SimClock } from "./sim-clock.ts";
 
-export const clientPort = 2379;
+/** How a member with an empty disk comes to its cluster. */
+export type Birth = Pick<MembershipSettings, "initialCluster" | "initialClusterState">;
 
-export interface MachineOptions {
-  readonly world: World;
-  readonly net: SimNet;
-  /** Breaks the member on purpose: the log says "durable" before it is. The checkers must notice. */
-  readonly lyingLog: boolean;
-}
+export type MachineState =
+  /** Not part of the cluster: a spare, or its member was removed. */
+  | "unused"
+  /** Its process runs, or is about to start again. */
+  | "inUse"
+  /** Its data went bad: its member will not come back. */
+  | "broken";
 
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
-/** Reports each write as durable although nothing ever syncs it. */
-class LyingFs extends MemoryFs {
-  override async openDurable(path: string): Promise<DurableFile> {
-    const file = await this.open(path, "readWrite");
-    return {
-      write: (bytes, length, position, done) => {
-        file.write(cloneBytes(bytes, 0, length), position).then(
-          () => done(null),
-          (error: unknown) => done(error as Error),
-        );
-      },
-      close: () => file.close(),
-    };
-  }
-}
+/** How long a member that was stopped by a full disk waits before it is started again, if room was made. */
+const restartMs = 500;
 
 export class Machine {
-  private readonly options: MachineOptions;
-  private fs: MemoryFs;
-  private readonly disk = new MemoryDisk();
-  private life = 0;
-  private isUp = false;
-  isServing = false;
-  /** Why the member ended by itself; a run must never see this. */
-  fatal: Error | undefined;
+  readonly cluster: SimCluster;
+  readonly number: number;
+  readonly random: SeededRandom;
+  readonly clock: SimClock;
+  readonly disk: MachineDisk;
+  state: MachineState = "unused";
+  /** One of the members that the cluster began with. */
+  isFounder = false;
+  process: SimProcess | undefined;
+  /** A bit of its disk has gone bad, and it was not replaced since. */
+  isRotten = false;
+  /** Counts members that lived here: each has an address of its own. */
+  private generation = 0;
 
-  constructor(options: MachineOptions) {
-    this.options = options;
-    this.fs = options.lyingLog ? new LyingFs() : new MemoryFs();
-  }
-
-  /** Starts the process, unless it runs: serves as soon as the member has published itself. */
-  start(): void {
-    if (this.isUp) return;
-    this.isUp = true;
-    const { world, net } = this.options;
-    const life = ++this.life;
-    this.fs.setComplete(
-      (run) => void world.after(0.1 + world.random.below(20) / 10, () => this.ifAlive(life, run)),
-    );
-    const timers = {
-      after: (delayMs: number, run: () => void) =>
-        world.after(delayMs, () => this.ifAlive(life, run)),
-      every: (periodMs: number, run: () => void) =>
-        world.every(periodMs, () => this.ifAlive(life, run)),
-      endOfTurn: (run: () => void) => world.endOfTurn(() => this.ifAlive(life, run)),
-    };
-    const backend = new MemoryBackend(this.disk, {
-      timers,
-      commitDelayMs: () => 1 + world.random.below(10),
+  constructor(cluster: SimCluster, number: number) {
+    const { world, plan } = cluster;
+    this.cluster = cluster;
+    this.number = number;
+    this.random = world.randomFor(`machine ${number}`);
+    const drift = (this.random.uint32() / 2 ** 31 - 1) * plan.machine.clockDriftMax;
+    this.clock = new SimClock(world, {
+      rate: 1 + drift,
+      dateOffsetMs: this.random.below(4000) - 2000,
+      startMs: 1000 + this.random.below(100_000),
     });
-    const { fs } = this;
-    Member.start({
-      ports: { clock: world, timers, random: world.random, fs, logger: silent },
-      config: {
-        name: "sim",
-        peerUrls: ["http://sim:2380"],
-        clientUrls: ["http://sim:2379"],
-        clusterToken: "sim",
-        tickMs: 100,
-        electionTicks: 10,
-        snapshotCount: 50,
-        maxSnapshots: 2,
-        catchupEntries: 10,
-        backendBatchIntervalMs: 20,
-        backendBatchOps: 40,
-        valueCacheBytesMax: 16 * 1024,
-        requestBytesMax: 1024 * 1024,
-      },
-      paths: { wal: "/member/wal", snap: "/member/snap", backend: "memory" },
-      walOptions: { fs, timers, logger: silent, segmentBytes: 8192, maxWals: 1 },
-      backend,
-      onFatal: (error) => this.died(life, error),
-    }).then(
-      (member) => {
-        if (life !== this.life) return;
-        const limits = { txnOpsMax: 128, quotaBytes: 2 ** 31 };
-        const grpc = new GrpcServer({
-          clock: world,
-          timers,
-          logger: silent,
-          receiveMessageBytesMax: 1024 * 1024,
-          maxConcurrentStreams: 1000,
-        });
-        registerServices(grpc, member, limits);
-        this.isServing = true;
-        world.trace(
-          `serving revision=${member.store.currentRevision} applied=${member.raft.applied}`,
-        );
-        void net.listen({ host: "sim", port: clientPort }, (socket) => grpc.serve(socket));
-      },
-      (error: unknown) => this.died(life, error as Error),
-    );
+    this.disk = new MachineDisk(world, this.random, plan.machine);
+    cluster.network.listen(this.peerUrl, number);
   }
 
-  /** Power fails: the process is gone, unsynced writes survive or not, torn by the sector. */
+  get name(): string {
+    return `m${this.number}${this.generation === 0 ? "" : `.${this.generation}`}`;
+  }
+
+  get peerUrl(): string {
+    return `http://${this.name}:2380`;
+  }
+
+  /** For a member without data: whom it will find. */
+  get birth(): Birth {
+    return this.isFounder ? this.cluster.founding : this.cluster.joining(this);
+  }
+
+  get isUp(): boolean {
+    return this.process !== undefined;
+  }
+
+  /** Starts the member, unless it runs or has no data to run with. */
+  start(): void {
+    if (this.process !== undefined || this.state !== "inUse") return;
+    const { world, counters } = this.cluster;
+    if (this.disk.hasData) counters.add("restart");
+    world.note(`${this.name} starts`);
+    this.process = new SimProcess(this, (end) => this.ended(end));
+    this.process.start();
+  }
+
+  /** Power fails. */
   crash(): void {
-    const { world, net } = this.options;
-    this.life += 1;
-    this.isUp = false;
-    this.isServing = false;
-    net.crash();
-    this.fs = this.fs.crash(world.random);
-    this.disk.crash(world.random.chance(0.5) ? "lost" : "durable");
-    world.trace("crash");
+    this.endProcess("crash");
+    this.disk.crash();
   }
 
-  private ifAlive(life: number, run: () => void): void {
-    if (life === this.life) run();
+  /** The process is killed, or runs out of memory; what it wrote stays. */
+  kill(): void {
+    this.endProcess("kill");
+    this.disk.kill();
   }
 
-  private died(life: number, error: Error): void {
-    if (life !== this.life) return;
-    this.fatal = error;
-    this.options.world.trace(`died: ${error.message}`);
+  /** Everything that was on it is gone, and a new member may come to it. */
+  wipe(): void {
+    this.endProcess("wipe");
+    this.disk.wipe();
+    this.isRotten = false;
+    this.isFounder = false;
+    this.generation += 1;
+    this.state = "unused";
+    this.cluster.network.listen(this.peerUrl, this.number);
   }
+
+  /** Starts again after a while. */
+  startLater(delayMs: number): void {
+    this.cluster.world.after(delayMs, () => this.start());
+  }
+
+  private endProcess(how: string): void {
+    this.cluster.world.note(`${this.name} ${how}`);
+    this.process?.kill();
+    this.process = undefined;
+  }
+
+  private ended(end: ProcessEnd): void {
+    const { world, counters } = this.cluster;
+    this.process = undefined;
+    world.note(`${this.name} ended: ${end.kind}${end.kind === "failed" ? ` ${end.error.message}` : ""}`);
+    // What was written and not synced stays with the machine.
+    this.disk.kill();
+    if (end.kind === "removed" || (end.kind === "failed" && end.error.name === "MemberRemovedError")) {
+      this.wipe();
+      return;
+    }
+    if (end.kind === "stopped") {
+      counters.add("orderlyStop");
+      this.startLater(this.random.below(2000));
+      return;
+    }
+    this.failed(end.error);
+  }
+
+  private failed(error: Error): void {
+    const { counters, violations } = this.cluster;
+    if (isNoSpace(error)) {
+      counters.add("diskFull");
+      this.startLater(restartMs);
+    } else if (this.isRotten && isCorruption(error)) {
+      counters.add("bitRotFound");
+      this.state = "broken";
+    } else if (!this.isFounder && isJoinRefused(error)) {
+      this.startLater(300 + this.random.below(1500));
+    } else {
+      violations.push(`${this.name} died: ${error.stack ?? error.message}${causeOf(error)}`);
+    }
+  }
+}
+
+const causeOf = ({ cause }: Error): string =>
+  cause instanceof Error ? `\ncaused by ${cause.stack ?? cause.message}` : "";
+
+/** The error, or what caused it, says that the disk is full. */
+function isNoSpace(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && error.code === "ENOSPC") || isNoSpace(error.cause);
+}
+
+/** The cluster is not what the new member was told: somebody has to look again, and start it again. */
+const isJoinRefused = ({ message }: Error): boolean =>
+  message.startsWith("cannot fetch cluster info") ||
+  message.startsWith("error validating peerURLs") ||
+  message.startsWith("membership: too many learner");
+
+function isCorruption(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === "CorruptionError" || isCorruption(error.cause);
 }

@@ -1,32 +1,52 @@
-/** `npm run sim`: simulated runs from the command line. */
+/** `npm run sim`: simulated runs from the command line, one seed after the other. */
 import { parseArgs } from "node:util";
+import { Counters } from "./counters.ts";
+import { faultKinds, type FaultKind } from "./plan.ts";
 import { simulate } from "./run.ts";
 
 const help = `Usage: npm run sim -- [flags]
 
-Runs a whole member on a simulated clock, network and disk, cuts its power again and again, and checks that every
-acknowledged write is there and every read is linearizable. A seed always gives the same run.
+Runs whole clusters on simulated clocks, networks and disks, does to them what can happen, and checks what Raft and etcd promise: one
+leader in a term, logs that match, no acknowledged write lost, reads that are linearizable, members with equal data. Then it heals
+everything and demands progress. A seed always gives the same run.
 
   --seed N        first seed (default 1)
-  --runs N        seeds to run, one after the other (default 20)
-  --duration MS   simulated milliseconds with faults in each run (default 5000)
-  --trace         print every event
+  --runs K        seeds to run, one after the other (default 1)
+  --members 1..7  members at the start (default: drawn from the seed)
+  --ticks M       ticks of 100 ms with faults (default: drawn from the seed, about 2,000)
+  --faults A,B    these faults only: ${faultKinds.join(", ")}
+  --trace         print everything that happens
 `;
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
-    runs: { type: "string", default: "20" },
-    duration: { type: "string", default: "5000" },
+    runs: { type: "string", default: "1" },
+    members: { type: "string" },
+    ticks: { type: "string" },
+    faults: { type: "string" },
     trace: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
-function count(text: string, flag: string): number {
+function count(text: string | undefined, flag: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (text === undefined) return undefined;
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new Error(`--${flag}: expected a whole number, got "${text}"`);
+  if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
+  throw new Error(`--${flag}: expected a whole number up to ${max}, got "${text}"`);
+}
+
+function faultsOf(text: string | undefined): readonly FaultKind[] | undefined {
+  if (text === undefined) return undefined;
+  return text
+    .split(",")
+    .filter((name) => name !== "")
+    .map((name) => {
+      const kind = faultKinds.find((one) => one === name);
+      if (kind === undefined) throw new Error(`--faults: no fault is called "${name}"`);
+      return kind;
+    });
 }
 
 async function main(): Promise<void> {
@@ -34,28 +54,40 @@ async function main(): Promise<void> {
     process.stdout.write(help);
     return;
   }
-  const first = count(values.seed, "seed");
-  const durationMs = count(values.duration, "duration");
+  const first = count(values.seed, "seed") ?? 1;
+  const runs = count(values.runs, "runs") ?? 1;
+  const options = {
+    members: count(values.members, "members", 7),
+    ticks: count(values.ticks, "ticks"),
+    faults: faultsOf(values.faults),
+    onTrace: values.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined,
+  };
+  const counters = new Counters();
   let failed = 0;
-  process.stdout.write("    seed  crashes  acknowledged   reads  trace\n");
-  for (let seed = first; seed < first + count(values.runs, "runs"); seed++) {
-    const onTrace = values.trace
-      ? { onTrace: (line: string) => process.stdout.write(`${line}\n`) }
-      : {};
-    const report = await simulate({ seed, durationMs, ...onTrace });
+  process.stdout.write("      seed  members  ticks  operations  answered  events  CPU ms  trace\n");
+  for (let seed = first; seed < first + runs; seed++) {
+    const before = process.cpuUsage();
+    const report = await simulate({ seed, ...options });
+    const { user, system } = process.cpuUsage(before);
+    counters.addAll(report.counters);
     const cells = [
-      String(seed).padStart(8),
-      String(report.crashes).padStart(9),
-      String(report.acknowledged).padStart(14),
+      String(seed).padStart(10),
+      String(report.members).padStart(9),
+      String(report.ticks).padStart(7),
+      String(report.operations).padStart(12),
+      String(report.answered).padStart(10),
+      String(report.events).padStart(8),
+      String(Math.round((user + system) / 1000)).padStart(8),
     ];
-    process.stdout.write(`${cells.join("")}${String(report.reads).padStart(8)}  ${report.trace}\n`);
+    process.stdout.write(`${cells.join("")}  ${report.trace}\n`);
     for (const violation of report.violations) process.stdout.write(`  VIOLATION ${violation}\n`);
     if (report.violations.length > 0) failed += 1;
   }
+  for (const line of counters.table()) process.stdout.write(`${line}\n`);
   process.stdout.write(
     failed === 0
       ? "no violation\n"
-      : `${failed} runs with violations; repeat one with --seed N --runs 1 --trace\n`,
+      : `${failed} of ${runs} runs with violations; see what happened in one: npm run sim -- --seed N --trace\n`,
   );
   process.exitCode = failed === 0 ? 0 : 1;
 }

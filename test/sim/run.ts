@@ -1,80 +1,111 @@
-/** One simulated run: a member, clients, power cuts; then the faults end, and everything acknowledged must be there. */
-import { Machine } from "./machine.ts";
-import { SimNet } from "./network.ts";
-import { SimClient } from "./workload.ts";
+/**
+ * One simulated run: a cluster, clients and faults for so many ticks; then the faults end, and the cluster must come together again; then
+ * everything that was seen is judged.
+ */
+import { checkLinearizable } from "./checkers/linearizability.ts";
+import { checkRevisions } from "./checkers/revisions.ts";
+import type { HistoryEvent } from "./checkers/kv-history.ts";
+import { SimCluster } from "./cluster.ts";
+import type { CounterValues } from "./counters.ts";
+import { healCluster } from "./heal.ts";
+import { MembershipAdmin } from "./membership-admin.ts";
+import { Nemesis } from "./nemesis.ts";
+import { drawPlan, type Plan, type PlanOptions, tickMs } from "./plan.ts";
+import { watchHashes } from "./hash-watch.ts";
+import { Workload } from "./workload.ts";
 import { World } from "./world.ts";
 
-export interface RunOptions {
-  readonly seed: number;
-  /** Simulated time with faults. */
-  readonly durationMs: number;
-  readonly lyingLog?: boolean;
-  readonly onTrace?: (line: string) => void;
+export interface RunOptions extends PlanOptions {
+  readonly onTrace?: ((line: string) => void) | undefined;
+  /** Changes the plan that was drawn; for tests. */
+  readonly adapt?: (plan: Plan) => Plan;
+  /** Runs when the cluster is made, before it starts; for tests that break something on purpose. */
+  readonly onCluster?: (cluster: SimCluster) => void;
 }
 
 export interface RunReport {
   readonly seed: number;
-  readonly crashes: number;
-  readonly acknowledged: number;
-  readonly reads: number;
-  /** Sum over all trace lines: equal seeds, equal sums. */
+  readonly members: number;
+  /** Ticks of the whole run, healing included. */
+  readonly ticks: number;
+  readonly operations: number;
+  readonly answered: number;
+  readonly events: number;
+  readonly counters: CounterValues;
+  /** Sum over all that happened: equal seeds, equal sums. */
   readonly trace: string;
   /** What must never happen; empty for a good run. */
   readonly violations: readonly string[];
+  readonly history: readonly HistoryEvent[];
 }
 
-const clientCount = 4;
-/** Simulated time in which a healed member must serve again. */
-const healMs = 30_000;
+/** Longest time until calls that were under way at the end have their answer, or were given up. */
+const drainMs = 15_000;
 
 export async function simulate(options: RunOptions): Promise<RunReport> {
-  const world = new World(options.seed);
-  world.onTrace = options.onTrace;
-  const net = new SimNet(world);
-  const machine = new Machine({ world, net, lyingLog: options.lyingLog ?? false });
-  const clients = Array.from(
-    { length: clientCount },
-    (_, at) => new SimClient(`c${at}`, world, net),
-  );
-  const violations: string[] = [];
-  let crashes = 0;
-  const crashLater = (): void => {
-    world.after(20 + world.random.below(400), () => {
-      if (machine.fatal !== undefined || world.monotonicMs() > options.durationMs) return;
-      crashes += 1;
-      machine.crash();
-      world.after(world.random.below(50), () => machine.start());
-      crashLater();
-    });
-  };
-  machine.start();
-  crashLater();
-  for (const client of clients) client.next();
-  await world.run(() => machine.fatal !== undefined, options.durationMs);
+  const world = new World(options.seed, options.onTrace);
+  const drawn = drawPlan(options, world);
+  const plan = options.adapt?.(drawn) ?? drawn;
+  world.note(`plan ${describePlan(plan)}`);
+  const cluster = new SimCluster(world, plan);
+  options.onCluster?.(cluster);
+  const admin = new MembershipAdmin(cluster);
+  const nemesis = new Nemesis(cluster, admin);
+  const { clients, keys, pauseMs, compactRate } = plan;
+  const { servers } = cluster;
+  const workload = new Workload({ world, servers, clients, keys, pauseMs, compactRate });
+  cluster.start();
+  workload.start();
+  nemesis.start();
+  watchHashes(cluster, plan.ticks * tickMs);
 
-  // Faults are over: the member must come back and show all that it acknowledged.
-  const healed = (): boolean => machine.isServing || machine.fatal !== undefined;
-  const hasHealed = await world.run(healed, options.durationMs + healMs);
-  if (machine.fatal !== undefined)
-    violations.push(`the member died: ${machine.fatal.stack ?? machine.fatal.message}`);
-  else if (!hasHealed) violations.push(`the member did not serve again within ${healMs} ms`);
-  else {
-    for (const client of clients) client.isActive = false;
-    let reading = clients.length;
-    for (const client of clients) client.readAll(() => (reading -= 1));
-    if (!(await world.run(() => reading === 0, options.durationMs + 2 * healMs))) {
-      violations.push("the last reads were not answered");
-    }
-  }
-  for (const client of clients) violations.push(...client.violations);
-  const sum = (of: (client: SimClient) => number): number =>
-    clients.reduce((total, client) => total + of(client), 0);
+  const hasFailed = (): boolean => cluster.hasFailed;
+  await world.run(hasFailed, plan.ticks * tickMs);
+  nemesis.stop();
+  workload.stop();
+  if (!hasFailed()) await world.run(() => hasFailed() || workload.isIdle, world.nowMs + drainMs);
+  if (!hasFailed()) await healCluster(cluster, { admin, workload });
+
+  const violations = [...cluster.violations, ...found(cluster), ...judge(workload.history)];
+  const unknown = workload.history.filter(({ returnMs }) => returnMs === undefined).length;
+  cluster.counters.add("unknownOutcome", unknown);
+  cluster.counters.add("hashCompared", cluster.hashes.compared);
   return {
-    seed: options.seed,
-    crashes,
-    acknowledged: sum((client) => client.acknowledged),
-    reads: sum((client) => client.reads),
-    trace: world.traceSum,
+    seed: plan.seed,
+    members: plan.members,
+    ticks: Math.round(world.nowMs / tickMs),
+    operations: workload.operations,
+    answered: workload.answered,
+    events: world.eventsRun,
+    counters: cluster.counters.values(),
+    trace: world.trace.sum,
     violations,
+    history: workload.history,
   };
+}
+
+/** What the checkers inside of the run have found. */
+function found(cluster: SimCluster): readonly string[] {
+  return [...cluster.checker.violations, ...cluster.hashes.violations];
+}
+
+function judge(history: readonly HistoryEvent[]): readonly string[] {
+  const violations: string[] = [];
+  const revisions = checkRevisions(history);
+  if (revisions.kind === "violation") violations.push(`revisions: ${revisions.report}`);
+  const verdict = checkLinearizable(history);
+  if (verdict.kind === "violation") {
+    violations.push(`not linearizable in ${verdict.key}:\n${verdict.report}`);
+  }
+  return violations;
+}
+
+function describePlan(plan: Plan): string {
+  const { seed, members, ticks, clients, keys, usesGrpc, faults } = plan;
+  const kinds = faults.map(({ kind, meanMs }) => `${kind}/${meanMs / 1000}s`).join(" ");
+  return (
+    `seed=${seed} members=${members} ticks=${ticks} clients=${clients} keys=${keys} grpc=${usesGrpc} ` +
+    `network=${JSON.stringify(plan.network)} machine=${JSON.stringify(plan.machine)} ` +
+    `tuning=${JSON.stringify(plan.tuning)} faults=${kinds === "" ? "none" : kinds}`
+  );
 }

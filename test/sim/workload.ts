@@ -1,131 +1,101 @@
 /**
- * Simulated clients and what they remember. Each owns some keys and writes growing counters to them, so that a read can be judged
- * by two numbers: not below the last counter that was acknowledged before it began, not above the last that was sent.
+ * What clients do in a run and what they remember of it. Every value is written once, so that a read names the write it saw. The
+ * history is for the checkers; an operation without an answer stays in it as unknown.
  */
-
-import { fromText, toText } from "../../node/lib/bytes.ts";
-import { KeyValueView } from "../../node/proto/key-value.ts";
-import { Reader, Writer } from "../../node/proto/wire.ts";
-import { SimGrpcClient } from "./grpc-client.ts";
-import { clientPort } from "./machine.ts";
-import type { SimNet } from "./network.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
+import type { HistoryEvent, KvOperation } from "./checkers/kv-history.ts";
+import { type FoundKey, type KvServer } from "./requests.ts";
+import { SimClient } from "./sim-client.ts";
 import type { World } from "./world.ts";
 
-const keysPerClient = 5;
-
-interface KeyState {
-  sent: number;
-  acknowledged: number;
-  /** Largest counter that a finished read has returned: no later read may return less. */
-  seen: number;
+export interface WorkloadOptions {
+  readonly world: World;
+  /** The machines that can be called now; clients choose among them. */
+  readonly servers: () => readonly KvServer[];
+  readonly clients: number;
+  readonly keys: number;
+  /** Mean pause of a client between two operations; every second one comes right behind the one before. */
+  readonly pauseMs: number;
+  /** Probability of a compaction in the place of an operation. */
+  readonly compactRate: number;
 }
 
-export class SimClient {
-  readonly violations: string[] = [];
-  acknowledged = 0;
-  reads = 0;
-  private readonly name: string;
-  private readonly world: World;
-  private readonly net: SimNet;
-  private connection: SimGrpcClient | undefined;
-  private readonly keys: KeyState[] = Array.from({ length: keysPerClient }, () => ({
-    sent: 0,
-    acknowledged: 0,
-    seen: 0,
-  }));
-  /** False lets the calls under way come to their end and begins no more. */
+/** What anybody saw of a key last. Only a hint, for operations that compare. */
+export interface KnownKey {
+  readonly value: string | undefined;
+  readonly modRevision: number | undefined;
+}
+
+/** An operation as the history keeps it while it may still change. */
+export type OpenEvent = { -readonly [Field in keyof HistoryEvent]: HistoryEvent[Field] };
+
+export class Workload {
+  readonly options: WorkloadOptions;
+  readonly random: SeededRandom;
+  readonly history: OpenEvent[] = [];
+  /** Operations that were begun, of all kinds. */
+  operations = 0;
+  /** Operations with an answer other than a refusal. */
+  answered = 0;
+  /** Highest revision that an answer has named. */
+  lastRevision = 1;
   isActive = true;
+  readonly clients: readonly SimClient[];
+  private readonly known = new Map<string, KnownKey>();
+  private nextValue = 0;
 
-  constructor(name: string, world: World, net: SimNet) {
-    this.name = name;
-    this.world = world;
-    this.net = net;
+  constructor(options: WorkloadOptions) {
+    this.options = options;
+    this.random = options.world.randomFor("workload");
+    this.clients = Array.from({ length: options.clients }, (_, at) => new SimClient(at, this));
   }
 
-  /** Does one thing now and the next after a while. */
-  next(): void {
-    if (!this.isActive) return;
-    if (this.connection === undefined || !this.connection.isOpen) {
-      const socket = this.net.connect(clientPort);
-      this.connection = socket === undefined ? undefined : new SimGrpcClient(socket);
-    }
-    const key = this.world.random.below(keysPerClient);
-    if (this.connection === undefined) this.later();
-    else if (this.world.random.chance(0.7)) this.put(this.connection, key);
-    else this.get(this.connection, key, () => this.later());
+  start(): void {
+    for (const client of this.clients) client.start();
   }
 
-  /** Reads every key once more; `done` when all answers are in. The calls must not fail. */
-  readAll(done: () => void): void {
-    const socket = this.net.connect(clientPort);
-    if (socket === undefined) throw new Error("the member does not serve");
-    const connection = new SimGrpcClient(socket);
-    let open = keysPerClient;
-    for (let key = 0; key < keysPerClient; key++) {
-      this.get(connection, key, () => {
-        open -= 1;
-        if (open === 0) done();
-      });
-    }
+  /** Lets the operations under way come to their end and begins no more. */
+  stop(): void {
+    this.isActive = false;
   }
 
-  private later(): void {
-    this.world.after(this.world.random.below(50) / 10, () => this.next());
+  get isIdle(): boolean {
+    return this.clients.every((client) => !client.isWaiting);
   }
 
-  private put(connection: SimGrpcClient, key: number): void {
-    const state = this.keys[key] as KeyState;
-    const counter = ++state.sent;
-    const writer = new Writer();
-    writer.bytesField(1, fromText(`${this.name}/${key}`));
-    writer.bytesField(2, fromText(String(counter)));
-    connection.call("/etcdserverpb.KV/Put", writer.finish(), ({ status }) => {
-      this.world.trace(`${this.name} put ${key}=${counter} ${status ?? "lost"}`);
-      if (status === 0) {
-        state.acknowledged = Math.max(state.acknowledged, counter);
-        this.acknowledged += 1;
-      }
-      this.later();
-    });
+  newValue(): string {
+    this.nextValue += 1;
+    return `v${this.nextValue}`;
   }
 
-  private get(connection: SimGrpcClient, key: number, done: () => void): void {
-    const state = this.keys[key] as KeyState;
-    const atLeast = Math.max(state.acknowledged, state.seen);
-    const writer = new Writer();
-    writer.bytesField(1, fromText(`${this.name}/${key}`));
-    connection.call("/etcdserverpb.KV/Range", writer.finish(), ({ status, message }) => {
-      if (status === 0) {
-        const counter = counterIn(message);
-        this.world.trace(`${this.name} get ${key}=${counter}`);
-        this.reads += 1;
-        if (counter < atLeast || counter > state.sent) {
-          this.violations.push(
-            `${this.name}/${key}: read ${counter}, but ${atLeast} was acknowledged or seen before, ${state.sent} sent`,
-          );
-        }
-        state.seen = Math.max(state.seen, counter);
-      } else {
-        this.world.trace(`${this.name} get ${key} ${status ?? "lost"}`);
-      }
-      done();
-    });
+  knownOf(key: string): KnownKey {
+    return this.known.get(key) ?? { value: undefined, modRevision: undefined };
+  }
+
+  /** `found` undefined: the key is not there. */
+  saw(key: string, found: FoundKey | undefined): void {
+    this.known.set(key, { value: found?.value, modRevision: found?.modRevision });
+  }
+
+  begin(client: number, operation: KvOperation, isSerializable = false): OpenEvent {
+    const event: OpenEvent = {
+      client,
+      operation,
+      callMs: this.options.world.nowMs,
+      returnMs: undefined,
+      outcome: undefined,
+      isSerializable,
+    };
+    this.history.push(event);
+    return event;
+  }
+
+  /** The operation never had an effect, and the history does without it. */
+  forget(event: OpenEvent): void {
+    const at = this.history.lastIndexOf(event);
+    if (at >= 0) this.history.splice(at, 1);
   }
 }
 
-/** The counter in a RangeResponse; 0 when the key is not there. */
-function counterIn(response: Uint8Array): number {
-  const reader = new Reader(response);
-  const keyValue = new KeyValueView();
-  while (!reader.isDone) {
-    const tag = reader.tag();
-    if (tag !== 0x12) {
-      reader.skip(tag);
-      continue;
-    }
-    const bytes = reader.view();
-    keyValue.decode(bytes, 0, bytes.length);
-    return Number(toText(bytes.subarray(keyValue.valueStart, keyValue.valueEnd)));
-  }
-  return 0;
-}
+/** The key with this number, in order of their names. */
+export const keyName = (at: number): string => `key/${String.fromCharCode(97 + at)}`;

@@ -1,50 +1,62 @@
 /**
  * Simulated time: one queue of events for everything that happens in a run. A step takes the next event, runs it, and lets the
  * promises it settled run out, so that a seed decides the whole order of things.
+ *
+ * Most events settle no promise (a message, a tick, a log write), and then nothing is waited for: a turn of the real event loop
+ * for each of them would cost more than the member's own work.
  */
-import { createHash } from "node:crypto";
-import type { Clock, Timer, Timers } from "../../node/lib/ports.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
+import { EventHeap, type SimEvent } from "./event-heap.ts";
+import { Trace } from "./trace.ts";
 
-interface Event {
-  readonly atMs: number;
-  readonly run: () => void;
-  isCancelled: boolean;
+export interface WorldTimer {
+  cancel(): void;
 }
 
-export class World implements Clock, Timers {
-  readonly random: SeededRandom;
-  private readonly events: Event[] = [];
-  private readonly endOfTurnQueue: (() => void)[] = [];
-  private nowMs = 0;
-  private readonly traceHash = createHash("sha256");
-  private traceLines = 0;
-  /** Gets each trace line; for a person who watches. */
-  onTrace: ((line: string) => void) | undefined;
+/** Spreads a seed and a name over 32 bits: each part of a run draws from numbers of its own. */
+function mixed(seed: number, name: string): number {
+  let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b);
+  hash ^= Math.floor(seed / 2 ** 32);
+  for (let at = 0; at < name.length; at++) {
+    hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
+}
 
-  constructor(seed: number) {
-    this.random = new SeededRandom(seed);
+export class World {
+  readonly seed: number;
+  readonly trace: Trace;
+  /** For events per second: how many have run. */
+  eventsRun = 0;
+  private readonly events = new EventHeap();
+  private readonly soon: (() => void)[] = [];
+  private nowMsExact = 0;
+  private nextOrder = 0;
+  private hasPromises = false;
+
+  constructor(seed: number, onLine?: (line: string) => void) {
+    this.seed = seed;
+    this.trace = new Trace(onLine);
   }
 
-  monotonicMs(): number {
-    return this.nowMs;
+  /** Numbers of its own for the part of the run with this name. */
+  randomFor(name: string): SeededRandom {
+    return new SeededRandom(mixed(this.seed, name));
   }
 
-  unixMs(): number {
-    return 1_700_000_000_000 + Math.floor(this.nowMs);
+  get nowMs(): number {
+    return this.nowMsExact;
   }
 
-  after(delayMs: number, run: () => void): Timer {
-    return this.at(this.nowMs + delayMs, run);
+  after(delayMs: number, run: () => void): WorldTimer {
+    return this.at(this.nowMsExact + Math.max(0, delayMs), run);
   }
 
-  /** At a moment that is not before now. Events of one moment keep the order in which they were made. */
-  at(atMs: number, run: () => void): Timer {
-    const event: Event = { atMs, run, isCancelled: false };
-    // A sorted array: runs hold tens of events at a time, not thousands.
-    let place = this.events.length;
-    while (place > 0 && (this.events[place - 1] as Event).atMs > atMs) place -= 1;
-    this.events.splice(place, 0, event);
+  /** At a moment that is not before now. */
+  at(atMs: number, run: () => void): WorldTimer {
+    const event: SimEvent = { atMs, order: this.nextOrder++, run, isCancelled: false };
+    this.events.push(event);
     return {
       cancel: () => {
         event.isCancelled = true;
@@ -52,59 +64,44 @@ export class World implements Clock, Timers {
     };
   }
 
-  every(periodMs: number, run: () => void): Timer {
-    let isCancelled = false;
-    const again = (): void => {
-      if (isCancelled) return;
-      run();
-      this.after(periodMs, again);
-    };
-    this.after(periodMs, again);
-    return {
-      cancel: () => {
-        isCancelled = true;
-      },
-    };
+  /** After what runs now and its promises, before any other event; in the order of the calls. */
+  soonAfter(run: () => void): void {
+    this.soon.push(run);
   }
 
-  endOfTurn(run: () => void): void {
-    this.endOfTurnQueue.push(run);
+  /** What runs now settles a promise, or may: everything that follows from it runs before the next event. */
+  promised(): void {
+    this.hasPromises = true;
   }
 
   /** One line of what happened; runs of one seed must agree in all of them. */
-  trace(line: string): void {
-    const full = `${this.nowMs.toFixed(3)} ${line}`;
-    this.traceHash.update(`${full}\n`);
-    this.traceLines += 1;
-    this.onTrace?.(full);
-  }
-
-  /** Sum and length of the trace so far. */
-  get traceSum(): string {
-    return `${this.traceHash.copy().digest("hex").slice(0, 16)} (${this.traceLines} lines)`;
+  note(text: string): void {
+    this.trace.line(this.nowMsExact, text);
   }
 
   /** Runs events until `isDone` says so, or none is left, or `untilMs` of simulated time have passed. */
   async run(isDone: () => boolean, untilMs: number): Promise<boolean> {
+    const { events, soon } = this;
     while (!isDone()) {
-      const event = this.events[0];
+      const event = events.peek();
       if (event === undefined || event.atMs > untilMs) return false;
-      this.events.shift();
+      events.pop();
       if (event.isCancelled) continue;
-      this.nowMs = event.atMs;
+      this.nowMsExact = event.atMs;
+      this.eventsRun += 1;
       event.run();
-      await this.settle();
+      if (this.hasPromises) await this.settle();
+      for (let at = 0; at < soon.length; at++) {
+        (soon[at] as () => void)();
+        if (this.hasPromises) await this.settle();
+      }
+      soon.length = 0;
     }
     return true;
   }
 
-  /** Promises first, as they may add to the end of the turn; then the end of the turn; until neither has anything left. */
   private async settle(): Promise<void> {
-    do {
-      for (let at = 0; at < this.endOfTurnQueue.length; at++)
-        (this.endOfTurnQueue[at] as () => void)();
-      this.endOfTurnQueue.length = 0;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    } while (this.endOfTurnQueue.length > 0);
+    this.hasPromises = false;
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }

@@ -8,6 +8,7 @@ import {
   readdir,
   readFile,
   rename,
+  rmdir,
   unlink,
 } from "node:fs/promises";
 import type { DurableFile, File, FileLock, Fs } from "../ports.ts";
@@ -158,8 +159,17 @@ export class SystemFs implements Fs {
     return rename(from, to);
   }
 
-  remove(path: string): Promise<void> {
-    return unlink(path);
+  async remove(path: string): Promise<void> {
+    try {
+      await unlink(path);
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      // Linux and macOS say "a directory" in two ways.
+      if (code !== "EISDIR" && code !== "EPERM") throw error;
+      await rmdir(path).catch((cause: unknown) => {
+        throw (cause as { code?: unknown }).code === "ENOTDIR" ? error : cause;
+      });
+    }
   }
 
   async syncDir(path: string): Promise<void> {

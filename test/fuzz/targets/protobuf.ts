@@ -2,10 +2,10 @@
 import { DeleteRangeRequestView } from "../../../node/proto/delete-range-request.ts";
 import { InternalRaftView } from "../../../node/proto/internal-raft-codec.ts";
 import { KeyValueView } from "../../../node/proto/key-value.ts";
+import { decodeConfChange } from "../../../node/proto/conf-change-codec.ts";
 import {
   decodeClusterMemberAttrSet,
   decodeClusterVersionSet,
-  decodeConfChange,
 } from "../../../node/proto/membership-codec.ts";
 import { PutRequestView } from "../../../node/proto/put-request.ts";
 import { RangeRequestView } from "../../../node/proto/range-request.ts";

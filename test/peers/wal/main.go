@@ -193,7 +193,7 @@ func save(w *wal.WAL, from, count uint64) {
 		case i%70 != 0:
 			e.Data = []byte(strings.Repeat("v", int(i%700)))
 		}
-		check(w.Save(&raftpb.HardState{Term: new(term), Vote: new(nodeID), Commit: new(i - 1)}, []*raftpb.Entry{e}))
+		check(w.Save(&raftpb.HardState{Term: new(term), Vote: new(nodeID), Commit: new(i)}, []*raftpb.Entry{e}))
 		if i%100 == 0 {
 			conf := &raftpb.ConfState{Voters: []uint64{nodeID, i}, AutoLeave: new(false)}
 			check(w.SaveSnapshot(&walpb.Snapshot{Index: new(i), Term: new(term), ConfState: conf}))

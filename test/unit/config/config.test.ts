@@ -81,16 +81,38 @@ test("an election takes at least five heartbeats", () => {
 
 test("an initial cluster names this member alone, with its own peer URLs", () => {
   const me = ["--name=m1", "--initial-advertise-peer-urls=http://a:1,http://b:2"];
-  assert.equal(config(...me, "--initial-cluster=m1=http://b:2/,m1=http://a:1").name, "m1");
-  assert.equal(config(...me, "--initial-cluster=").name, "m1");
+  const { initialCluster } = config(...me, "--initial-cluster=m1=http://b:2/,m1=http://a:1");
+  assert.deepEqual([...initialCluster], [["m1", ["http://b:2", "http://a:1"]]]);
+  assert.deepEqual(
+    [...config(...me, "--initial-cluster=").initialCluster],
+    [["m1", ["http://a:1", "http://b:2"]]],
+  );
   assert.match(
     problems(...me, "--initial-cluster=m1=http://a:1")[0] ?? "",
     /--initial-cluster has http:\/\/a:1 .*--initial-advertise-peer-urls is http:\/\/a:1,http:\/\/b:2/,
   );
   assert.match(
     problems(...me, "--initial-cluster=m1=http://a:1,m2=http://c:3")[0] ?? "",
-    /--initial-cluster names other members than "m1" \(m2\)/,
+    /--initial-cluster names other members than "m1" \(m2\); only single-member clusters are served over the network yet/,
   );
+  assert.match(
+    problems(...me, "--initial-cluster=http://a:1")[0] ?? "",
+    /--initial-cluster: "http:\/\/a:1" is not NAME=URL/,
+  );
+});
+
+test("a cluster that exists already is not joined in silence", () => {
+  assert.deepEqual(problems("--initial-cluster-state=existing"), [
+    "--initial-cluster-state=existing: only single-member clusters are served over the network yet, so there is none to join",
+  ]);
+});
+
+test("what changes of the members may do reaches the member", () => {
+  const given = config("--force-new-cluster", "--strict-reconfig-check=0", "--max-learners=3");
+  assert.equal(given.forceNewCluster, true);
+  assert.equal(given.strictReconfigCheck, false);
+  assert.equal(given.maxLearners, 3);
+  assert.equal(given.preVote, true);
 });
 
 test("an initial cluster with a name that is not this member's is told", () => {

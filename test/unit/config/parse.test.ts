@@ -176,8 +176,25 @@ test("URLs need http, a host and a port, and nothing behind", () => {
   }
 });
 
-test("a cluster that exists already is not joined in silence", () => {
-  assert.match(problems(["--initial-cluster-state=existing"])[0] ?? "", /initial-cluster-state/);
+test("a boolean flag stands for true alone, and never takes the next argument", () => {
+  const { values: all } = values(["--force-new-cluster", "--strict-reconfig-check=false"]);
+  assert.equal(all["force-new-cluster"], true);
+  assert.equal(all["strict-reconfig-check"], false);
+  assert.equal(values([], { ETCD_PRE_VOTE: "F" }).values["pre-vote"], false);
+  assert.deepEqual(problems(["--pre-vote", "false"]), [
+    '"false" is not a flag; flags begin with --',
+  ]);
+  assert.match(problems(["--pre-vote=yes"])[0] ?? "", /^--pre-vote: expected true or false/);
+});
+
+test("what changes of the members may do has etcd's defaults", () => {
+  const { values: all } = values([]);
+  assert.equal(all["strict-reconfig-check"], true);
+  assert.equal(all["force-new-cluster"], false);
+  assert.equal(all["max-learners"], 1);
+  assert.equal(all["pre-vote"], true);
+  assert.equal(all["initial-election-tick-advance"], true);
+  assert.match(problems(["--initial-cluster-state=old"])[0] ?? "", /expected one of new, existing/);
 });
 
 test("help and version win over what stands beside them", () => {
@@ -189,7 +206,11 @@ test("help and version win over what stands beside them", () => {
 test("the help text lists every option with its help", () => {
   const text = helpText();
   for (const [name, { help, placeholder }] of Object.entries(options)) {
-    assert.ok(text.includes(`  --${name} ${placeholder} `), name);
+    const forms = [`  --${name} ${placeholder} `, `  --${name}[=${placeholder}] `];
+    assert.ok(
+      forms.some((form) => text.includes(form)),
+      name,
+    );
     assert.ok(text.includes(help), name);
   }
   assert.match(text, /--name NAME .*\(default default\)/);

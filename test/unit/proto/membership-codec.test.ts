@@ -7,12 +7,14 @@ import fc from "fast-check";
 import {
   type ConfChange,
   confChangeType,
+  decodeConfChange,
+  encodeConfChange,
+} from "../../../node/proto/conf-change-codec.ts";
+import {
   decodeClusterMemberAttrSet,
   decodeClusterVersionSet,
-  decodeConfChange,
   encodeClusterMemberAttrSet,
   encodeClusterVersionSet,
-  encodeConfChange,
 } from "../../../node/proto/membership-codec.ts";
 import { WireError } from "../../../node/proto/wire.ts";
 import { needs } from "../../support/peers.ts";

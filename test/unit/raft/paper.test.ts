@@ -17,6 +17,8 @@ import {
   textsOf,
 } from "./raft-lab.ts";
 
+const context = (n: number): Uint8Array => Buffer.from(`${n}`);
+
 /** Ticks until the node's term moves on. */
 function ticksToCampaign(node: RawNode): number {
   const before = node.term;
@@ -174,31 +176,31 @@ test("6.4: a leader answers no read before it committed an entry of its term", (
   node.campaign();
   node.advanceAppend(node.ready());
   assert.equal(node.role, "leader");
-  assert.equal(node.readIndex(71), true);
-  assert.equal(node.readIndex(72), true);
+  assert.equal(node.readIndex(context(71)), true);
+  assert.equal(node.readIndex(context(72)), true);
   const ready = node.ready();
   assert.deepEqual(ready.readStates, []);
   node.advanceAppend(ready);
   assert.deepEqual(node.ready().readStates, [
-    { context: 71, index: 2 },
-    { context: 72, index: 2 },
+    { context: context(71), index: 2 },
+    { context: context(72), index: 2 },
   ]);
 });
 
 test("6.4: the read index is the commit index at the time of the question", () => {
   const node = makeLeader();
   node.propose([proposal("a")]);
-  node.readIndex(1);
+  node.readIndex(context(1));
   const ready = node.ready();
-  assert.deepEqual(ready.readStates, [{ context: 1, index: 1 }]);
+  assert.deepEqual(ready.readStates, [{ context: context(1), index: 1 }]);
   node.advanceAppend(ready);
-  node.readIndex(2);
-  assert.deepEqual(node.ready().readStates, [{ context: 2, index: 2 }]);
+  node.readIndex(context(2));
+  assert.deepEqual(node.ready().readStates, [{ context: context(2), index: 2 }]);
 });
 
 test("6.4: a read state is handed out once", () => {
   const node = makeLeader();
-  node.readIndex(1);
+  node.readIndex(context(1));
   assert.equal(node.ready().readStates.length, 1);
   assert.equal(node.hasReady(), false);
   assert.equal(node.ready().readStates.length, 0);

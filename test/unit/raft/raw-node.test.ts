@@ -3,6 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AssertionError } from "../../../node/lib/assert.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
+import { confChangeTransition, confChangeType, type ConfChangeV2 } from "../../../node/proto/conf-change-codec.ts";
+import { raftDefaults } from "../../../node/raft/config.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
 import { RawNode } from "../../../node/raft/raw-node.ts";
 import {
@@ -21,6 +23,12 @@ import {
 } from "./raft-lab.ts";
 
 const other = memberId(2n);
+const context = (n: number): Uint8Array => Buffer.from(`${n}`);
+const adding = (nodeId: bigint): ConfChangeV2 => ({
+  transition: confChangeTransition.auto,
+  changes: [{ type: confChangeType.addNode, nodeId }],
+  context: Buffer.of(),
+});
 
 test("a new node is a follower without a leader and has nothing to do", () => {
   const node = makeNode();
@@ -113,10 +121,10 @@ test("committed entries come in slices of the size that was asked for", () => {
 test("a follower and a candidate drop proposals and reads", () => {
   const node = makeNode({ voters: [me, other] });
   assert.equal(node.propose([proposal("a")]), false);
-  assert.equal(node.readIndex(1), false);
+  assert.equal(node.readIndex(context(1)), false);
   node.campaign();
   assert.equal(node.propose([proposal("a")]), false);
-  assert.equal(node.readIndex(1), false);
+  assert.equal(node.readIndex(context(1)), false);
   assert.deepEqual(node.ready().entries, []);
 });
 
@@ -145,7 +153,7 @@ test("a conf change that is applied makes a voter of the node", () => {
   node.campaign();
   assert.equal(node.role, "follower");
   assert.deepEqual(textsOf(node.ready().committedEntries), ["add me"]);
-  node.applyConfState(votersOnly(me));
+  node.applyConfChange(adding(me));
   node.advanceApply(logIndex(1));
   assert.equal(node.isSingleVoter, true);
   node.campaign();
@@ -227,7 +235,7 @@ test("a configuration without room for an election or an entry is a bug", () => 
     emptyHardState,
     [],
   );
-  const config = { electionTicks: 10, storage, applied: logIndex(0), committedPerReadyMax: 1 };
+  const config = { ...raftDefaults, electionTicks: 10, storage, applied: logIndex(0) };
   assert.throws(() => new RawNode({ ...config, id: none, random: drawing(0) }), AssertionError);
 });
 
@@ -262,7 +270,7 @@ test("whatever the pace of disk and proposals, all proposals are applied once, i
         const node = makeLeader({ committedPerReadyMax: sliceMax });
         const proposed: string[] = [];
         const applied: string[] = [];
-        const reads: number[] = [];
+        const reads: string[] = [];
         let written = 1;
         let writing: ReturnType<RawNode["ready"]> | undefined;
         const take = (): void => {
@@ -277,8 +285,8 @@ test("whatever the pace of disk and proposals, all proposals are applied once, i
             node.advanceApply(entry.index);
           }
           assert.ok(ready.committedEntries.length <= sliceMax);
-          for (const { context, index } of ready.readStates) {
-            reads.push(context);
+          for (const { context: asked, index } of ready.readStates) {
+            reads.push(Buffer.from(asked).toString());
             assert.ok(index <= node.committed);
           }
         };
@@ -298,7 +306,7 @@ test("whatever the pace of disk and proposals, all proposals are applied once, i
           } else if (what === "take") take();
           else if (what === "written") finish();
           else if (what === "tick") node.tick();
-          else node.readIndex(asked++);
+          else node.readIndex(context(asked++));
         }
         while (node.hasReady() || writing !== undefined) {
           take();
@@ -307,7 +315,7 @@ test("whatever the pace of disk and proposals, all proposals are applied once, i
         assert.deepEqual(applied, proposed);
         assert.deepEqual(
           reads,
-          Array.from({ length: asked }, (_, at) => at),
+          Array.from({ length: asked }, (_, at) => `${at}`),
         );
       },
     ),

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LeaderWatch } from "../../../node/rpc/leader-watch.ts";
-import { World } from "../../sim/world.ts";
+import { LabWorld } from "../../support/lab-world.ts";
 
 function lab(): {
-  world: World;
+  world: LabWorld;
   watch: LeaderWatch;
   state: { hasLeader: boolean };
   lost: string[];
 } {
-  const world = new World(1);
+  const world = new LabWorld(1);
   const state = { hasLeader: true };
   const watch = new LeaderWatch({
     timers: world,
@@ -19,7 +19,7 @@ function lab(): {
   return { world, watch, state, lost: [] };
 }
 
-async function pass(world: World, ms: number): Promise<void> {
+async function pass(world: LabWorld, ms: number): Promise<void> {
   const until = world.monotonicMs() + ms;
   world.at(until, () => undefined);
   await world.run(() => false, until);

@@ -5,7 +5,7 @@ import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
 import { CorruptionError } from "../../../node/lib/corruption-error.ts";
 import { idToHex, logIndex, revision, term } from "../../../node/lib/units.ts";
 import { memberFromJson } from "../../../node/membership/member.ts";
-import { confChangeType, decodeConfChange } from "../../../node/proto/membership-codec.ts";
+import { confChangeType, decodeConfChange } from "../../../node/proto/conf-change-codec.ts";
 import { entryType } from "../../../node/raft/types.ts";
 import { type Bootstrapped, bootstrap } from "../../../node/server/bootstrap.ts";
 import { SnapDir, snapshotName } from "../../../node/snap/snap-dir.ts";

@@ -5,7 +5,7 @@ import { Histogram } from "../../../node/lib/histogram.ts";
 import { logIndex, revision, term } from "../../../node/lib/units.ts";
 import type { KvStore } from "../../../node/mvcc/kv-store.ts";
 import { CommitLoop } from "../../../node/server/commit-loop.ts";
-import { World } from "../../sim/world.ts";
+import { LabWorld } from "../../support/lab-world.ts";
 
 const positionAt = (index: number): AppliedPosition => ({
   consistentIndex: logIndex(index),
@@ -15,7 +15,7 @@ const positionAt = (index: number): AppliedPosition => ({
 
 /** A loop over a backend that is finished by hand. */
 class Lab {
-  readonly world = new World(1);
+  readonly world = new LabWorld(1);
   readonly committing: AppliedPosition[] = [];
   readonly landed: number[] = [];
   readonly errors: Error[] = [];

@@ -10,7 +10,7 @@ import {
   type CompactorOptions,
 } from "../../../node/server/compactor.ts";
 import type { Member } from "../../../node/server/member.ts";
-import { World } from "../../sim/world.ts";
+import { LabWorld } from "../../support/lab-world.ts";
 import { encodePut } from "../apply/apply-lab.ts";
 import { MemberLab } from "./member-lab.ts";
 
@@ -20,7 +20,7 @@ class Lab implements CompactingStore {
   isCompactionWaiting = false;
   readonly logicalBytes = 100;
   readonly freedBytes = 20;
-  readonly world = new World(1);
+  readonly world = new LabWorld(1);
   readonly slices: { readonly records: number; readonly atMs: number }[] = [];
   readonly lines: [string, LogFields | undefined][] = [];
   readonly errors: Error[] = [];

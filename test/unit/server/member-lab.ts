@@ -1,13 +1,14 @@
 /** A member on a simulated machine, without a network: what the tests of server/, rpc/ and http/ start. */
 
 import type { ApplyResult } from "../../../node/apply/result.ts";
-import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
-import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
+import type { MemoryDisk } from "../../../node/backend/memory-disk.ts";
+import { MemoryDisks, MemoryHome } from "../../../node/backend/memory-home.ts";
 import { emptyBytes } from "../../../node/lib/bytes.ts";
 import type { Timers } from "../../../node/lib/ports.ts";
+import { loneNetwork } from "../../../node/server/lone-transport.ts";
 import { Member } from "../../../node/server/member.ts";
 import type { MemberConfig } from "../../../node/server/member-options.ts";
-import { World } from "../../sim/world.ts";
+import { LabWorld } from "../../support/lab-world.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 import { quiet } from "../wal/wal-lab.ts";
 
@@ -28,12 +29,16 @@ export const config: MemberConfig = {
 };
 
 export class MemberLab {
-  readonly world = new World(1);
-  readonly disk = new MemoryDisk();
+  readonly world = new LabWorld(1);
+  readonly disks = new MemoryDisks();
   readonly fatal: Error[] = [];
   fs = new MemoryFs();
   /** Timers of a process that was killed never run again. */
   private life = 0;
+
+  get disk(): MemoryDisk {
+    return this.disks.live;
+  }
 
   /** Resolves when the member serves. */
   start(changes: Partial<MemberConfig> = {}): Promise<Member> {
@@ -41,8 +46,8 @@ export class MemberLab {
   }
 
   /** The same without a step of the world. */
-  starting(changes: Partial<MemberConfig> = {}): Promise<Member> {
-    const { world, fs } = this;
+  async starting(changes: Partial<MemberConfig> = {}): Promise<Member> {
+    const { world, fs, disks } = this;
     const life = ++this.life;
     const ifAlive = (run: () => void) => () => {
       if (life === this.life) run();
@@ -53,6 +58,7 @@ export class MemberLab {
       endOfTurn: (run) => world.endOfTurn(ifAlive(run)),
     };
     fs.setComplete((run) => void world.after(0.5, ifAlive(run)));
+    const home = new MemoryHome(disks, { timers, commitDelayMs: () => 2 });
     return Member.start({
       ports: { clock: world, timers, random: world.random, fs, logger: quiet },
       config: { ...config, ...changes },
@@ -62,8 +68,11 @@ export class MemberLab {
         backend: "/data/member/backend",
       },
       walOptions: { fs, timers, logger: quiet, segmentBytes: 8192, maxWals: 1 },
-      backend: new MemoryBackend(this.disk, { timers, commitDelayMs: () => 2 }),
+      home,
+      backend: await home.open(),
+      peers: loneNetwork,
       onFatal: (error) => void this.fatal.push(error),
+      onRemoved: () => void this.fatal.push(new Error("removed")),
     });
   }
 
@@ -71,7 +80,7 @@ export class MemberLab {
   crash(keeps: "nothing" | "everything"): void {
     this.life += 1;
     this.fs = this.fs.crash(this.world.random, keeps);
-    this.disk.crash(keeps === "nothing" ? "lost" : "durable");
+    this.disks.crash(keeps === "nothing" ? "lost" : "durable");
   }
 
   /** Runs the world until the promise is settled; throws when that takes a minute. */

@@ -4,7 +4,7 @@ import { done } from "../../../node/apply/result.ts";
 import type { Clock } from "../../../node/lib/ports.ts";
 import { memberId } from "../../../node/lib/units.ts";
 import { InternalRaftView, internalRequest } from "../../../node/proto/internal-raft-codec.ts";
-import type { Proposal } from "../../../node/raft/raft.ts";
+import type { Proposal } from "../../../node/raft/ready.ts";
 import {
   batchBytesMax,
   batchEntriesMax,

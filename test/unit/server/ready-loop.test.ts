@@ -2,12 +2,24 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Histogram } from "../../../node/lib/histogram.ts";
 import type { Clock, Timers } from "../../../node/lib/ports.ts";
-import type { Proposal, ReadState } from "../../../node/raft/raft.ts";
+import { logIndex, memberId, term } from "../../../node/lib/units.ts";
+import { type Message, message } from "../../../node/raft/messages.ts";
 import type { RawNode } from "../../../node/raft/raw-node.ts";
-import type { Entry, HardState } from "../../../node/raft/types.ts";
+import type { Proposal, ReadState, Ready } from "../../../node/raft/ready.ts";
+import type { Entry, HardState, Snapshot } from "../../../node/raft/types.ts";
 import { type ReadyHandler, ReadyLoop } from "../../../node/server/ready-loop.ts";
 import type { Wal } from "../../../node/wal/wal.ts";
-import { makeLeader, makeNode, type NodeOptions, proposal, textsOf } from "../raft/raft-lab.ts";
+import {
+  entryAt,
+  makeLeader,
+  makeNode,
+  me,
+  type NodeOptions,
+  proposal,
+  snapshotAt,
+  textsOf,
+  votersOnly,
+} from "../raft/raft-lab.ts";
 
 /** Turns of the event loop that a test takes one by one, and a clock that it moves. */
 class HandTimers implements Clock, Timers {
@@ -95,6 +107,10 @@ class Lab implements ReadyHandler {
   readonly appliedIndexes: number[] = [];
   queue: Proposal[] = [];
   reads: number[] = [];
+  readonly sent: Message[] = [];
+  /** What happened to received snapshots, in order. */
+  readonly steps: string[] = [];
+  private goOn: (() => void) | undefined;
   isApplying = true;
 
   constructor(options: NodeOptions & { readonly isLeader?: boolean } = {}) {
@@ -128,7 +144,37 @@ class Lab implements ReadyHandler {
   }
 
   issueReads(): void {
-    for (const context of this.reads.splice(0)) this.node.readIndex(context);
+    for (const context of this.reads.splice(0)) this.node.readIndex(Uint8Array.of(context));
+  }
+
+  returnProposals(batch: readonly Proposal[]): void {
+    this.queue.unshift(...batch);
+  }
+
+  send(messages: readonly Message[]): void {
+    this.sent.push(...messages.filter(({ to }) => to !== this.node.id));
+  }
+
+  saveSnapshot({ entries }: Ready): Promise<void> {
+    this.steps.push(`save, entries ${entries.map(({ index }) => index).join()}`);
+    return this.wait();
+  }
+
+  installSnapshot({ metadata }: Snapshot): Promise<void> {
+    this.steps.push(`install ${metadata.index}`);
+    return this.wait();
+  }
+
+  private wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.goOn = resolve;
+    });
+  }
+
+  /** The step under way ends. */
+  async finishStep(): Promise<void> {
+    this.goOn?.();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   canApply(): boolean {
@@ -352,7 +398,7 @@ test("reads are answered in the turn they were asked in, behind what was applied
   lab.reads.push(7);
   lab.loop.schedule();
   lab.timers.turn();
-  assert.deepEqual(lab.states, [{ context: 7, index: 1 }]);
+  assert.deepEqual(lab.states, [{ context: Uint8Array.of(7), index: 1 }]);
   assert.deepEqual(lab.appliedIndexes, [1]);
 });
 
@@ -384,4 +430,108 @@ test("a stopped loop does nothing more, also when its turn was asked for before"
   other.wal.finish();
   other.timers.turn();
   assert.deepEqual(other.applied_, []);
+});
+
+const [first, second, third] = [me, memberId(2n), memberId(3n)];
+const three = { voters: [first, second, third], isLeader: false };
+
+const typesOf = (messages: readonly Message[]): string[] => messages.map(({ type }) => type);
+
+/** The first of three members, elected with the second's votes, with the empty entry of its term written and not acknowledged. */
+function electedOfThree(): Lab {
+  const lab = new Lab({ ...three, preVote: false });
+  lab.node.campaign();
+  lab.loop.schedule();
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.node.step(message({ type: "MsgVoteResp", from: second, to: first, term: term(1) }));
+  lab.loop.schedule();
+  lab.timers.turn();
+  return lab;
+}
+
+test("a candidate asks for votes only when its term and its own vote are durable", () => {
+  const lab = new Lab({ ...three, preVote: false });
+  lab.node.campaign();
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.equal(lab.sent.length, 0);
+  lab.wal.finish();
+  assert.deepEqual(typesOf(lab.sent), ["MsgVote", "MsgVote"]);
+});
+
+test("a leader's entries leave for the followers while its own write is in flight", () => {
+  const lab = electedOfThree();
+  assert.equal(lab.wal.isWriting, true);
+  assert.deepEqual(typesOf(lab.sent.slice(2)), ["MsgApp", "MsgApp"]);
+});
+
+test("a follower acknowledges only what is durable", () => {
+  const lab = new Lab(three);
+  const entries = [entryAt(1, 1, "a")];
+  lab.node.step(message({ type: "MsgApp", from: second, to: first, term: term(1), entries }));
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.equal(lab.sent.length, 0);
+  lab.wal.finish();
+  assert.deepEqual(typesOf(lab.sent), ["MsgAppResp"]);
+  assert.equal(lab.sent[0]?.index, 1);
+});
+
+test("a follower passes proposals on, also while it writes", () => {
+  const lab = new Lab(three);
+  lab.node.step(message({ type: "MsgHeartbeat", from: second, to: first, term: term(1) }));
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.equal(lab.wal.isWriting, true);
+  lab.propose("a");
+  lab.timers.turn();
+  const forwarded = lab.sent.find(({ type }) => type === "MsgProp");
+  assert.deepEqual(textsOf(forwarded?.entries ?? []), ["a"]);
+  assert.deepEqual(lab.queue, []);
+});
+
+test("what raft does not take stays the first in the queue", () => {
+  const lab = new Lab({ uncommittedBytesMax: 4 });
+  lab.propose("four");
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.isApplying = false;
+  lab.propose("next", "last");
+  lab.timers.turn();
+  assert.deepEqual(textsOf(lab.queue as unknown as Entry[]), ["next", "last"]);
+  lab.isApplying = true;
+  lab.loop.schedule();
+  lab.timers.turn();
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.deepEqual(lab.queue, []);
+});
+
+test("a received snapshot is saved with the entries behind it, then installed, then acknowledged; nothing is applied meanwhile", async () => {
+  const lab = new Lab(three);
+  const metadata = snapshotAt(9, 1, votersOnly(first, second, third));
+  const data = new Uint8Array(0);
+  const from = { from: second, to: first, term: term(1) };
+  lab.node.step(message({ type: "MsgSnap", ...from, snapshot: { metadata, data } }));
+  const behind = { index: logIndex(9), logTerm: term(1), entries: [entryAt(10, 1, "behind")] };
+  lab.node.step(message({ type: "MsgApp", ...from, ...behind, commit: logIndex(10) }));
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.deepEqual(lab.steps, ["save, entries 10"]);
+  await lab.finishStep();
+  assert.deepEqual(lab.steps, ["save, entries 10", "install 9"]);
+  lab.loop.schedule();
+  lab.timers.turn();
+  assert.equal(lab.sent.length, 0);
+  assert.deepEqual(lab.applied_, []);
+  assert.deepEqual(lab.appliedIndexes, []);
+  await lab.finishStep();
+  lab.timers.turn();
+  assert.deepEqual(
+    lab.sent.map(({ index }) => index),
+    [9, 10],
+  );
+  assert.deepEqual(lab.applied_, ["behind"]);
+  assert.equal(lab.appliedIndexes.at(-1), 10);
 });

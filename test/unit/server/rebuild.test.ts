@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Backend } from "../../../node/backend/backend.ts";
 import { LevelBackend } from "../../../node/backend/level-backend.ts";
+import { LevelHome } from "../../../node/backend/level-home.ts";
 import { fromText } from "../../../node/lib/bytes.ts";
 import { CorruptionError } from "../../../node/lib/corruption-error.ts";
 import { SystemTimers } from "../../../node/lib/platform/clock.ts";
@@ -26,12 +27,14 @@ class Lab {
   readonly logged: string[] = [];
   private readonly walOptions = { fs, timers, logger: quiet, segmentBytes: 1024, maxWals: 0 };
   private readonly logger: Logger;
+  readonly home: LevelHome;
 
   constructor(parent: string) {
     this.paths = { wal: join(parent, "wal"), backend: join(parent, "backend") };
     const note = (message: string, fields: object = {}): void =>
       void this.logged.push(`${message} ${JSON.stringify(fields)}`);
     this.logger = { debug() {}, info: note, warn: note, error: note };
+    this.home = new LevelHome({ dir: this.paths.backend, fs, timers, logger: quiet });
   }
 
   open(): Promise<LevelBackend> {
@@ -64,7 +67,8 @@ class Lab {
       timers,
       logger: this.logger,
       paths: this.paths,
-      open: () => this.open(),
+      walOptions: this.walOptions,
+      home: this.home,
       start:
         start ??
         (async (backend) => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { AppliedPosition } from "../../../node/backend/backend.ts";
 import { logIndex, memberId, revision, term } from "../../../node/lib/units.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
+import type { Entry, HardState } from "../../../node/raft/types.ts";
 import { Snapshotter } from "../../../node/server/snapshot.ts";
 import type { SnapDir } from "../../../node/snap/snap-dir.ts";
 import type { SnapshotFile } from "../../../node/snap/snapshot-file.ts";
@@ -18,10 +19,12 @@ class Lab {
   /** What is applied runs ahead of what the backend's disk holds. */
   appliedIndex = 0;
   voters = votersOnly(me);
+  holdFrom = Infinity;
   private done: ((error: Error | null) => void) | undefined;
   private fileDone: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(lastIndex = 0) {
+  constructor(lastIndex = 0, appliedIndex = 0) {
+    this.appliedIndex = appliedIndex;
     const entries = Array.from({ length: 500 }, (_, at) => entryAt(at + 1, 1));
     const start = { index: logIndex(0), term: term(0), confState: votersOnly(me) };
     this.storage = new MemoryStorage(start, emptyHardState, entries);
@@ -29,6 +32,17 @@ class Lab {
       saveSnapshot: (snapshot: WalSnapshot, done: (error: Error | null) => void) => {
         const { index, term: atTerm, confState } = snapshot;
         this.events.push(`mark ${index}/${atTerm} of ${confState?.voters.length}`);
+        this.done = done;
+      },
+      saveReceived: (
+        snapshot: WalSnapshot,
+        hardState: HardState | undefined,
+        entries: readonly Entry[],
+        done: (error: Error | null) => void,
+      ) => {
+        const { index, term: atTerm } = snapshot;
+        const behind = entries.map((entry) => entry.index).join();
+        this.events.push(`received ${index}/${atTerm} commit ${hardState?.commit} and ${behind}`);
         this.done = done;
       },
       releaseTo: (index: number) => void this.events.push(`release ${index}`),
@@ -57,6 +71,7 @@ class Lab {
           version: "3.7.0",
           confState: this.voters,
         }),
+        holdFrom: () => this.holdFrom,
         onError: (error) => void this.errors.push(error),
       },
       lastIndex,
@@ -67,6 +82,12 @@ class Lab {
   committed(index: number): void {
     this.appliedIndex = Math.max(this.appliedIndex, index);
     this.snapshotter.committed(positionAt(index));
+  }
+
+  /** Entries up to `index` were applied. */
+  applied(index: number): void {
+    this.appliedIndex = index;
+    this.snapshotter.applied();
   }
 
   async marked(error: Error | null = null): Promise<void> {
@@ -124,16 +145,14 @@ test("a mark has the membership of its own index, and waits until the backend's 
   assert.equal(lab.events.at(-1), "mark 240/7 of 2");
 });
 
-test("the file is written behind the log's record, and log and memory are released behind both, memory less the catch-up entries", async () => {
+test("the file is written behind the log's record, and the log is released behind both", async () => {
   const lab = new Lab();
   lab.committed(130);
   assert.deepEqual(lab.events, ["mark 130/7 of 1"]);
   await lab.marked();
   assert.deepEqual(lab.events, ["mark 130/7 of 1", "file 130/7 of 1"]);
-  assert.equal(lab.storage.firstIndex, 1);
   await lab.filed();
   assert.equal(lab.events.at(-1), "release 130");
-  assert.equal(lab.storage.firstIndex, 101);
 });
 
 test("the next mark counts from the last one", async () => {
@@ -166,11 +185,101 @@ test("after a restart the count goes on from the mark that was found", () => {
   assert.deepEqual(lab.events, ["mark 300/7 of 1"]);
 });
 
-test("more catch-up entries than there are keep everything in memory", async () => {
+test("memory keeps the catch-up entries behind what is applied, whatever the disk has", () => {
   const lab = new Lab();
-  lab.committed(100);
+  lab.applied(20);
+  assert.equal(lab.storage.firstIndex, 1);
+  lab.applied(200);
+  assert.equal(lab.storage.firstIndex, 171);
+  lab.applied(201);
+  assert.equal(lab.storage.firstIndex, 171);
+  assert.deepEqual(lab.events, []);
+});
+
+test("more catch-up entries than there are keep everything in memory", () => {
+  const lab = new Lab();
+  lab.applied(30);
+  assert.equal(lab.storage.firstIndex, 1);
+});
+
+test("memory keeps what somebody is waited for with, and lets go of it behind that", () => {
+  const lab = new Lab();
+  lab.holdFrom = 90;
+  lab.applied(200);
+  assert.equal(lab.storage.firstIndex, 91);
+  lab.applied(300);
+  assert.equal(lab.storage.firstIndex, 91);
+  lab.holdFrom = Infinity;
+  lab.applied(331);
+  assert.equal(lab.storage.firstIndex, 302);
+});
+
+test("raft is offered a state that the log in memory continues, with the configuration of its index, from the start on", () => {
+  const lab = new Lab();
+  assert.equal(lab.storage.snapshotMetadata, undefined);
+  lab.applied(120);
+  assert.deepEqual(lab.storage.snapshotMetadata, { index: 120, term: 7, confState: lab.voters });
+  lab.applied(121);
+  assert.equal(lab.storage.snapshotMetadata?.index, 120);
+  lab.voters = { ...votersOnly(me), voters: [me, memberId(77n)] };
+  lab.applied(200);
+  assert.deepEqual(lab.storage.snapshotMetadata, { index: 200, term: 7, confState: lab.voters });
+  assert.ok(lab.storage.firstIndex <= 201);
+  assert.equal(new Lab(0, 130).storage.snapshotMetadata?.index, 130);
+});
+
+const received = {
+  snapshot: {
+    metadata: { index: logIndex(900), term: term(9), confState: votersOnly(me) },
+    data: Buffer.from('{"Root":{"Path":"/"'),
+  },
+  hardState: { term: term(9), vote: memberId(0n), commit: logIndex(900) },
+  entries: [entryAt(901, 9)],
+};
+
+test("a received snapshot is saved as a file first, then in the log with hard state and entries, and lets go of nothing before it is installed", async () => {
+  const lab = new Lab();
+  const saved = lab.snapshotter.saveReceived(received);
+  await settled();
+  assert.deepEqual(lab.events, ["file 900/9 of 1"]);
+  await lab.filed();
+  assert.equal(lab.events.at(-1), "received 900/9 commit 900 and 901");
+  await lab.marked();
+  await saved;
+  lab.committed(500);
+  assert.equal(lab.events.length, 2);
+  lab.snapshotter.installed(logIndex(900));
+  assert.equal(lab.events.at(-1), "release 900");
+  lab.committed(999);
+  assert.equal(lab.events.at(-1), "release 900");
+  lab.committed(1000);
+  assert.equal(lab.events.at(-1), "mark 1000/7 of 1");
+});
+
+test("a received snapshot waits for the mark that is being written", async () => {
+  const lab = new Lab();
+  lab.committed(130);
+  const saved = lab.snapshotter.saveReceived(received);
+  await settled();
+  assert.deepEqual(lab.events, ["mark 130/7 of 1"]);
   await lab.finish();
-  assert.equal(lab.storage.firstIndex, 71);
+  assert.deepEqual(lab.events.slice(1), ["file 130/7 of 1", "release 130", "file 900/9 of 1"]);
+  await lab.filed();
+  await lab.marked();
+  await saved;
+});
+
+test("a received snapshot that could not be written is told, and is not installed", async () => {
+  for (const what of ["marked", "filed"] as const) {
+    const lab = new Lab();
+    const saved = lab.snapshotter.saveReceived(received);
+    await settled();
+    if (what === "marked") await lab.filed();
+    const error = new Error("no space left");
+    const rejected = assert.rejects(saved, error);
+    await lab[what](error);
+    await rejected;
+  }
 });
 
 test("a mark or a file that could not be written is told, and releases nothing", async () => {

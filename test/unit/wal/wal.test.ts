@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LogIndex, Term } from "../../../node/lib/units.ts";
+import type { Entry } from "../../../node/raft/types.ts";
 import { Wal } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
 import {
@@ -148,12 +149,53 @@ test("snapshot records are queued behind a save, survive, and are valid up to th
   ]);
   assert.deepEqual(order, ["save", "snapshot 2", "snapshot 100"]);
   assert.deepEqual((await Wal.survey(dir, optionsFor(fs))).snapshots, [origin, snapshotAt(2, 1)]);
-  await save(wal, hardState(3, voter, 100), [entry(101, 3, "behind the snapshot")]);
   await wal.close();
-  assert.equal((await Wal.survey(dir, optionsFor(fs))).snapshots.length, 3);
+});
+
+const saveReceived = (wal: Wal, index: number, commit: number, entries: Entry[]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const snapshot = { ...snapshotAt(index, 3), confState: confState(1n, voter) };
+    wal.saveReceived(snapshot, hardState(3, voter, commit), entries, (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+
+test("a received snapshot is valid with its hard state, and the log goes on behind it", async () => {
+  const fs = new MemoryFs();
+  const wal = await Wal.create(dir, metadata, optionsFor(fs));
+  await save(wal, hardState(1, voter, 2), [entry(1, 1, "a"), entry(2, 1, "b")]);
+  await saveReceived(wal, 100, 100, [entry(101, 3, "behind the snapshot")]);
+  await wal.close();
+  assert.equal((await Wal.survey(dir, optionsFor(fs))).snapshots.length, 2);
   const { wal: again, content } = await Wal.open(dir, snapshotAt(100, 3), optionsFor(fs));
   assert.deepEqual(plain(content.entries), plain([entry(101, 3, "behind the snapshot")]));
   await again.close();
+});
+
+test("a received snapshot ends a log of older terms that was longer", async () => {
+  const fs = new MemoryFs();
+  const wal = await Wal.create(dir, metadata, optionsFor(fs));
+  const old = Array.from({ length: 9 }, (_, at) => entry(at + 1, 1, `old ${at + 1}`));
+  await save(wal, hardState(1, voter, 2), old);
+  await saveReceived(wal, 5, 5, []);
+  await save(wal, undefined, [entry(6, 3, "new 6")]);
+  await wal.close();
+  const { wal: again, content } = await Wal.open(dir, snapshotAt(5, 3), optionsFor(fs));
+  assert.deepEqual(plain(content.entries), plain([entry(6, 3, "new 6")]));
+  await again.close();
+});
+
+test("a received snapshot whose hard state was lost never counts, however far the log grows", async () => {
+  const fs = new MemoryFs();
+  const wal = await Wal.create(dir, metadata, optionsFor(fs));
+  await save(wal, hardState(1, voter, 1), [entry(1, 1, "a")]);
+  // As a torn write leaves it: the record alone, and then the log goes on as if nothing had come.
+  await saveSnapshot(wal, { ...snapshotAt(3, 3), confState: confState(1n, voter) });
+  await wal.close();
+  const { wal: again } = await Wal.open(dir, origin, optionsFor(fs));
+  await save(again, hardState(3, voter, 4), [entry(2, 3, "b"), entry(3, 3, "c"), entry(4, 3, "d")]);
+  await again.close();
+  assert.deepEqual((await Wal.survey(dir, optionsFor(fs))).snapshots, [origin]);
 });
 
 test("open names the directory when the snapshot's record is missing or has another term", async () => {

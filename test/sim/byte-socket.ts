@@ -1,6 +1,8 @@
-/** A simulated network: connections of bytes with delays, torn into chunks at random places. */
+/** A simulated connection of bytes, with delays, torn into chunks at random places: what a client's gRPC goes over. */
 import { cloneBytes } from "../../node/lib/bytes.ts";
-import type { ByteSocket, Listener, Net } from "../../node/lib/ports.ts";
+import type { ByteSocket } from "../../node/lib/ports.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
+import type { EventLoop } from "./event-loop.ts";
 import type { World } from "./world.ts";
 
 const delayMinMs = 0.05;
@@ -12,15 +14,20 @@ export class SimSocket implements ByteSocket {
   /** The other end; set once both are made. */
   peer: SimSocket | undefined;
   private readonly world: World;
+  private readonly random: SeededRandom;
+  /** Runs this end's handlers; undefined for a client, whose handlers run at once. */
+  private readonly loop: EventLoop | undefined;
   private dataHandler: (chunk: Uint8Array) => void = () => undefined;
   private closeHandler: () => void = () => undefined;
   private isOpen = true;
   /** When the last byte on its way to the other end arrives: later ones cannot overtake it. */
   private lastArrivalMs = 0;
 
-  constructor(world: World, remoteAddress: string) {
+  constructor(world: World, random: SeededRandom, remoteAddress: string, loop?: EventLoop) {
     this.world = world;
+    this.random = random;
     this.remoteAddress = remoteAddress;
+    this.loop = loop;
   }
 
   onData(handler: (chunk: Uint8Array) => void): void {
@@ -37,7 +44,7 @@ export class SimSocket implements ByteSocket {
 
   write(bytes: Uint8Array): boolean {
     if (!this.isOpen) return true;
-    const { random } = this.world;
+    const { random } = this;
     for (let at = 0; at < bytes.length; ) {
       const length = random.chance(0.3) ? 1 + random.below(bytes.length - at) : bytes.length - at;
       const chunk = cloneBytes(bytes, at, at + length);
@@ -63,7 +70,7 @@ export class SimSocket implements ByteSocket {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.deliver(() => this.peer?.destroy());
-    this.world.after(0, () => this.closeHandler());
+    this.world.after(0, () => this.run(() => this.closeHandler()));
   }
 
   detach(): undefined {
@@ -71,54 +78,20 @@ export class SimSocket implements ByteSocket {
   }
 
   private receive(chunk: Uint8Array): void {
-    if (this.isOpen) this.dataHandler(chunk);
+    this.run(() => {
+      if (this.isOpen) this.dataHandler(chunk);
+    });
+  }
+
+  private run(handler: () => void): void {
+    if (this.loop === undefined) handler();
+    else this.loop.dispatch(handler);
   }
 
   private deliver(run: () => void): void {
     const { world } = this;
-    const delayMs = delayMinMs + (world.random.uint32() / 2 ** 32) * delaySpreadMs;
-    this.lastArrivalMs = Math.max(this.lastArrivalMs, world.monotonicMs() + delayMs);
+    const delayMs = delayMinMs + (this.random.uint32() / 2 ** 32) * delaySpreadMs;
+    this.lastArrivalMs = Math.max(this.lastArrivalMs, world.nowMs + delayMs);
     world.at(this.lastArrivalMs, run);
-  }
-}
-
-export class SimNet implements Net {
-  private readonly world: World;
-  private readonly listeners = new Map<number, (socket: ByteSocket) => void>();
-  private readonly accepted: SimSocket[] = [];
-
-  constructor(world: World) {
-    this.world = world;
-  }
-
-  listen(
-    address: { readonly host: string; readonly port: number },
-    onConnection: (socket: ByteSocket) => void,
-  ): Promise<Listener> {
-    this.listeners.set(address.port, onConnection);
-    const close = (): Promise<void> => {
-      this.listeners.delete(address.port);
-      return Promise.resolve();
-    };
-    return Promise.resolve({ address, close });
-  }
-
-  /** The client's end of a new connection; undefined when nobody listens. */
-  connect(port: number): SimSocket | undefined {
-    const onConnection = this.listeners.get(port);
-    if (onConnection === undefined) return undefined;
-    const client = new SimSocket(this.world, "client");
-    const server = new SimSocket(this.world, "server");
-    client.peer = server;
-    server.peer = client;
-    this.accepted.push(server);
-    onConnection(server);
-    return client;
-  }
-
-  /** The server's process is gone: nobody listens, every connection breaks. */
-  crash(): void {
-    this.listeners.clear();
-    for (const socket of this.accepted.splice(0)) socket.destroy();
   }
 }

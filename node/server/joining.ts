@@ -1,0 +1,88 @@
+/**
+ * How a member comes into a cluster that runs: it was added by MemberAdd, and learns from any other member who it is. Its log is empty;
+ * everything comes from the leader (etcdserver/bootstrap.go, bootstrapExistingClusterNoWAL; membership, ValidateClusterAndAssignIDs).
+ */
+import { idToHex } from "../lib/units.ts";
+import type { Member } from "../membership/member.ts";
+import { isSameUrls } from "../membership/peer-urls.ts";
+import { initialClusterUrls, type NewMember } from "./founding.ts";
+import type { PeerNetwork, RemoteCluster } from "./peer-transport.ts";
+
+export interface Joined {
+  readonly own: Member;
+  readonly cluster: RemoteCluster;
+}
+
+export interface JoinOptions {
+  readonly newMember: NewMember;
+  /** Undefined for a member that can reach no other. */
+  readonly network?: Pick<PeerNetwork, "fetchCluster"> | undefined;
+  readonly maxLearners: number;
+}
+
+/**
+ * Throws an Error in etcd's words when nobody answers, or when --initial-cluster is not what the cluster is. Unlike etcd it does not ask for the
+ * members' versions, and compares addresses as texts.
+ */
+export async function joinCluster(options: JoinOptions): Promise<Joined> {
+  const { newMember, maxLearners } = options;
+  const urlsByName = initialClusterUrls(newMember);
+  const cluster = await fetchOthers(options);
+  if (cluster === undefined) {
+    throw new Error(
+      "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs",
+    );
+  }
+  const own = matchOwn(newMember.name, urlsByName, cluster);
+  if (cluster.members.filter(({ isLearner }) => isLearner).length > maxLearners) {
+    throw tooManyLearners();
+  }
+  return { own, cluster };
+}
+
+/** The running cluster, asked from all other members of --initial-cluster; undefined when none answers. */
+export async function fetchOthers({
+  newMember,
+  network,
+}: Pick<JoinOptions, "newMember" | "network">): Promise<RemoteCluster | undefined> {
+  const others = [...newMember.initialCluster].filter(([name]) => name !== newMember.name);
+  const cluster = await network?.fetchCluster(others.flatMap(([, urls]) => urls).sort());
+  return cluster === undefined || cluster.members.length === 0 ? undefined : cluster;
+}
+
+export const tooManyLearners = (): Error =>
+  new Error("membership: too many learner members in cluster");
+
+/** Each member there has one here with the same URLs, and the other way round. */
+function matchOwn(
+  ownName: string,
+  urlsByName: ReadonlyMap<string, readonly string[]>,
+  cluster: RemoteCluster,
+): Member {
+  const refuse = (why: string): Error =>
+    new Error(`error validating peerURLs ${clusterText(cluster)}: ${why}`);
+  if (cluster.members.length !== urlsByName.size) throw refuse("member count is unequal");
+  let own: Member | undefined;
+  for (const member of cluster.members) {
+    const match = [...urlsByName].find(([, urls]) => isSameUrls(urls, member.peerUrls));
+    if (match === undefined) {
+      const { id, peerUrls } = member;
+      throw refuse(
+        `PeerURLs: no match found for existing member (${idToHex(id)}, [${peerUrls.join(" ")}])`,
+      );
+    }
+    if (match[0] === ownName) own = member;
+  }
+  if (own === undefined) throw refuse(`no existing member has the peer URLs of "${ownName}"`);
+  return own;
+}
+
+/** As etcd prints a cluster. */
+function clusterText({ clusterId, members }: RemoteCluster): string {
+  const texts = members.map(
+    ({ id, peerUrls, isLearner, name, clientUrls }) =>
+      `&{ID:${idToHex(id)} RaftAttributes:{PeerURLs:[${peerUrls.join(" ")}] IsLearner:${isLearner}} ` +
+      `Attributes:{Name:${name} ClientURLs:[${clientUrls.join(" ")}]}}`,
+  );
+  return `{ClusterID:${idToHex(clusterId)} Members:[${texts.join(" ")}] RemovedMemberIDs:[]}`;
+}

@@ -1,0 +1,22 @@
+/** The network of a member that has none: nothing is sent, nobody is there. */
+import type { PeerNetwork, PeerTransport } from "./peer-transport.ts";
+
+const nothing = (): void => undefined;
+
+export const loneTransport: PeerTransport = {
+  send: nothing,
+  sendSnapshot: (_message, body, done) => {
+    body.release();
+    queueMicrotask(() => done("failed"));
+  },
+  setPeer: nothing,
+  removePeer: nothing,
+  activeSinceMs: () => undefined,
+  promote: () => Promise.reject(new Error("there is no peer network")),
+  close: nothing,
+};
+
+export const loneNetwork: PeerNetwork = {
+  fetchCluster: () => Promise.resolve(undefined),
+  open: () => loneTransport,
+};

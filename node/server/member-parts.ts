@@ -1,0 +1,208 @@
+/** The parts of a member that live as long as it does, made and wired: queues, loop, peers, snapshots, changes of the members. */
+import { idToHex } from "../lib/units.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import type { Wal } from "../wal/wal.ts";
+import type { AppliedState } from "./applied-state.ts";
+import type { Bootstrapped } from "./bootstrap.ts";
+import { CatchUp } from "./catch-up.ts";
+import { ClusterVersionMonitor } from "./cluster-version.ts";
+import { Leadership } from "./leadership.ts";
+import type { Member } from "./member.ts";
+import {
+  electionTimeoutMs,
+  type MemberOptions,
+  membershipSettings,
+  requestTimeoutMs,
+} from "./member-options.ts";
+import type { MemberStats } from "./member-stats.ts";
+import { Outbox } from "./outbox.ts";
+import { PeerInbox } from "./peer-inbox.ts";
+import type { PeerTransport } from "./peer-transport.ts";
+import { Proposals } from "./propose.ts";
+import { ReadContexts } from "./read-contexts.ts";
+import { ReadIndexQueue } from "./read-index.ts";
+import { ReadyLoop } from "./ready-loop.ts";
+import { Reconfig } from "./reconfig.ts";
+import { membershipOf, Snapshotter } from "./snapshot.ts";
+import { SnapshotSending } from "./snapshot-sending.ts";
+
+export interface MemberParts {
+  readonly wal: Wal;
+  readonly transport: PeerTransport;
+  readonly inbox: PeerInbox;
+  readonly outbox: Outbox;
+  readonly proposals: Proposals;
+  readonly reads: ReadIndexQueue;
+  readonly readContexts: ReadContexts;
+  readonly leadership: Leadership;
+  readonly loop: ReadyLoop;
+  readonly snapshotter: Snapshotter;
+  readonly catchUp: CatchUp;
+  readonly sending: SnapshotSending;
+  readonly reconfig: Reconfig;
+  readonly versions: ClusterVersionMonitor;
+}
+
+export interface PartsOptions {
+  readonly options: MemberOptions;
+  readonly booted: Bootstrapped;
+  readonly node: RawNode;
+  readonly stats: MemberStats;
+  readonly member: Member;
+  /** Undefined until the parts are there. */
+  readonly state: () => AppliedState | undefined;
+  readonly isRunning: () => boolean;
+  readonly onRemoved: () => void;
+  readonly onError: (error: Error) => void;
+}
+
+export function makeParts(from: PartsOptions): MemberParts {
+  const { options, booted, node, stats, member, isRunning, onRemoved, onError } = from;
+  const { clock, timers, random, logger } = options.ports;
+  const { memberId: id, clusterId, cluster, wal } = booted;
+  const timeoutMs = requestTimeoutMs(options.config);
+  const leadership = new Leadership({
+    id,
+    clock,
+    electionTimeoutMs: electionTimeoutMs(options.config),
+  });
+  const timeoutError = (sinceMs: number) => leadership.timeoutError(sinceMs);
+  const { requestBytesMax } = options.config;
+  const proposals = new Proposals({ clock, timeoutMs, id, requestBytesMax, timeoutError });
+  const loop = new ReadyLoop({
+    node,
+    wal,
+    timers,
+    clock,
+    syncSeconds: stats.walSyncSeconds,
+    handler: member,
+    onError,
+  });
+  const schedule = (): void => loop.schedule();
+  const inbox = new PeerInbox({
+    clusterId,
+    cluster,
+    node,
+    home: options.home,
+    logger,
+    reconfig: () => reconfig,
+    isRunning,
+    schedule,
+    onRemoved,
+    onError,
+  });
+  const transport = options.peers.open({ memberId: id, clusterId }, inbox);
+  const reconfig = newReconfig(from, { transport, loop, timeoutMs, timeoutError });
+  const { catchUp, snapshotter, sending } = snapshotParts(from, transport, loop);
+  const outbox = new Outbox({
+    id,
+    transport,
+    isRemoved: (to) => cluster.isRemoved(to),
+    sendSnapshot: (message) => {
+      logger.info("sending merged snapshot", { "remote-peer-id": idToHex(message.to) });
+      sending.send(message);
+    },
+  });
+  return {
+    wal,
+    transport,
+    inbox,
+    outbox,
+    proposals,
+    reads: new ReadIndexQueue({ clock, timeoutMs }),
+    readContexts: new ReadContexts(random),
+    leadership,
+    loop,
+    snapshotter,
+    catchUp,
+    sending,
+    reconfig,
+    versions: new ClusterVersionMonitor({ member, timers, logger }),
+  };
+}
+
+function newReconfig(
+  { options, booted, node }: PartsOptions,
+  wires: {
+    readonly transport: PeerTransport;
+    readonly loop: ReadyLoop;
+    readonly timeoutMs: number;
+    readonly timeoutError: (sinceMs: number) => ReturnType<Leadership["timeoutError"]>;
+  },
+): Reconfig {
+  const { clock, logger } = options.ports;
+  const { transport, loop, timeoutMs, timeoutError } = wires;
+  const { strictReconfigCheck, maxLearners } = membershipSettings(options.config);
+  return new Reconfig({
+    id: booted.memberId,
+    cluster: booted.cluster,
+    clock,
+    logger,
+    node: {
+      status: () => node.status(),
+      transferLeader: (to) => {
+        node.transferLeader(to);
+        loop.schedule();
+      },
+    },
+    transport,
+    propose: (proposal) => {
+      const isTaken = node.propose([proposal]);
+      if (isTaken) loop.schedule();
+      return isTaken;
+    },
+    timeoutMs,
+    timeoutError,
+    strictReconfigCheck,
+    maxLearners,
+    canEnterJoint: options.canEnterJoint ?? (() => false),
+  });
+}
+
+function snapshotParts(
+  { options, booted, node, state, onError }: PartsOptions,
+  transport: PeerTransport,
+  loop: ReadyLoop,
+): Pick<MemberParts, "catchUp" | "snapshotter" | "sending"> {
+  const { clock, timers, logger } = options.ports;
+  const { snapshotCount, catchupEntries } = options.config;
+  const { storage, cluster, wal, snaps, snapshotIndex } = booted;
+  const backend = (): MemberOptions["backend"] => state()?.backend ?? options.backend;
+  const catchUp = new CatchUp({
+    log: storage,
+    logger,
+    catchupEntries,
+    electionTimeoutMs: electionTimeoutMs(options.config),
+    ...options.catchUp,
+  });
+  const snapshotter = new Snapshotter(
+    {
+      wal,
+      snaps,
+      storage,
+      logger,
+      snapshotCount,
+      catchupEntries,
+      applied: () => state()?.position ?? options.backend.committed,
+      membership: () => membershipOf(cluster, backend()),
+      holdFrom: () => catchUp.holdFrom,
+      onError,
+    },
+    snapshotIndex,
+  );
+  const sending = new SnapshotSending({
+    backend,
+    transport,
+    catchUp,
+    clock,
+    timers,
+    logger,
+    commitNow: () => state()?.commits.commitNow(),
+    report: (id, outcome) => {
+      node.reportSnapshot(id, outcome);
+      loop.schedule();
+    },
+    onError,
+  });
+  return { catchUp, snapshotter, sending };
+}

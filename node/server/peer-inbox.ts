@@ -1,0 +1,91 @@
+/** What the peer network brings to a member: raft's messages, the bodies of snapshots, and questions of other members. */
+import type { BackendHome, SnapshotReceiver } from "../backend/backend-snapshot.ts";
+import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { Logger } from "../lib/ports.ts";
+import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
+import type { Cluster } from "../membership/cluster.ts";
+import type { Message } from "../raft/messages.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import type { PeerReceiver, RemoteCluster } from "./peer-transport.ts";
+import type { Reconfig } from "./reconfig.ts";
+
+export interface PeerInboxOptions {
+  readonly clusterId: ClusterId;
+  readonly cluster: Cluster;
+  readonly node: RawNode;
+  readonly home: BackendHome;
+  readonly logger: Logger;
+  readonly reconfig: () => Reconfig;
+  readonly isRunning: () => boolean;
+  /** Raft may have something to do. */
+  readonly schedule: () => void;
+  /** Others refuse to talk to this member: it was removed. */
+  readonly onRemoved: () => void;
+  /** A bug, or corruption. */
+  readonly onError: (error: Error) => void;
+}
+
+export class PeerInbox implements PeerReceiver {
+  private readonly options: PeerInboxOptions;
+
+  constructor(options: PeerInboxOptions) {
+    this.options = options;
+  }
+
+  receive(message: Message): void {
+    const { isRunning, cluster, node, schedule, onError } = this.options;
+    if (!isRunning() || cluster.isRemoved(message.from)) return;
+    try {
+      if (message.type === "MsgSnap") this.receiveSnapshotMessage(message);
+      else node.step(message);
+    } catch (error) {
+      onError(error instanceof Error ? error : new Error(String(error)));
+    }
+    schedule();
+  }
+
+  receiveSnapshot(): Promise<SnapshotReceiver> {
+    if (!this.options.isRunning()) return Promise.reject(new Error("the member is stopping"));
+    return this.options.home.receive();
+  }
+
+  promote(learner: MemberId): Promise<EtcdErrorKind | undefined> {
+    if (!this.options.isRunning()) return Promise.resolve("Stopped");
+    return new Promise((resolve) => {
+      this.options.reconfig().promoteHere(learner, {
+        applied: () => resolve(undefined),
+        refused: resolve,
+      });
+    });
+  }
+
+  members(): RemoteCluster {
+    const { clusterId, cluster } = this.options;
+    return { clusterId, members: cluster.members };
+  }
+
+  unreachable(id: MemberId): void {
+    if (this.options.isRunning()) this.options.node.reportUnreachable(id);
+  }
+
+  removed(): void {
+    if (this.options.isRunning()) this.options.onRemoved();
+  }
+
+  /** Raft may take it only while the state that came with it is there. What raft has no use for is given up by and by. */
+  private receiveSnapshotMessage(message: Message): void {
+    const { node, home, logger } = this.options;
+    const index = message.snapshot?.metadata.index;
+    if (index === undefined || !home.hasReceived(index)) {
+      logger.warn("dropped a snapshot whose state is not here", {
+        "remote-peer-id": idToHex(message.from),
+        "snapshot-index": index,
+      });
+      return;
+    }
+    node.step(message);
+    home.discardReceived(node.applied).catch((error: unknown) => {
+      logger.warn("could not remove a received state", { error: String(error) });
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The network between members, as the server needs it. peer/ implements it over etcd's rafthttp, the simulator over its own network.
+ * Messages may be lost, doubled, delayed and overtake one another; they are never changed, and come from members of this cluster only.
+ */
+import type { BackendSnapshot, SnapshotReceiver } from "../backend/backend-snapshot.ts";
+import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { ClusterId, MemberId } from "../lib/units.ts";
+import type { Member } from "../membership/member.ts";
+import type { Message } from "../raft/messages.ts";
+
+/** How the sending of a snapshot ended: with everything taken by the receiver, or not. */
+export type SnapshotOutcome = "finished" | "failed";
+
+/** The network before this member knows who it is. */
+export interface PeerNetwork {
+  /** The members that a running cluster has, asked from any of these addresses; undefined when none answers. For a member that joins. */
+  fetchCluster(peerUrls: readonly string[]): Promise<RemoteCluster | undefined>;
+  /** Begins to receive for this member; peers are added by `setPeer`. */
+  open(identity: PeerIdentity, receiver: PeerReceiver): PeerTransport;
+}
+
+export interface PeerIdentity {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+}
+
+export interface PeerTransport {
+  /** Sends raft messages, never MsgSnap. The messages and their entries do not change after the call. */
+  send(messages: readonly Message[]): void;
+  /**
+   * Streams a snapshot beside its MsgSnap, and lets `body` go. The receiver sees the message only when it holds the whole body. `done` runs once,
+   * in a later turn.
+   */
+  sendSnapshot(message: Message, body: BackendSnapshot, done: (outcome: SnapshotOutcome) => void): void;
+  /** From now on messages to and from `id` pass. Adding one that is there changes its addresses. */
+  setPeer(id: MemberId, peerUrls: readonly string[]): void;
+  removePeer(id: MemberId): void;
+  /** Since when, on the monotonic clock, the member is connected without a break; undefined when it is not. */
+  activeSinceMs(id: MemberId): number | undefined;
+  /** Asks the leader to promote a learner; resolves with the error's name, or undefined. Rejects when it cannot be reached. */
+  promote(leader: MemberId, learner: MemberId): Promise<EtcdErrorKind | undefined>;
+  /** Ends all connections; nothing is received any more. */
+  close(): void;
+}
+
+/** What a running cluster tells one who wants to join it (etcd's GET /members). */
+export interface RemoteCluster {
+  readonly clusterId: ClusterId;
+  readonly members: readonly Member[];
+}
+
+/** What the network calls at a member. */
+export interface PeerReceiver {
+  /** A raft message for this member arrived. */
+  receive(message: Message): void;
+  /** A snapshot begins to come in: its body goes here. When it is finished, its MsgSnap goes to `receive`. */
+  receiveSnapshot(): Promise<SnapshotReceiver>;
+  /** Another member, which does not lead, passes on a client's wish to promote a learner. Resolves with the error's name, or undefined. */
+  promote(learner: MemberId): Promise<EtcdErrorKind | undefined>;
+  /** The members as this one has them applied. */
+  members(): RemoteCluster;
+  /** `id` could not be reached with what was sent to it. */
+  unreachable(id: MemberId): void;
+  /** This member was removed from the cluster: others refuse to talk to it. */
+  removed(): void;
+}

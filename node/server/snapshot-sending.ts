@@ -1,0 +1,125 @@
+/**
+ * Sends whole states to followers whose entries are gone (etcd server/etcdserver/snapshot_merge.go). raft names an applied index; what is
+ * streamed is the newest committed state at or above it, and the message is made over to say so: index, term, configuration and members of
+ * exactly that state.
+ *
+ *     MsgSnap ──▶ [backend's disk has its index] ──▶ state opened ──▶ MsgSnap of that state, streamed ──▶ raft and CatchUp are told
+ */
+import type { MemberBackend, StateSnapshot } from "../backend/backend-snapshot.ts";
+import { assert } from "../lib/assert.ts";
+import type { Clock, Logger, Timers } from "../lib/ports.ts";
+import { idToHex, type MemberId } from "../lib/units.ts";
+import type { Message } from "../raft/messages.ts";
+import { encodeV2Store } from "../snap/v2-store.ts";
+import type { CatchUp } from "./catch-up.ts";
+import type { PeerTransport, SnapshotOutcome } from "./peer-transport.ts";
+import { membershipAt } from "./snapshot-membership.ts";
+
+export interface SnapshotSendingOptions {
+  readonly backend: () => MemberBackend;
+  readonly transport: Pick<PeerTransport, "sendSnapshot">;
+  readonly catchUp: Pick<CatchUp, "begin" | "sending" | "end">;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Commits the backend as soon as may be. */
+  readonly commitNow: () => void;
+  /** Tells raft how a sending ended. Called in a turn of its own. */
+  readonly report: (to: MemberId, outcome: SnapshotOutcome) => void;
+  /** The own state is damaged: fatal. */
+  readonly onError: (error: Error) => void;
+}
+
+/** States on their way at a time, as in etcd (maxInFlightMsgSnap). */
+const sendingsMax = 16;
+
+/** One state on its way, or waiting to be opened. */
+interface Sending {
+  readonly message: Message;
+  snapshot: StateSnapshot | undefined;
+}
+
+export class SnapshotSending {
+  private readonly options: SnapshotSendingOptions;
+  private readonly sendings = new Set<Sending>();
+  /** Those whose index the backend's disk has not reached. */
+  private readonly waiting = new Set<Sending>();
+
+  constructor(options: SnapshotSendingOptions) {
+    this.options = options;
+  }
+
+  /** Takes raft's MsgSnap. Its end is reported to raft in any case. */
+  send(message: Message): void {
+    const { snapshot, to } = message;
+    assert(snapshot !== undefined, "MsgSnap without a snapshot");
+    const { clock, timers, report, catchUp, commitNow } = this.options;
+    if (this.sendings.size >= sendingsMax) {
+      timers.endOfTurn(() => report(to, "failed"));
+      return;
+    }
+    const sending = { message, snapshot: undefined };
+    this.sendings.add(sending);
+    catchUp.begin(to, snapshot.metadata.index, clock.monotonicMs());
+    this.waiting.add(sending);
+    this.committed();
+    if (this.waiting.has(sending)) commitNow();
+  }
+
+  /** The backend's disk has moved on. */
+  committed(): void {
+    if (this.waiting.size === 0) return;
+    const backend = this.options.backend();
+    const { consistentIndex } = backend.committed;
+    for (const sending of [...this.waiting]) {
+      const index = sending.message.snapshot?.metadata.index ?? 0;
+      if (index > consistentIndex) continue;
+      this.waiting.delete(sending);
+      this.open(sending, backend).catch((error: unknown) => this.failed(sending, error));
+    }
+    if (this.waiting.size > 0) this.options.commitNow();
+  }
+
+  /** Gives up what waits, before the backend is closed. What is on its way ends by itself. */
+  stop(): void {
+    for (const sending of [...this.waiting]) this.end(sending, "failed");
+  }
+
+  private async open(sending: Sending, backend: MemberBackend): Promise<void> {
+    const { catchUp, transport, logger } = this.options;
+    const { message } = sending;
+    const snapshot = backend.openSnapshot();
+    sending.snapshot = snapshot;
+    const { consistentIndex: index, term, revision } = snapshot.position;
+    catchUp.sending(message.to, index);
+    const membership = await membershipAt(snapshot);
+    const { confState } = membership;
+    const made = {
+      ...message,
+      snapshot: { metadata: { index, term, confState }, data: encodeV2Store(membership) },
+    };
+    logger.info("sending the state to a follower whose entries are gone", {
+      "remote-peer-id": idToHex(message.to),
+      "snapshot-index": index,
+      revision,
+    });
+    transport.sendSnapshot(made, snapshot, (outcome) => this.end(sending, outcome));
+  }
+
+  private failed(sending: Sending, error: unknown): void {
+    const isClosed = this.options.backend().isClosed;
+    this.end(sending, "failed");
+    if (!isClosed) this.options.onError(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  private end(sending: Sending, outcome: SnapshotOutcome): void {
+    if (!this.sendings.delete(sending)) return;
+    const { catchUp, clock, timers, logger, report } = this.options;
+    const { to } = sending.message;
+    this.waiting.delete(sending);
+    sending.snapshot?.release();
+    catchUp.end(to, outcome, clock.monotonicMs());
+    logger.info("ended the sending of the state", { "remote-peer-id": idToHex(to), outcome });
+    timers.endOfTurn(() => report(to, outcome));
+  }
+}

@@ -1,0 +1,149 @@
+/** Looks at one member at the end of each of its turns: feeds the checkers, and counts what happened to it. Nothing is copied when nothing moved. */
+import { type LogIndex, logIndex } from "../../node/lib/units.ts";
+import type { ConfState } from "../../node/raft/types.ts";
+import type { LogChecker } from "./checkers/log-checker.ts";
+import { MarksChecker } from "./checkers/marks-checker.ts";
+import type { Counters } from "./counters.ts";
+import type { MemberView } from "./member-view.ts";
+import type { World } from "./world.ts";
+
+export interface MemberWatchOptions {
+  readonly world: World;
+  readonly name: string;
+  readonly view: MemberView;
+  readonly checker: LogChecker;
+  readonly counters: Counters;
+  /** Revision of the store; undefined while it cannot be read. */
+  readonly revision: () => number | undefined;
+  /** Requests that this member has proposed and not answered. */
+  readonly pendingProposals: () => number;
+  /** Some direction of the network is cut. */
+  readonly isPartitioned: () => boolean;
+  readonly onViolation: (text: string) => void;
+}
+
+/** Index of an entry that nobody has. */
+const none = logIndex(0);
+
+export class MemberWatch {
+  private readonly marks: MarksChecker;
+  private readonly options: MemberWatchOptions;
+  private role = "follower";
+  private term = 0;
+  private committed: LogIndex = none;
+  private applied = -1;
+  private last = -1;
+  private revision = 0;
+  private lead = 0n;
+  private transferee = 0n;
+  private confState: ConfState | undefined;
+
+  constructor(options: MemberWatchOptions) {
+    this.options = options;
+    this.marks = new MarksChecker(options.name, options.onViolation);
+    this.term = options.view.term;
+  }
+
+  /** A turn of the member has ended. */
+  turn(): void {
+    const { view } = this.options;
+    if (view.role !== this.role || view.term !== this.term || view.lead !== this.lead) {
+      this.roleMoved();
+    }
+    if (view.leadTransferee !== this.transferee) this.transfereeMoved();
+    const { log } = view;
+    if (view.committed !== this.committed || view.applied !== this.applied || log.lastIndex !== this.last) {
+      this.marksMoved();
+    }
+    if (view.confState !== this.confState) this.confStateMoved();
+  }
+
+  private roleMoved(): void {
+    const { world, name, view, checker, counters, pendingProposals } = this.options;
+    const { role, term, lead } = view;
+    if (role !== this.role) world.note(`${name} ${role} term=${term} last=${view.log.lastIndex} committed=${view.committed}`);
+    world.trace.number(term);
+    if (role === "leader") checker.sawLeader(term, view.id);
+    if (role === "leader" && (this.role !== "leader" || term !== this.term)) counters.add("leader");
+    if (role === "candidate" && term !== this.term) counters.add("election");
+    if (this.role === "leader" && role === "follower" && term === this.term && lead === 0n) {
+      counters.add("stepDownQuorum");
+    }
+    if (this.lead !== 0n && lead !== this.lead && pendingProposals() > 0) {
+      counters.add("leaderMovedMidBatch");
+    }
+    this.role = role;
+    this.term = term;
+    this.lead = lead;
+  }
+
+  private transfereeMoved(): void {
+    const { view, counters } = this.options;
+    // Given up: still leader of the same term.
+    if (this.transferee !== 0n && view.leadTransferee === 0n && view.role === "leader") {
+      counters.add("transferAborted");
+    }
+    if (this.transferee !== 0n && view.leadTransferee === 0n && view.role !== "leader") {
+      counters.add("transferDone");
+    }
+    this.transferee = view.leadTransferee;
+  }
+
+  private marksMoved(): void {
+    const { view, checker } = this.options;
+    const { log, storage } = view;
+    const committed = logIndex(view.committed);
+    const from = Math.max(this.committed + 1, log.firstIndex);
+    const to = Math.min(committed, log.lastIndex);
+    if (from <= to) {
+      const entries = log.slice(logIndex(from), logIndex(to + 1), Infinity);
+      for (const entry of entries) checker.sawCommitted(entry, view.id);
+      const before = log.term(logIndex(from - 1));
+      if (before !== undefined) checker.sawEntries(entries, before, view.id);
+    }
+    const revision = this.options.revision() ?? this.revision;
+    this.marks.saw({
+      compacted: storage.firstIndex - 1,
+      applied: view.applied,
+      committed,
+      stable: storage.lastIndex,
+      last: log.lastIndex,
+      term: view.term,
+      revision,
+    });
+    this.revision = revision;
+    this.committed = committed;
+    this.applied = view.applied;
+    this.last = log.lastIndex;
+  }
+
+  private confStateMoved(): void {
+    const { world, name, view, counters, isPartitioned } = this.options;
+    const now = view.confState;
+    const before = this.confState;
+    this.confState = now;
+    if (before === undefined) return;
+    // Every member sees the same changes; the leader's view is counted.
+    world.note(`${name} configuration ${describeConfState(now)}`);
+    if (view.role !== "leader") return;
+    counters.add("confChange");
+    if (now.votersOutgoing.length > 0 && before.votersOutgoing.length === 0) counters.add("jointEntered");
+    if (now.votersOutgoing.length === 0 && before.votersOutgoing.length > 0) counters.add("jointLeft");
+    const promoted = before.learners.filter((id) => now.voters.includes(id));
+    counters.add("learnerPromoted", promoted.length);
+    if (isPartitioned()) counters.add("learnerPromotedPartition", promoted.length);
+    const known = [...before.voters, ...before.votersOutgoing, ...before.learners];
+    counters.add("learnerAdded", now.learners.filter((id) => !known.includes(id)).length);
+    const left = [...now.voters, ...now.votersOutgoing, ...now.learners, ...now.learnersNext];
+    counters.add("memberRemoved", known.filter((id) => !left.includes(id)).length);
+  }
+}
+
+const list = (ids: readonly bigint[]): string => ids.map((id) => id.toString(16).slice(0, 4)).join(",");
+
+export function describeConfState(state: ConfState): string {
+  const { voters, votersOutgoing, learners, learnersNext } = state;
+  const outgoing = votersOutgoing.length === 0 ? "" : ` outgoing=${list(votersOutgoing)}`;
+  const next = learnersNext.length === 0 ? "" : ` next=${list(learnersNext)}`;
+  return `voters=${list(voters)}${outgoing} learners=${list(learners)}${next}`;
+}

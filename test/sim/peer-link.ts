@@ -1,0 +1,260 @@
+/**
+ * One process's end of the network between members. It lives as long as the process. Messages go by value, so that nothing which one
+ * member changes later reaches another.
+ */
+import type { BackendSnapshot } from "../../node/backend/backend-snapshot.ts";
+import { cloneBytes } from "../../node/lib/bytes.ts";
+import type { EtcdErrorKind } from "../../node/lib/etcd-error.ts";
+import type { MemberId } from "../../node/lib/units.ts";
+import type { Message } from "../../node/raft/messages.ts";
+import type {
+  PeerIdentity,
+  PeerNetwork,
+  PeerReceiver,
+  PeerTransport,
+  RemoteCluster,
+  SnapshotOutcome,
+} from "../../node/server/peer-transport.ts";
+import type { EventLoop } from "./event-loop.ts";
+import type { SimClock } from "./sim-clock.ts";
+import type { SimNetwork } from "./sim-network.ts";
+import { SnapshotStream } from "./snapshot-stream.ts";
+import type { World } from "./world.ts";
+
+/** Sees every message that is sent, and each snapshot that arrives whole. */
+export interface NetworkObserver {
+  sent(from: number, to: number, message: Message): void;
+  snapshotArrived(from: number, to: number, message: Message): void;
+}
+
+export interface ProcessPeersOptions {
+  readonly world: World;
+  readonly network: SimNetwork;
+  /** The links that are up, by machine. */
+  readonly links: Map<number, PeerLink>;
+  readonly machine: number;
+  readonly loop: EventLoop;
+  readonly clock: SimClock;
+  readonly observer: NetworkObserver;
+  /** The member has come up and receives. */
+  readonly onOpen: (identity: PeerIdentity, receiver: PeerReceiver) => void;
+}
+
+/** What a process is given to reach others, before its member knows who it is. */
+export class ProcessPeers implements PeerNetwork {
+  private readonly options: ProcessPeersOptions;
+
+  constructor(options: ProcessPeersOptions) {
+    this.options = options;
+  }
+
+  async fetchCluster(peerUrls: readonly string[]): Promise<RemoteCluster | undefined> {
+    const { network, links, machine } = this.options;
+    for (const url of peerUrls) {
+      const other = network.machineAt([url]);
+      if (other === undefined || other === machine) continue;
+      await this.trip();
+      const link = links.get(other);
+      if (link === undefined || !network.isWhole(machine, other)) continue;
+      const cluster = link.receiver.members();
+      await this.trip();
+      return cluster;
+    }
+    return undefined;
+  }
+
+  open(identity: PeerIdentity, receiver: PeerReceiver): PeerLink {
+    const link = new PeerLink(this.options, identity, receiver);
+    this.options.onOpen(identity, receiver);
+    return link;
+  }
+
+  /** Time for something small to get to another machine. */
+  trip(): Promise<void> {
+    const { loop, network } = this.options;
+    return new Promise((resolve) => {
+      loop.after(network.delayMs(), resolve);
+    });
+  }
+}
+
+/** Bytes of a message without its entries, roughly. */
+const messageBytes = 40;
+const entryBytes = 16;
+/** How long one waits for another's answer. */
+const patienceMs = 10_000;
+/** Time between two attempts to connect. */
+const dialMs = 1500;
+
+export class PeerLink implements PeerTransport {
+  readonly options: ProcessPeersOptions;
+  readonly receiver: PeerReceiver;
+  /** Snapshots that are being sent or received. */
+  readonly streams = new Set<SnapshotStream>();
+  private readonly id: MemberId;
+  private readonly peers = new Map<MemberId, readonly string[]>();
+  private readonly removedPeers = new Set<MemberId>();
+  private readonly upSinceMs: number;
+
+  constructor(options: ProcessPeersOptions, { memberId }: PeerIdentity, receiver: PeerReceiver) {
+    this.options = options;
+    this.receiver = receiver;
+    this.id = memberId;
+    this.upSinceMs = options.world.nowMs;
+    options.links.set(options.machine, this);
+    this.dial();
+  }
+
+  /** As long as it is up it keeps trying to connect, and so learns that it was removed, also when it has nothing to say. */
+  private dial(): void {
+    const { world, network, machine, links, loop } = this.options;
+    world.after(dialMs, () => {
+      if (!this.isUp) return;
+      this.dial();
+      const isRefused = [...this.peers.keys()].some((id) => {
+        const other = this.machineOf(id);
+        const link = other === undefined ? undefined : links.get(other);
+        if (other === undefined || link === undefined || !network.isWhole(machine, other)) return false;
+        return link.id === id && link.removedPeers.has(this.id);
+      });
+      if (isRefused) loop.dispatch(() => this.receiver.removed());
+    });
+  }
+
+  /** The process is gone, or has closed its peer port. */
+  close(): void {
+    const { links, machine } = this.options;
+    if (links.get(machine) === this) links.delete(machine);
+    for (const stream of [...this.streams]) stream.fail("a process is gone");
+  }
+
+  get isUp(): boolean {
+    return this.options.links.get(this.options.machine) === this;
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) this.sendOne(message);
+  }
+
+  sendSnapshot(message: Message, body: BackendSnapshot, done: (outcome: SnapshotOutcome) => void): void {
+    this.options.observer.sent(this.options.machine, this.machineOf(message.to) ?? -1, message);
+    new SnapshotStream(this, { message: copyOf(message), body, done }).start();
+  }
+
+  setPeer(id: MemberId, peerUrls: readonly string[]): void {
+    this.peers.set(id, peerUrls);
+    this.removedPeers.delete(id);
+  }
+
+  removePeer(id: MemberId): void {
+    this.peers.delete(id);
+    this.removedPeers.add(id);
+  }
+
+  activeSinceMs(id: MemberId): number | undefined {
+    const { network, machine, clock, links, world } = this.options;
+    const other = this.machineOf(id);
+    const link = other === undefined ? undefined : links.get(other);
+    if (other === undefined || link === undefined) return undefined;
+    const wholeMs = network.wholeSinceMs(machine, other);
+    if (wholeMs === undefined) return undefined;
+    // Both sides need a moment to connect.
+    const sinceMs = Math.max(wholeMs, this.upSinceMs, link.upSinceMs) + 100;
+    return sinceMs > world.nowMs ? undefined : clock.monotonicAt(sinceMs);
+  }
+
+  async promote(leader: MemberId, learner: MemberId): Promise<EtcdErrorKind | undefined> {
+    const { network, machine, links, loop, world } = this.options;
+    const other = this.machineOf(leader);
+    await new Promise<void>((resolve) => {
+      loop.after(network.delayMs(), resolve);
+    });
+    const link = other === undefined ? undefined : links.get(other);
+    if (other === undefined || link === undefined || !network.isWhole(machine, other)) {
+      throw new Error("the leader cannot be reached");
+    }
+    return new Promise((resolve, reject) => {
+      loop.after(patienceMs, () => reject(new Error("the leader does not answer")));
+      link.options.loop.dispatch(() => {
+        world.promised();
+        link.receiver.promote(learner).then(
+          (error) => loop.after(network.delayMs(), () => resolve(error)),
+          (error: unknown) => loop.after(network.delayMs(), () => reject(error as Error)),
+        );
+      });
+    });
+  }
+
+  /** The machine that a member is reached at. */
+  machineOf(id: MemberId): number | undefined {
+    const urls = this.peers.get(id);
+    return urls === undefined ? undefined : this.options.network.machineAt(urls);
+  }
+
+  /** A message has arrived at this process. */
+  arrived(message: Message, from: number): void {
+    const { receiver } = this;
+    this.options.loop.dispatch(() => {
+      if (!this.isUp) return;
+      if (this.removedPeers.has(message.from)) {
+        this.tellRemoved(message.from, from);
+      } else if (message.to === this.id) {
+        receiver.receive(message);
+      }
+    });
+  }
+
+  /** What was sent to `id` did not arrive, and this process finds out after a while. */
+  unreachable(id: MemberId, delayMs: number): void {
+    const { world, loop } = this.options;
+    world.after(delayMs, () =>
+      loop.dispatch(() => {
+        if (this.isUp) this.receiver.unreachable(id);
+      }),
+    );
+  }
+
+  private sendOne(message: Message): void {
+    const { world, network, machine, observer, links } = this.options;
+    const other = this.machineOf(message.to);
+    if (other === undefined) return;
+    observer.sent(machine, other, message);
+    const { arrivalsMs, isRefused } = network.pass(machine, other, bytesOf(message));
+    const link = links.get(other);
+    if (isRefused || link === undefined) this.unreachable(message.to, link === undefined ? 5 : 500);
+    for (const arrivalMs of arrivalsMs) {
+      const copy = copyOf(message);
+      world.at(arrivalMs, () => {
+        if (!network.isCut(machine, other)) links.get(other)?.arrived(copy, machine);
+      });
+    }
+  }
+
+  /** One who was removed writes to us: it is told, if the way back is open. */
+  private tellRemoved(id: MemberId, machine: number): void {
+    const { world, network, links } = this.options;
+    world.after(network.delayMs(), () => {
+      const link = links.get(machine);
+      if (link === undefined || link.id !== id) return;
+      if (!network.isWhole(this.options.machine, machine)) return;
+      link.options.loop.dispatch(() => link.receiver.removed());
+    });
+  }
+}
+
+function bytesOf({ entries }: Message): number {
+  let bytes = messageBytes;
+  for (const { data } of entries) bytes += entryBytes + data.length;
+  return bytes;
+}
+
+/** Deep, as if it had been encoded. */
+function copyOf(message: Message): Message {
+  const { entries, context, snapshot } = message;
+  return {
+    ...message,
+    entries: entries.length === 0 ? entries : entries.map((entry) => ({ ...entry, data: cloneBytes(entry.data) })),
+    context: context.length === 0 ? context : cloneBytes(context),
+    snapshot: snapshot === undefined ? undefined : { metadata: snapshot.metadata, data: cloneBytes(snapshot.data) },
+  };
+}
