@@ -290,7 +290,11 @@ export class LevelBackend implements Backend, BackendDisk {
   }
 
   openSnapshot(): StateSnapshot {
-    assert(this.state === "usable" && !this.isClosing, "backend: snapshot of one that has", this.state);
+    assert(
+      this.state === "usable" && !this.isClosing,
+      "backend: snapshot of one that has",
+      this.state,
+    );
     const shared = this.beforeFlight?.share() ?? this.store.snapshot();
     return new LevelSnapshot(this.store, shared, this.sealed, () => this.isClosing);
   }

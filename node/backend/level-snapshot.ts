@@ -95,7 +95,10 @@ export class LevelSnapshot implements StateSnapshot, StateSource {
       shared.release();
     }
     if (buckets.count !== bucketEntries || buckets.sum !== bucketsSum)
-      throw damaged(this.name, `the buckets, ${buckets.count} entries, are not those of their seal`);
+      throw damaged(
+        this.name,
+        `the buckets, ${buckets.count} entries, are not those of their seal`,
+      );
     return buckets;
   }
 

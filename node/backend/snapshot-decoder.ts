@@ -192,7 +192,8 @@ export class SnapshotDecoder {
   }
 
   private corrupt(what: string): CorruptionError {
-    const at = this.frames === 0 ? "" : `, ${frameNames[this.kind] ?? "first"} frame ${this.frames}`;
+    const at =
+      this.frames === 0 ? "" : `, ${frameNames[this.kind] ?? "first"} frame ${this.frames}`;
     return new CorruptionError(
       `a state received from another member${at}: ${what}; nothing of it was kept, it will be sent again`,
     );

@@ -53,7 +53,11 @@ export class StateReceiver implements SnapshotReceiver {
       const { pendingOps, pendingBytes } = this.place.backend;
       if (pendingOps < batchOpsMax && pendingBytes < batchBytesMax) return;
       // Nobody takes the batches before the last for a state: their index is 0.
-      await this.commit({ consistentIndex: logIndex(0), term: term(0), revision: revision(this.main) });
+      await this.commit({
+        consistentIndex: logIndex(0),
+        term: term(0),
+        revision: revision(this.main),
+      });
     });
   }
 

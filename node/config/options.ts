@@ -134,8 +134,8 @@ export const options = {
     placeholder: "NAME=URL",
     help: "the members at the cluster's birth: this one alone",
   }),
-  "initial-cluster-state": option({
-    default: "new" as "new" | "existing",
+  "initial-cluster-state": option<"new" | "existing">({
+    default: "new",
     parse: oneOf("new", "existing"),
     placeholder: "STATE",
     help: "the cluster's state at first start: new; existing is not served yet",
@@ -160,7 +160,10 @@ export const options = {
     placeholder: "N",
     help: "learners that the cluster may have at a time",
   }),
-  "pre-vote": booleanOption(true, "ask before an election, so that a returning member disturbs none"),
+  "pre-vote": booleanOption(
+    true,
+    "ask before an election, so that a returning member disturbs none",
+  ),
   "initial-election-tick-advance": booleanOption(
     true,
     "count most of the first election timeout as over at the start",

@@ -87,7 +87,10 @@ function singleOf(change: MemberChange): ConfChangeSingle {
   switch (change.kind) {
     case "add": {
       const { id, isLearner } = change.member;
-      return { nodeId: id, type: isLearner ? confChangeType.addLearnerNode : confChangeType.addNode };
+      return {
+        nodeId: id,
+        type: isLearner ? confChangeType.addLearnerNode : confChangeType.addNode,
+      };
     }
     case "promote":
       return { nodeId: change.id, type: confChangeType.addNode };
@@ -145,8 +148,9 @@ function decodeOne(data: Uint8Array): DecodedChange {
 
 function decodeSeveral(data: Uint8Array): DecodedChange {
   const { transition, changes: singles, context } = decodeConfChangeV2(data);
-  const list = context.length === 0 ? [] : (parseWithIds(context) as readonly ContextJson[]);
-  assert(Array.isArray(list), "the context of several changes is no list");
+  const json = context.length === 0 ? [] : parseWithIds(context);
+  assert(Array.isArray(json), "the context of several changes is no list");
+  const list: readonly ContextJson[] = json;
   const own = list.find(({ id }) => id === undefined) ?? {};
   const requestId = BigInt(own.requestId ?? "0");
   const contexts = list.filter(({ id }) => id !== undefined);

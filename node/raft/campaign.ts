@@ -5,7 +5,7 @@ import { entryType } from "./types.ts";
 import { transferContext } from "./vote.ts";
 
 /** By which way: asking first, for real, or at the word of the leader that hands over. */
-export type CampaignKind = "preElection" | "election" | "transfer";
+type CampaignKind = "preElection" | "election" | "transfer";
 
 /** MsgHup: it is time to campaign. */
 export function hup(raft: Raft): void {

@@ -5,6 +5,7 @@ import { logIndex } from "../lib/units.ts";
 import {
   asConfChangeV2,
   type ConfChangeV2,
+  confChangeTransition,
   decodeConfChange,
   decodeConfChangeV2,
 } from "../proto/conf-change-codec.ts";
@@ -15,6 +16,7 @@ import type { Proposal } from "./ready.ts";
 import { broadcastAppend, maybeCommit, maybeSendAppend } from "./replicate.ts";
 import { type ConfState, entryType } from "./types.ts";
 
+const { auto, jointExplicit } = confChangeTransition;
 const emptyEntry: Proposal = { type: entryType.normal, data: emptyBytes };
 
 /**
@@ -42,7 +44,10 @@ function mayAppend(raft: Raft, { type, data }: Proposal): boolean {
     type === entryType.confChange
       ? asConfChangeV2(decodeConfChange(data))
       : decodeConfChangeV2(data);
-  const isLeaving = change.changes.length === 0;
+  const { transition, changes } = change;
+  const isLeaving = changes.length === 0;
+  // etcd lets these into a joint configuration's log, and every member panics when it applies them.
+  if (isLeaving ? transition !== auto : transition > jointExplicit) return false;
   return isLeaving === raft.tracker.isJoint;
 }
 

@@ -13,7 +13,7 @@ import type { MemoryStorage } from "./memory-storage.ts";
 import type { Entry, Snapshot, SnapshotMetadata } from "./types.ts";
 
 /** A place in the log and the term of what is there. */
-export interface LogPosition {
+interface LogPosition {
   readonly index: LogIndex;
   /** 0 when unknown. */
   readonly term: Term;

@@ -25,7 +25,7 @@ import { entryType, type HardState } from "./types.ts";
 export const nobody = 0n as MemberId;
 
 /** What a sender says; `send` adds who it is and its term. */
-export type Outgoing = Pick<Message, "type" | "to"> & Partial<Message>;
+type Outgoing = Pick<Message, "type" | "to"> & Partial<Message>;
 
 /**
  * The state machine. The functions of this folder that take a Raft read and change it; RawNode reads it.

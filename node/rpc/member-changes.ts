@@ -128,9 +128,7 @@ export class MemberChangesService {
     return {
       applied: (members) => {
         const header = headerOf(this.member, 0);
-        const reply = type
-          .encode({ header, ...more, members: members.map(protoMember) })
-          .finish();
+        const reply = type.encode({ header, ...more, members: members.map(protoMember) }).finish();
         call.reply(reply, 0, reply.length);
       },
       refused: (error) => failWith(call, error),

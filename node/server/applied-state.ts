@@ -106,12 +106,15 @@ export class AppliedState {
   /** Nothing reads or writes it any more, or may. */
   isClosed = false;
 
-  /** Makes everything applied durable and closes the files; half an entry is given up with what came since the last commit. */
-  async close(): Promise<void> {
+  /**
+   * Makes everything applied durable and closes the files; half an entry is given up with what came since the last commit. `isReplaced`: a
+   * received state takes its place, so that nothing need be kept for a start from it.
+   */
+  async close({ isReplaced = false } = {}): Promise<void> {
     this.isClosed = true;
     this.compactor.stop();
     await this.commits.stop();
-    if (!this.store.isWriting) await this.store.saveCheckpoint();
+    if (!isReplaced && !this.store.isWriting) await this.store.saveCheckpoint();
     await this.backend.close();
   }
 

@@ -135,7 +135,13 @@ interface KnownLog {
 /** The log as it is, or as it has to begin. */
 async function knownLog(
   options: BootstrapOptions,
-  { wal, snapshot, content, cluster, beginning }: OpenedLog & {
+  {
+    wal,
+    snapshot,
+    content,
+    cluster,
+    beginning,
+  }: OpenedLog & {
     readonly cluster: Cluster;
     readonly beginning: Beginning | undefined;
   },

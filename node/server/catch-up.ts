@@ -11,12 +11,13 @@
  * 2. Past the bound the leader slows the writers, to half of what the follower takes in, so that it gains on them; what is kept stays below
  *    twice the bound in any case. That is the price of a follower that is slower than the writes; without it the cluster has one copy less.
  * 3. A follower that never needed a snapshot is waited for up to the bound too, but nobody is slowed for it.
- * 4. One that does not answer, or answers and does not move, is not waited for.
+ * 4. One that does not answer, or answers and does not move, is not waited for; nor is one that is sent the next snapshot without having moved
+ *    since the one before, until it moves.
  *
  * Pure: it learns of time and of raft by `observe` only.
  */
 import type { Logger } from "../lib/ports.ts";
-import { idToHex, type LogIndex, type MemberId } from "../lib/units.ts";
+import { idToHex, type LogIndex, type MemberId, type Term } from "../lib/units.ts";
 import type { ProgressStatus, RaftStatus } from "../raft/status.ts";
 import { LogBytes, type LogInMemory } from "./log-bytes.ts";
 import type { SnapshotOutcome } from "./peer-transport.ts";
@@ -61,11 +62,13 @@ interface Follower {
   hasHadSnapshot: boolean;
   isSending: boolean;
   sendingSinceMs: number;
+  /** `match` when the last sending began. */
+  matchAtSending: number;
   answeredAtMs: number;
   movedAtMs: number;
   /** How long it may stand still. Installing takes in proportion to sending. */
   patienceMs: number;
-  /** It fell out of what is kept for those who never needed a snapshot. */
+  /** It is not waited for until it has moved. */
   isGivenUp: boolean;
 }
 
@@ -76,6 +79,8 @@ export class CatchUp {
   private readonly brake: WriterBrake;
   private readonly followers = new Map<MemberId, Follower>();
   private kept = Infinity;
+  /** What is known of followers, and of the log, is of this leadership. */
+  private term: Term | undefined;
 
   constructor(options: CatchUpOptions) {
     this.options = options;
@@ -93,7 +98,10 @@ export class CatchUp {
     return this.brake.isOn;
   }
 
-  /** A snapshot of `index` or newer is about to be sent. */
+  /**
+   * A snapshot of `index` or newer is about to be sent. If newer, the entries from `index` on are kept all the same: raft goes on from there
+   * when it hears that the sending has ended.
+   */
   begin(id: MemberId, index: LogIndex, nowMs: number): void {
     const follower = this.followers.get(id) ?? newFollower(0 as LogIndex, nowMs);
     this.followers.set(id, follower);
@@ -101,15 +109,11 @@ export class CatchUp {
     follower.isSending = true;
     follower.sendingSinceMs = nowMs;
     follower.answeredAtMs = nowMs;
-    follower.isGivenUp = false;
+    follower.isGivenUp = follower.match === follower.matchAtSending;
+    follower.matchAtSending = follower.match;
     follower.from = index;
-    if (this.options.isEnabled !== false && index < this.kept) this.kept = index;
-  }
-
-  /** The state that is sent to `id` is that of `index`. */
-  sending(id: MemberId, index: LogIndex): void {
-    const follower = this.followers.get(id);
-    if (follower?.isSending === true && index > follower.from) follower.from = index;
+    const isWaitedFor = this.options.isEnabled !== false && !follower.isGivenUp;
+    if (isWaitedFor && index < this.kept) this.kept = index;
   }
 
   end(id: MemberId, outcome: SnapshotOutcome, nowMs: number): void {
@@ -128,11 +132,14 @@ export class CatchUp {
 
   /** To be called once a tick, whoever leads. */
   observe({ nowMs, status }: Observation): CatchUpAdvice {
-    if (status.role !== "leader" || this.options.isEnabled === false) {
+    const leads = status.role === "leader" && this.options.isEnabled !== false;
+    if (!leads || status.term !== this.term) {
       this.followers.clear();
+      this.bytes.reset();
       this.keep(undefined, nowMs);
-      return { holdFrom: this.kept, isThrottling: false };
+      this.term = leads ? status.term : undefined;
     }
+    if (!leads) return { holdFrom: this.kept, isThrottling: false };
     const there = new Set<MemberId>();
     for (const progress of status.progress) {
       if (progress.id === status.id) continue;
@@ -168,6 +175,7 @@ export class CatchUp {
         follower.from = match;
       }
       follower.match = match;
+      if (follower.hasHadSnapshot) follower.isGivenUp = false;
       follower.movedAtMs = nowMs;
       if (!follower.isSending) follower.patienceMs = standstillMs;
     }
@@ -226,6 +234,7 @@ const newFollower = (match: LogIndex, nowMs: number): Follower => ({
   hasHadSnapshot: false,
   isSending: false,
   sendingSinceMs: nowMs,
+  matchAtSending: -1,
   answeredAtMs: nowMs,
   movedAtMs: nowMs,
   patienceMs: standstillMs,

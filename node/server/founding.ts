@@ -67,9 +67,7 @@ export const foundingConfState = ({ members }: Founders): ConfState => ({
 });
 
 /** --initial-cluster, checked: this member is in it, and no URL is there twice (etcd's VerifyBootstrap, VerifyJoinExisting). */
-export function initialClusterUrls(
-  newMember: NewMember,
-): ReadonlyMap<string, readonly string[]> {
+export function initialClusterUrls(newMember: NewMember): ReadonlyMap<string, readonly string[]> {
   const { name: ownName, initialCluster } = newMember;
   if (!initialCluster.has(ownName)) {
     throw new Error(`couldn't find local name "${ownName}" in the initial cluster configuration`);

@@ -38,8 +38,7 @@ export function advanceInitialTicks(options: InitialTicksOptions): void {
   const untilMs = clock.monotonicMs() + waitMs;
   const poll = timers.every(periodMs, () => {
     // Two others, as on etcd: with one alone there is no majority of three to have a leader.
-    const isConnected =
-      peers.filter((id) => transport.activeSinceMs(id) !== undefined).length > 1;
+    const isConnected = peers.filter((id) => transport.activeSinceMs(id) !== undefined).length > 1;
     if (isConnected && isRunning()) advance(electionTicks - 2);
     if (isConnected || !isRunning() || clock.monotonicMs() >= untilMs) poll.cancel();
   });

@@ -24,6 +24,12 @@ export class LogBytes {
     this.log = log;
   }
 
+  /** The log may have become another one. */
+  reset(): void {
+    this.low = 0;
+    this.high = 0;
+  }
+
   /** Bytes of the entries behind `index`, of those that are there. */
   behind(index: LogIndex): number {
     const { log } = this;

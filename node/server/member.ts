@@ -447,7 +447,7 @@ export class Member implements ReadyHandler {
     parts.sending.stop();
     this.confChanges = [];
     const before = cluster.members;
-    await this.appliedState.close();
+    await this.appliedState.close({ isReplaced: true });
     const backend = await options.home.install(index);
     const store = await openStore(backend, options);
     cluster.reload(backend);

@@ -1,6 +1,7 @@
 /**
  * The network between members, as the server needs it. peer/ implements it over etcd's rafthttp, the simulator over its own network.
- * Messages may be lost, doubled, delayed and overtake one another; they are never changed, and come from members of this cluster only.
+ * Messages may be lost, doubled, delayed and overtake one another; they are never changed, and come from members of this cluster only. MsgProp is
+ * never doubled: its entries would be applied twice.
  */
 import type { BackendSnapshot, SnapshotReceiver } from "../backend/backend-snapshot.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";

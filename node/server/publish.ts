@@ -35,14 +35,16 @@ export async function publish(
       refused,
     });
   });
-  while (member.cluster.version === undefined) {
+  while (!hasVersion(member)) {
     versions.check();
     await untilDone(timers, ({ done, refused }) => {
       member.linearizableRead({ readable: done, refused });
     });
-    if (member.cluster.version === undefined) await pause(timers);
+    if (!hasVersion(member)) await pause(timers);
   }
 }
+
+const hasVersion = ({ cluster }: Publisher): boolean => cluster.version !== undefined;
 
 interface Attempt {
   readonly done: () => void;

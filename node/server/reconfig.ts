@@ -29,7 +29,7 @@ export interface Precondition {
   readonly expectedMemberListHash: string | undefined;
 }
 
-/** What rpc/ needs of it. Each waiter is answered once, perhaps within the call. */
+/** What a member offers of it. Each waiter is answered once, perhaps within the call. */
 export interface Reconfiguration {
   /** The member has an id of its own (runtimeMemberId). */
   add(request: { readonly member: Member } & Precondition, waiter: ChangeWaiter): void;
@@ -40,6 +40,8 @@ export interface Reconfiguration {
   ): void;
   /** Asks the leader when this member is not it. */
   promote(request: { readonly id: MemberId } & Precondition, waiter: ChangeWaiter): void;
+  /** Several changes at once, through a joint configuration: no moment in between has a voter too few. At least two. */
+  replace(changes: readonly MemberChange[], precondition: Precondition, waiter: ChangeWaiter): void;
   moveLeader(target: MemberId, waiter: LeaderMoveWaiter): void;
 }
 
@@ -138,8 +140,11 @@ export class Reconfig implements Reconfiguration {
     );
   }
 
-  /** Several changes at once, through a joint configuration: no moment in between has a voter too few. At least two. */
-  replace(changes: readonly MemberChange[], precondition: Precondition, waiter: ChangeWaiter): void {
+  replace(
+    changes: readonly MemberChange[],
+    precondition: Precondition,
+    waiter: ChangeWaiter,
+  ): void {
     const check = (): EtcdErrorKind | undefined =>
       this.options.canEnterJoint() ? this.checks.mayReplace(changes) : "NotCapable";
     this.ask(changes, precondition, { check, waiter });

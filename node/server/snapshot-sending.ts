@@ -5,8 +5,9 @@
  *
  *     MsgSnap ──▶ [backend's disk has its index] ──▶ state opened ──▶ MsgSnap of that state, streamed ──▶ raft and CatchUp are told
  */
-import type { MemberBackend, StateSnapshot } from "../backend/backend-snapshot.ts";
+import type { BackendSnapshot, MemberBackend, StateSnapshot } from "../backend/backend-snapshot.ts";
 import { assert } from "../lib/assert.ts";
+import { CorruptionError } from "../lib/corruption-error.ts";
 import type { Clock, Logger, Timers } from "../lib/ports.ts";
 import { idToHex, type MemberId } from "../lib/units.ts";
 import type { Message } from "../raft/messages.ts";
@@ -18,7 +19,7 @@ import { membershipAt } from "./snapshot-membership.ts";
 export interface SnapshotSendingOptions {
   readonly backend: () => MemberBackend;
   readonly transport: Pick<PeerTransport, "sendSnapshot">;
-  readonly catchUp: Pick<CatchUp, "begin" | "sending" | "end">;
+  readonly catchUp: Pick<CatchUp, "begin" | "end">;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -32,11 +33,17 @@ export interface SnapshotSendingOptions {
 
 /** States on their way at a time, as in etcd (maxInFlightMsgSnap). */
 const sendingsMax = 16;
+/**
+ * A sending that went well is reported so much later. The follower's own answer says more and mostly comes first; when raft probes a follower that has
+ * the body but not yet the message, it is refused and sends the whole state again.
+ */
+const finishedDelayMs = 1000;
 
 /** One state on its way, or waiting to be opened. */
 interface Sending {
   readonly message: Message;
   snapshot: StateSnapshot | undefined;
+  isSent: boolean;
 }
 
 export class SnapshotSending {
@@ -58,7 +65,7 @@ export class SnapshotSending {
       timers.endOfTurn(() => report(to, "failed"));
       return;
     }
-    const sending = { message, snapshot: undefined };
+    const sending = { message, snapshot: undefined, isSent: false };
     this.sendings.add(sending);
     catchUp.begin(to, snapshot.metadata.index, clock.monotonicMs());
     this.waiting.add(sending);
@@ -80,19 +87,19 @@ export class SnapshotSending {
     if (this.waiting.size > 0) this.options.commitNow();
   }
 
-  /** Gives up what waits, before the backend is closed. What is on its way ends by itself. */
+  /** Gives up what is not on its way yet, before the backend is closed. What is ends by itself. */
   stop(): void {
-    for (const sending of [...this.waiting]) this.end(sending, "failed");
+    for (const sending of [...this.sendings]) if (!sending.isSent) this.end(sending, "failed");
   }
 
   private async open(sending: Sending, backend: MemberBackend): Promise<void> {
-    const { catchUp, transport, logger } = this.options;
+    const { transport, logger } = this.options;
     const { message } = sending;
     const snapshot = backend.openSnapshot();
     sending.snapshot = snapshot;
     const { consistentIndex: index, term, revision } = snapshot.position;
-    catchUp.sending(message.to, index);
     const membership = await membershipAt(snapshot);
+    if (!this.sendings.has(sending)) return;
     const { confState } = membership;
     const made = {
       ...message,
@@ -103,13 +110,32 @@ export class SnapshotSending {
       "snapshot-index": index,
       revision,
     });
-    transport.sendSnapshot(made, snapshot, (outcome) => this.end(sending, outcome));
+    sending.isSent = true;
+    transport.sendSnapshot(made, this.watched(snapshot), (outcome) => this.end(sending, outcome));
+  }
+
+  /** The transport hears that the body has failed; that it is this member's own state that is damaged is said here. */
+  private watched(snapshot: StateSnapshot): BackendSnapshot {
+    const { onError } = this.options;
+    return {
+      position: snapshot.position,
+      chunks: async function* () {
+        try {
+          yield* snapshot.chunks();
+        } catch (error) {
+          if (error instanceof CorruptionError) onError(error);
+          throw error;
+        }
+      },
+      release: () => snapshot.release(),
+    };
   }
 
   private failed(sending: Sending, error: unknown): void {
-    const isClosed = this.options.backend().isClosed;
+    // Given up meanwhile: then the backend may be closed already.
+    if (!this.sendings.has(sending)) return;
     this.end(sending, "failed");
-    if (!isClosed) this.options.onError(error instanceof Error ? error : new Error(String(error)));
+    this.options.onError(error instanceof Error ? error : new Error(String(error)));
   }
 
   private end(sending: Sending, outcome: SnapshotOutcome): void {
@@ -120,6 +146,8 @@ export class SnapshotSending {
     sending.snapshot?.release();
     catchUp.end(to, outcome, clock.monotonicMs());
     logger.info("ended the sending of the state", { "remote-peer-id": idToHex(to), outcome });
-    timers.endOfTurn(() => report(to, outcome));
+    const tell = (): void => report(to, outcome);
+    if (outcome === "finished") timers.after(finishedDelayMs, tell);
+    else timers.endOfTurn(tell);
   }
 }

@@ -150,10 +150,10 @@ export class Wal {
     this.pump();
   }
 
-  /** Records that a snapshot was saved; it may run behind a save in flight. */
+  /** Records that the state at this index, which this member has applied, was saved; it may run behind a save in flight. */
   saveSnapshot(snapshot: WalSnapshot, done: Done): void {
     assert(!this.isClosed, "saveSnapshot on a closed log");
-    this.batch.addSnapshot(snapshot);
+    this.batch.addMark(snapshot);
     this.callbacks.push(done);
     this.pump();
   }

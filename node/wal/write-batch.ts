@@ -62,10 +62,20 @@ export class WriteBatch {
     return isUrgent;
   }
 
-  addSnapshot(snapshot: WalSnapshot): void {
+  private addSnapshot(snapshot: WalSnapshot): void {
     const isComplete = snapshot.confState !== undefined || snapshot.index === 0;
     assert(isComplete, "a snapshot record needs its conf state", snapshot.index);
     this.snapshots.push(snapshot);
+  }
+
+  /**
+   * Takes in a mark of this member's own. What it covers was applied, so it is committed, though the state that was saved last may not say so
+   * yet; the record counts only together with one that does.
+   */
+  addMark(snapshot: WalSnapshot): void {
+    const state = this.nextState ?? this.hardState;
+    if (state.commit < snapshot.index) this.nextState = { ...state, commit: snapshot.index };
+    this.addSnapshot(snapshot);
   }
 
   /** Takes in a snapshot that ends the log before it, with what was saved together with it. */

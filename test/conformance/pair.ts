@@ -60,11 +60,12 @@ export class ServerPair {
     return this.#sides[1].process;
   }
 
-  /** SIGKILL for both, and a start on the same directories; at other ports. */
-  async restart(): Promise<void> {
+  /** SIGKILL for both, and a start on the same directories; at other ports. `more` flags count for this start only. */
+  async restart(more: readonly string[] = []): Promise<void> {
     await Promise.all(this.#sides.map((side) => side.process.stop("SIGKILL")));
+    const flags = [...this.#flags, ...more];
     for (const side of this.#sides)
-      side.process = await startIn(this.#directory, { ...side, flags: this.#flags });
+      side.process = await startIn(this.#directory, { ...side, flags });
     await this.#ready();
   }
 

@@ -30,7 +30,8 @@ export class SimCluster {
   founding: Birth = { initialCluster: new Map(), initialClusterState: "new" };
   readonly observer: NetworkObserver = {
     sent: (from, to, message) => this.sent(from, to, message),
-    snapshotArrived: () => this.counters.add("snapshotReceived"),
+    snapshotEnded: (outcome) =>
+      this.counters.add(outcome === "finished" ? "snapshotReceived" : "snapshotFailed"),
   };
 
   constructor(world: World, plan: Plan) {

@@ -101,9 +101,9 @@ export class EventLoop implements Timers {
   private readonly endTurn = (): void => {
     if (this.isDead) return;
     const { endOfTurnQueue, options } = this;
-    for (let at = 0; at < endOfTurnQueue.length && !this.isDead; at++) {
-      (endOfTurnQueue[at] as () => void)();
-    }
+    if (endOfTurnQueue.length > 0) options.world.promised();
+    // A function that kills the loop empties the queue; one that adds to it is followed by what it added.
+    for (let at = 0; at < endOfTurnQueue.length; at++) (endOfTurnQueue[at] as () => void)();
     endOfTurnQueue.length = 0;
     this.isInTurn = false;
     options.onTurn();

@@ -75,6 +75,8 @@ export class SimGrpcClient {
 
   private frame(type: number, flags: number, stream: number, payload: Buffer): void {
     const call = this.calls.get(stream);
+    // Every answer fits into its stream's window; the connection's is shared by all of them.
+    if (type === frameType.data && payload.length > 0) this.giveBack(payload.length);
     if (type === frameType.settings && (flags & frameFlag.ack) === 0) {
       this.socket.write(frame(frameType.settings, frameFlag.ack, 0, Buffer.alloc(0)));
     } else if (type === frameType.data && call !== undefined) {
@@ -88,6 +90,12 @@ export class SimGrpcClient {
       this.calls.delete(stream);
       call.done({ status: Number(fields.get("grpc-status")), message: call.message });
     }
+  }
+
+  private giveBack(bytes: number): void {
+    const increment = Buffer.alloc(4);
+    increment.writeUInt32BE(bytes);
+    this.socket.write(frame(frameType.windowUpdate, 0, 0, increment));
   }
 
   private closed(): void {

@@ -62,7 +62,12 @@ export class GrpcKvServer implements KvServer {
     this.client.call(path, bytes, ({ status, message }: CallOutcome) => {
       if (status === undefined) done({ kind: "lost" });
       else if (status === 0) done(answerOf(message));
-      else done({ kind: "refused", error: `status ${status}`, isCertain: certainStatuses.has(status) });
+      else
+        done({
+          kind: "refused",
+          error: `status ${status}`,
+          isCertain: certainStatuses.has(status),
+        });
     });
   }
 

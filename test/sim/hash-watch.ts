@@ -16,9 +16,7 @@ export function watchHashes(cluster: SimCluster, untilMs: number): void {
 
 /** `done` runs when all members have answered, the last of them in a later event; never if one of them ends meanwhile. */
 export function compareHashes(cluster: SimCluster, done: () => void): void {
-  const serving = cluster.machines.filter(
-    ({ process }) => process?.member?.isInstalling === false,
-  );
+  const serving = cluster.machines.filter(({ process }) => process?.member?.isInstalling === false);
   const revisions = serving.map(({ process }) => process?.member?.store.currentRevision ?? 0);
   const revision = Math.min(...revisions);
   let open = serving.length;

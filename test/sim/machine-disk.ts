@@ -20,6 +20,8 @@ export class MachineDisk {
   private readonly random: SeededRandom;
   private readonly conditions: MachineConditions;
   private slowness = 1;
+  /** Runs once, while the next write is on its way to the disk. */
+  private onWrite: (() => void) | undefined;
 
   constructor(world: World, random: SeededRandom, conditions: MachineConditions) {
     this.world = world;
@@ -38,7 +40,7 @@ export class MachineDisk {
         }),
       );
     });
-    this.applyFullness();
+    this.watchOperations();
     return new MemoryHome(this.backends, { timers: loop, commitDelayMs: () => 1 + this.delayMs() });
   }
 
@@ -60,6 +62,7 @@ export class MachineDisk {
     this.backends = new MemoryDisks();
     this.isFull = false;
     this.slowness = 1;
+    this.onWrite = undefined;
   }
 
   /** Everything takes so many times as long; 1 is the normal state. */
@@ -69,7 +72,13 @@ export class MachineDisk {
 
   setFull(isFull: boolean): void {
     this.isFull = isFull;
-    this.applyFullness();
+    this.watchOperations();
+  }
+
+  /** Power fails in the middle of the next write. */
+  duringNextWrite(run: () => void): void {
+    this.onWrite = run;
+    this.watchOperations();
   }
 
   /** True if there is data, so that a start is a restart. */
@@ -105,13 +114,21 @@ export class MachineDisk {
     return (diskMsMin + (this.random.uint32() / 2 ** 32) * diskMsSpread) * this.slowness;
   }
 
-  private applyFullness(): void {
-    const { isFull } = this;
-    this.fs.setFault(
-      isFull
-        ? (operation) => (operation === "write" || operation === "create" ? noSpace() : undefined)
-        : undefined,
-    );
+  private watchOperations(): void {
+    const { isFull, onWrite } = this;
     this.backends.live.failWrites(isFull ? noSpace() : null);
+    if (!isFull && onWrite === undefined) {
+      this.fs.setFault(undefined);
+      return;
+    }
+    this.fs.setFault((operation) => {
+      if (isFull && (operation === "write" || operation === "create")) return noSpace();
+      if (operation === "write" && this.onWrite !== undefined) {
+        this.world.after(this.delayMs() * 0.5, this.onWrite);
+        this.onWrite = undefined;
+        this.watchOperations();
+      }
+      return undefined;
+    });
   }
 }

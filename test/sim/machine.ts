@@ -114,10 +114,15 @@ export class Machine {
   private ended(end: ProcessEnd): void {
     const { world, counters } = this.cluster;
     this.process = undefined;
-    world.note(`${this.name} ended: ${end.kind}${end.kind === "failed" ? ` ${end.error.message}` : ""}`);
+    world.note(
+      `${this.name} ended: ${end.kind}${end.kind === "failed" ? ` ${end.error.message}` : ""}`,
+    );
     // What was written and not synced stays with the machine.
     this.disk.kill();
-    if (end.kind === "removed" || (end.kind === "failed" && end.error.name === "MemberRemovedError")) {
+    if (
+      end.kind === "removed" ||
+      (end.kind === "failed" && end.error.name === "MemberRemovedError")
+    ) {
       this.wipe();
       return;
     }
@@ -133,6 +138,8 @@ export class Machine {
     const { counters, violations } = this.cluster;
     if (isNoSpace(error)) {
       counters.add("diskFull");
+      if (!isClear(error))
+        violations.push(`${this.name} does not say that its disk is full: ${error.message}`);
       this.startLater(restartMs);
     } else if (this.isRotten && isCorruption(error)) {
       counters.add("bitRotFound");
@@ -159,6 +166,11 @@ const isJoinRefused = ({ message }: Error): boolean =>
   message.startsWith("cannot fetch cluster info") ||
   message.startsWith("error validating peerURLs") ||
   message.startsWith("membership: too many learner");
+
+/** The operator is told what to do. */
+const isClear = (error: Error): boolean =>
+  error.message.includes("the file system is full") ||
+  (error.cause instanceof Error && isClear(error.cause));
 
 function isCorruption(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

@@ -1,7 +1,8 @@
 /** `npm run sim`: simulated runs from the command line, one seed after the other. */
 import { parseArgs } from "node:util";
 import { Counters } from "./counters.ts";
-import { faultKinds, type FaultKind } from "./plan.ts";
+import { faultsOf, wholeNumber } from "./arguments.ts";
+import { faultKinds, membersMax } from "./plan.ts";
 import { simulate } from "./run.ts";
 
 const help = `Usage: npm run sim -- [flags]
@@ -30,35 +31,16 @@ const { values } = parseArgs({
   },
 });
 
-function count(text: string | undefined, flag: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
-  throw new Error(`--${flag}: expected a whole number up to ${max}, got "${text}"`);
-}
-
-function faultsOf(text: string | undefined): readonly FaultKind[] | undefined {
-  if (text === undefined) return undefined;
-  return text
-    .split(",")
-    .filter((name) => name !== "")
-    .map((name) => {
-      const kind = faultKinds.find((one) => one === name);
-      if (kind === undefined) throw new Error(`--faults: no fault is called "${name}"`);
-      return kind;
-    });
-}
-
 async function main(): Promise<void> {
   if (values.help) {
     process.stdout.write(help);
     return;
   }
-  const first = count(values.seed, "seed") ?? 1;
-  const runs = count(values.runs, "runs") ?? 1;
+  const first = wholeNumber(values.seed, "seed") ?? 1;
+  const runs = wholeNumber(values.runs, "runs") ?? 1;
   const options = {
-    members: count(values.members, "members", 7),
-    ticks: count(values.ticks, "ticks"),
+    members: wholeNumber(values.members, "members", { min: 1, max: membersMax }),
+    ticks: wholeNumber(values.ticks, "ticks", { min: 1 }),
     faults: faultsOf(values.faults),
     onTrace: values.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined,
   };

@@ -20,7 +20,8 @@ export class MemberView {
   private readonly node: RawNode;
 
   constructor(id: MemberId, receiver: PeerReceiver) {
-    if (!(receiver instanceof PeerInbox)) throw new Error("the member receives through another class");
+    if (!(receiver instanceof PeerInbox))
+      throw new Error("the member receives through another class");
     this.id = id;
     this.node = receiver["options"].node;
     this.cluster = receiver["options"].cluster;
@@ -62,6 +63,10 @@ export class MemberView {
     return this.node["raft"].tracker.config;
   }
 }
+
+/** Whether the member behind `receiver` has applied the removal of `id`: then it refuses to talk to it. */
+export const hasRemoved = (receiver: PeerReceiver, id: MemberId): boolean =>
+  receiver instanceof PeerInbox && receiver["options"].cluster.isRemoved(id);
 
 /** With the changes of several members at once, which no client can ask for yet. */
 export const reconfigOf = (member: Member): Reconfig => member["parts"].reconfig;

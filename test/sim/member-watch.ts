@@ -52,7 +52,11 @@ export class MemberWatch {
     }
     if (view.leadTransferee !== this.transferee) this.transfereeMoved();
     const { log } = view;
-    if (view.committed !== this.committed || view.applied !== this.applied || log.lastIndex !== this.last) {
+    if (
+      view.committed !== this.committed ||
+      view.applied !== this.applied ||
+      log.lastIndex !== this.last
+    ) {
       this.marksMoved();
     }
     if (view.confState !== this.confState) this.confStateMoved();
@@ -61,7 +65,10 @@ export class MemberWatch {
   private roleMoved(): void {
     const { world, name, view, checker, counters, pendingProposals } = this.options;
     const { role, term, lead } = view;
-    if (role !== this.role) world.note(`${name} ${role} term=${term} last=${view.log.lastIndex} committed=${view.committed}`);
+    if (role !== this.role)
+      world.note(
+        `${name} ${role} term=${term} last=${view.log.lastIndex} committed=${view.committed}`,
+      );
     world.trace.number(term);
     if (role === "leader") checker.sawLeader(term, view.id);
     if (role === "leader" && (this.role !== "leader" || term !== this.term)) counters.add("leader");
@@ -106,7 +113,7 @@ export class MemberWatch {
       compacted: storage.firstIndex - 1,
       applied: view.applied,
       committed,
-      stable: storage.lastIndex,
+      stable: Math.min(storage.lastIndex, log.unstable.offset - 1),
       last: log.lastIndex,
       term: view.term,
       revision,
@@ -127,8 +134,10 @@ export class MemberWatch {
     world.note(`${name} configuration ${describeConfState(now)}`);
     if (view.role !== "leader") return;
     counters.add("confChange");
-    if (now.votersOutgoing.length > 0 && before.votersOutgoing.length === 0) counters.add("jointEntered");
-    if (now.votersOutgoing.length === 0 && before.votersOutgoing.length > 0) counters.add("jointLeft");
+    if (now.votersOutgoing.length > 0 && before.votersOutgoing.length === 0)
+      counters.add("jointEntered");
+    if (now.votersOutgoing.length === 0 && before.votersOutgoing.length > 0)
+      counters.add("jointLeft");
     const promoted = before.learners.filter((id) => now.voters.includes(id));
     counters.add("learnerPromoted", promoted.length);
     if (isPartitioned()) counters.add("learnerPromotedPartition", promoted.length);
@@ -139,7 +148,8 @@ export class MemberWatch {
   }
 }
 
-const list = (ids: readonly bigint[]): string => ids.map((id) => id.toString(16).slice(0, 4)).join(",");
+const list = (ids: readonly bigint[]): string =>
+  ids.map((id) => id.toString(16).slice(0, 4)).join(",");
 
 export function describeConfState(state: ConfState): string {
   const { voters, votersOutgoing, learners, learnersNext } = state;

@@ -92,9 +92,24 @@ export class Nemesis {
   private crashOne(): void {
     const machine = this.victim();
     if (machine === undefined) return;
+    if (this.random.chance(0.4)) this.crash(machine, this.downMs());
+    else if (this.random.chance(0.7)) this.crashWriting(machine, this.downMs());
+    else for (const each of this.cluster.inUse) this.crashWriting(each, this.random.below(300));
+  }
+
+  private crash(machine: Machine, downMs: number): void {
     this.cluster.counters.add("crash");
     machine.crash();
-    machine.startLater(this.downMs());
+    machine.startLater(downMs);
+  }
+
+  /** In the middle of the next write, which a crash at any moment would seldom meet. */
+  private crashWriting(machine: Machine, downMs: number): void {
+    const { process } = machine;
+    if (process === undefined) return;
+    machine.disk.duringNextWrite(() => {
+      if (!this.isOver && machine.process === process) this.crash(machine, downMs);
+    });
   }
 
   private crashAll(): void {

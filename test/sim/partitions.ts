@@ -15,10 +15,17 @@ type Pair = readonly [number, number];
 
 /** Cuts a random set of links and returns what mends them. */
 export function cutRandomly({ network, machines, random, isOneWay }: CutOptions): () => void {
-  const numbers = shuffled(machines.map(({ number }) => number), random);
+  const numbers = shuffled(
+    machines.map(({ number }) => number),
+    random,
+  );
   const pairs = random.pick([isolateOne, split, bridge, single])(numbers, random);
   const directions = pairs.flatMap(([one, other]): Pair[] => {
-    if (!isOneWay) return [[one, other], [other, one]];
+    if (!isOneWay)
+      return [
+        [one, other],
+        [other, one],
+      ];
     return [[one, other]];
   });
   for (const [from, to] of directions) network.cut(from, to);
@@ -46,7 +53,9 @@ function isolateOne(numbers: readonly number[], random: SeededRandom): Pair[] {
 /** Two parts. */
 function split(numbers: readonly number[], random: SeededRandom): Pair[] {
   const at = 1 + random.below(numbers.length - 1);
-  return numbers.slice(0, at).flatMap((one) => numbers.slice(at).map((other): Pair => [one, other]));
+  return numbers
+    .slice(0, at)
+    .flatMap((one) => numbers.slice(at).map((other): Pair => [one, other]));
 }
 
 /** Two parts that share one machine, which sees both. */

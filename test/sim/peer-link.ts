@@ -16,15 +16,16 @@ import type {
   SnapshotOutcome,
 } from "../../node/server/peer-transport.ts";
 import type { EventLoop } from "./event-loop.ts";
+import { hasRemoved } from "./member-view.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import type { World } from "./world.ts";
 
-/** Sees every message that is sent, and each snapshot that arrives whole. */
+/** Sees every message that is sent, and how each snapshot's way ended. */
 export interface NetworkObserver {
   sent(from: number, to: number, message: Message): void;
-  snapshotArrived(from: number, to: number, message: Message): void;
+  snapshotEnded(outcome: SnapshotOutcome): void;
 }
 
 export interface ProcessPeersOptions {
@@ -93,6 +94,8 @@ export class PeerLink implements PeerTransport {
   readonly streams = new Set<SnapshotStream>();
   private readonly id: MemberId;
   private readonly peers = new Map<MemberId, readonly string[]>();
+  /** Members that nobody has told of, but that write to us: they tell where they are (rafthttp's remotes). */
+  private readonly remotes = new Map<MemberId, number>();
   private readonly removedPeers = new Set<MemberId>();
   private readonly upSinceMs: number;
 
@@ -114,8 +117,9 @@ export class PeerLink implements PeerTransport {
       const isRefused = [...this.peers.keys()].some((id) => {
         const other = this.machineOf(id);
         const link = other === undefined ? undefined : links.get(other);
-        if (other === undefined || link === undefined || !network.isWhole(machine, other)) return false;
-        return link.id === id && link.removedPeers.has(this.id);
+        if (other === undefined || link === undefined || !network.isWhole(machine, other))
+          return false;
+        return link.id === id && link.refuses(this.id);
       });
       if (isRefused) loop.dispatch(() => this.receiver.removed());
     });
@@ -136,7 +140,11 @@ export class PeerLink implements PeerTransport {
     for (const message of messages) this.sendOne(message);
   }
 
-  sendSnapshot(message: Message, body: BackendSnapshot, done: (outcome: SnapshotOutcome) => void): void {
+  sendSnapshot(
+    message: Message,
+    body: BackendSnapshot,
+    done: (outcome: SnapshotOutcome) => void,
+  ): void {
     this.options.observer.sent(this.options.machine, this.machineOf(message.to) ?? -1, message);
     new SnapshotStream(this, { message: copyOf(message), body, done }).start();
   }
@@ -188,7 +196,7 @@ export class PeerLink implements PeerTransport {
   /** The machine that a member is reached at. */
   machineOf(id: MemberId): number | undefined {
     const urls = this.peers.get(id);
-    return urls === undefined ? undefined : this.options.network.machineAt(urls);
+    return urls === undefined ? this.remotes.get(id) : this.options.network.machineAt(urls);
   }
 
   /** A message has arrived at this process. */
@@ -196,9 +204,10 @@ export class PeerLink implements PeerTransport {
     const { receiver } = this;
     this.options.loop.dispatch(() => {
       if (!this.isUp) return;
-      if (this.removedPeers.has(message.from)) {
+      if (this.refuses(message.from)) {
         this.tellRemoved(message.from, from);
       } else if (message.to === this.id) {
+        if (!this.peers.has(message.from)) this.remotes.set(message.from, from);
         receiver.receive(message);
       }
     });
@@ -214,6 +223,11 @@ export class PeerLink implements PeerTransport {
     );
   }
 
+  /** The member here knows that `id` was removed. */
+  private refuses(id: MemberId): boolean {
+    return this.removedPeers.has(id) || hasRemoved(this.receiver, id);
+  }
+
   private sendOne(message: Message): void {
     const { world, network, machine, observer, links } = this.options;
     const other = this.machineOf(message.to);
@@ -222,7 +236,8 @@ export class PeerLink implements PeerTransport {
     const { arrivalsMs, isRefused } = network.pass(machine, other, bytesOf(message));
     const link = links.get(other);
     if (isRefused || link === undefined) this.unreachable(message.to, link === undefined ? 5 : 500);
-    for (const arrivalMs of arrivalsMs) {
+    // A connection doubles nothing; what raft stands anyway is doubled, and a proposal would count twice.
+    for (const arrivalMs of message.type === "MsgProp" ? arrivalsMs.slice(0, 1) : arrivalsMs) {
       const copy = copyOf(message);
       world.at(arrivalMs, () => {
         if (!network.isCut(machine, other)) links.get(other)?.arrived(copy, machine);
@@ -253,8 +268,14 @@ function copyOf(message: Message): Message {
   const { entries, context, snapshot } = message;
   return {
     ...message,
-    entries: entries.length === 0 ? entries : entries.map((entry) => ({ ...entry, data: cloneBytes(entry.data) })),
+    entries:
+      entries.length === 0
+        ? entries
+        : entries.map((entry) => ({ ...entry, data: cloneBytes(entry.data) })),
     context: context.length === 0 ? context : cloneBytes(context),
-    snapshot: snapshot === undefined ? undefined : { metadata: snapshot.metadata, data: cloneBytes(snapshot.data) },
+    snapshot:
+      snapshot === undefined
+        ? undefined
+        : { metadata: snapshot.metadata, data: cloneBytes(snapshot.data) },
   };
 }

@@ -64,6 +64,10 @@ export interface Plan {
   readonly pauseMs: number;
   readonly compactRate: number;
   /** Clients talk gRPC over simulated byte streams, not to the member directly. */
+  /** Values are this long; short ones make small log records, long ones such as a crash can tear. */
+  readonly valueBytes: number;
+  /** Transactions over several keys, which bind keys together for who judges. */
+  readonly hasTransactions: boolean;
   readonly usesGrpc: boolean;
   readonly strictReconfigCheck: boolean;
   readonly network: NetworkConditions;
@@ -83,7 +87,7 @@ export interface PlanOptions {
 }
 
 /** Operations that a run aims at; the pauses of the clients are made for it. */
-const operationsAimed = 420;
+const operationsAimed = 500;
 
 /** Mean times between faults: seconds, shortest and longest. */
 const meanSeconds: Readonly<Record<FaultKind, readonly [number, number]>> = {
@@ -121,6 +125,8 @@ export function drawPlan(options: PlanOptions, world: World): Plan {
     keys: 4 + random.below(6),
     pauseMs: Math.max(20, (ticks * tickMs * clients) / operationsAimed),
     compactRate: random.pick([0, 0.005, 0.02]),
+    valueBytes: random.pick([0, 0, 300, 1500]),
+    hasTransactions: random.chance(0.6),
     usesGrpc: options.usesGrpc ?? random.chance(0.04),
     strictReconfigCheck: random.chance(0.5),
     network: drawNetwork(random, options.faults !== undefined || isCalm),

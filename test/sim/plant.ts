@@ -62,7 +62,7 @@ function sweep(dir: string, bug: PlantedBug): Promise<Found> {
   const args = ["--runs", runs, "--from", from, "--jobs", jobs, "--stop-at-first"];
   const child = spawn(
     process.execPath,
-    [join(dir, "test/sim/sweep.ts"), ...args, ...(bug.flags ?? [])],
+    [join(dir, "test/sim/sweep-main.ts"), ...args, ...(bug.flags ?? [])],
     { cwd: dir, stdio: ["ignore", "pipe", "pipe"] },
   );
   let output = "";
@@ -70,7 +70,7 @@ function sweep(dir: string, bug: PlantedBug): Promise<Found> {
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
   return new Promise((resolve) => {
     child.on("close", () => {
-      const seeds = /found after (\d+) seeds?/.exec(output)?.[1];
+      const seeds = /first failure after (\d+) seeds/.exec(output)?.[1];
       const violation =
         /VIOLATION (.*)/.exec(output)?.[1] ?? output.trim().split("\n").at(-1) ?? "";
       resolve({ seeds: seeds === undefined ? undefined : Number(seeds), violation });

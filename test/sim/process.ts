@@ -66,6 +66,9 @@ export class SimProcess {
   /** As SIGTERM: leadership is handed over, everything applied is made durable. */
   stop(): void {
     const { member } = this;
+    this.machine.cluster.world.note(`${this.machine.name} is to stop`);
+    // Nobody connects to it any more.
+    this.server = undefined;
     if (member === undefined) {
       this.end({ kind: "stopped" });
       return;
@@ -136,7 +139,9 @@ export class SimProcess {
     });
     this.member = member;
     this.serve(member);
-    world.note(`${machine.name} serves revision=${member.store.currentRevision} applied=${member.raft.applied}`);
+    world.note(
+      `${machine.name} serves revision=${member.store.currentRevision} applied=${member.raft.applied}`,
+    );
   }
 
   /** The member knows that it was removed: it closes its files and ends. */
@@ -163,7 +168,12 @@ export class SimProcess {
         maxConcurrentStreams: 1000,
       });
       registerServices(grpc, member, { txnOpsMax: 128, quotaBytes: 2 ** 31 });
-      const server = new GrpcKvServer({ world, loop, random: machine.random, accept: (socket) => grpc.serve(socket) });
+      const server = new GrpcKvServer({
+        world,
+        loop,
+        random: machine.random,
+        accept: (socket) => grpc.serve(socket),
+      });
       this.server = server;
       this.closeServer = () => server.close();
     } else {
@@ -181,7 +191,8 @@ export class SimProcess {
       view,
       checker,
       counters,
-      revision: () => (this.member?.isInstalling === false ? this.member.store.currentRevision : undefined),
+      revision: () =>
+        this.member?.isInstalling === false ? this.member.store.currentRevision : undefined,
       pendingProposals: () => this.member?.pendingProposals ?? 0,
       isPartitioned: () => network.cutCount > 0,
       onViolation: (text) => violations.push(text),
@@ -192,19 +203,22 @@ export class SimProcess {
   private logger(): Logger {
     const { machine } = this;
     const { world, counters } = machine.cluster;
-    const at = (level: string): Logger["info"] => (message, fields) => {
-      if (world.trace.isWatched) {
-        const text = fields === undefined ? "" : ` ${JSON.stringify(fields, printable)}`;
-        world.trace.detail(world.nowMs, `${machine.name} ${level} ${message}${text}`);
-      }
-      if (this.isOver) return;
-      if (message.startsWith("repaired the log") || message.startsWith("zeroing the rest")) counters.add("walRepaired");
-      else if (message === "applied snapshot") counters.add("snapshotInstalled");
-      else if (message === "finished scheduled compaction") counters.add("compaction");
-      else if (message === "starting local member" && Number(fields?.["replayed-entries"]) > 0) {
-        counters.add("backendReplayed");
-      }
-    };
+    const at =
+      (level: string): Logger["info"] =>
+      (message, fields) => {
+        if (world.trace.isWatched) {
+          const text = fields === undefined ? "" : ` ${JSON.stringify(fields, printable)}`;
+          world.trace.detail(world.nowMs, `${machine.name} ${level} ${message}${text}`);
+        }
+        if (this.isOver) return;
+        if (message.startsWith("repaired the log") || message.startsWith("zeroing the rest"))
+          counters.add("walRepaired");
+        else if (message === "applied snapshot") counters.add("snapshotInstalled");
+        else if (message === "finished scheduled compaction") counters.add("compaction");
+        else if (message === "starting local member" && Number(fields?.["replayed-entries"]) > 0) {
+          counters.add("backendReplayed");
+        }
+      };
     return { debug: () => undefined, info: at("info"), warn: at("warn"), error: at("error") };
   }
 }

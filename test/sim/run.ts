@@ -51,9 +51,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   options.onCluster?.(cluster);
   const admin = new MembershipAdmin(cluster);
   const nemesis = new Nemesis(cluster, admin);
-  const { clients, keys, pauseMs, compactRate } = plan;
-  const { servers } = cluster;
-  const workload = new Workload({ world, servers, clients, keys, pauseMs, compactRate });
+  const workload = new Workload({ ...plan, world, servers: cluster.servers });
   cluster.start();
   workload.start();
   nemesis.start();

@@ -66,7 +66,7 @@ export class SimClient {
       const expected = this.expected(key);
       const operation: KvOperation = { kind: "cas", key, expected: expected.value, value };
       this.write(operation, txnRequest([expected], [{ key, value }]));
-    } else if (choice < 60) {
+    } else if (choice < 60 && workload.options.hasTransactions) {
       this.txn(key);
     } else if (choice < 82) {
       this.read({ key, rangeEnd: undefined, revision: 0, isSerializable: false });
@@ -164,7 +164,10 @@ export class SimClient {
     return this.workload.random.pick(this.workload.options.servers());
   }
 
-  private call(send: (done: (answer: Answer) => void) => void, use: (answer: Answer) => void): void {
+  private call(
+    send: (done: (answer: Answer) => void) => void,
+    use: (answer: Answer) => void,
+  ): void {
     let isOver = false;
     this.isWaiting = true;
     const finish = (answer: Answer): void => {
@@ -199,13 +202,20 @@ export class SimClient {
 
   private note(event: OpenEvent, answer: Answer): void {
     const { operation, outcome } = event;
-    const what = "key" in operation ? operation.key : operation.puts.map(({ key }) => key).join("+");
+    const what =
+      "key" in operation ? operation.key : operation.puts.map(({ key }) => key).join("+");
     const how = answer.kind === "refused" ? answer.error : answer.kind;
-    const value = "value" in operation ? operation.value : "";
+    const value = "value" in operation ? shortened(operation.value) : "";
     this.workload.options.world.note(
-      `c${this.number} ${operation.kind} ${what} ${value} ${how} ${String(outcome ?? "")} @${event.revision ?? "?"}`,
+      `c${this.number} ${operation.kind} ${what} ${value} ${how} ${shortened(String(outcome ?? ""))} @${event.revision ?? "?"}`,
     );
   }
+}
+
+/** A value without its filling. */
+function shortened(value: string): string {
+  const end = value.indexOf(" ");
+  return end < 0 ? value : value.slice(0, end);
 }
 
 function outcomeOf(

@@ -105,7 +105,14 @@ export class SimNetwork {
       link.cuts = 0;
     }
     const bytesPerMs = Math.max(this.conditions.bytesPerMs, 50);
-    this.conditions = { ...this.conditions, lossRate: 0, bytesPerMs, delaySpreadMs: 2, delayMinMs: 0.2, reorderRate: 0 };
+    this.conditions = {
+      ...this.conditions,
+      lossRate: 0,
+      bytesPerMs,
+      delaySpreadMs: 2,
+      delayMinMs: 0.2,
+      reorderRate: 0,
+    };
   }
 
   /** A message of `bytes` is put on its way. */

@@ -52,7 +52,7 @@ export class SnapshotStream {
 
   private async run(): Promise<void> {
     const { sender, target, shipment } = this;
-    const { network, observer, machine, world } = sender.options;
+    const { network, machine, world } = sender.options;
     if (target === undefined) throw new Error("nobody listens");
     this.receiver = await this.at(target, () => target.receiver.receiveSnapshot());
     const { receiver } = this;
@@ -62,11 +62,11 @@ export class SnapshotStream {
       await this.at(target, () => receiver.write(copy));
     }
     await this.at(target, () => receiver.finish());
-    observer.snapshotArrived(machine, this.targetMachine, shipment.message);
     // The message may be held up behind its body, and be old when it comes.
     const { conditions } = network;
     const heldUpMs = conditions.reorderRate > 0 ? conditions.reorderSpreadMs : 1;
-    const delayMs = network.delayMs() + world.randomFor(`snap ${world.nowMs}`).below(Math.max(1, heldUpMs));
+    const delayMs =
+      network.delayMs() + world.randomFor(`snap ${world.nowMs}`).below(Math.max(1, heldUpMs));
     world.after(delayMs, () => {
       if (target.isUp) target.arrived(shipment.message, machine);
     });
@@ -79,7 +79,9 @@ export class SnapshotStream {
     const { bytesPerMs } = network.conditions;
     await new Promise<void>((resolve, reject) => {
       const isWhole = network.isWhole(machine, this.targetMachine);
-      const waitMs = isWhole ? network.delayMs() + (bytesPerMs < Infinity ? bytes / bytesPerMs : 0) : patienceMs;
+      const waitMs = isWhole
+        ? network.delayMs() + (bytesPerMs < Infinity ? bytes / bytesPerMs : 0)
+        : patienceMs;
       world.after(waitMs, () => {
         world.promised();
         if (network.isWhole(machine, this.targetMachine)) resolve();
@@ -108,6 +110,7 @@ export class SnapshotStream {
   private end(outcome: SnapshotOutcome, delayMs: number): void {
     if (this.isOver) return;
     this.isOver = true;
+    this.sender.options.observer.snapshotEnded(outcome);
     const { sender, target, shipment } = this;
     sender.streams.delete(this);
     target?.streams.delete(this);

@@ -18,6 +18,8 @@ export interface WorkloadOptions {
   readonly pauseMs: number;
   /** Probability of a compaction in the place of an operation. */
   readonly compactRate: number;
+  readonly valueBytes: number;
+  readonly hasTransactions: boolean;
 }
 
 /** What anybody saw of a key last. Only a hint, for operations that compare. */
@@ -65,7 +67,7 @@ export class Workload {
 
   newValue(): string {
     this.nextValue += 1;
-    return `v${this.nextValue}`;
+    return `v${this.nextValue}`.padEnd(this.options.valueBytes, " .");
   }
 
   knownOf(key: string): KnownKey {

@@ -58,7 +58,10 @@ export class Cluster {
     node.unapplied.push(...ready.committedEntries);
     if (ready.mustSync && options.isHeld === true) node.held = ready;
     else if (ready.mustSync) this.append(node, ready);
-    else this.send(node, ready.messagesAfterAppend);
+    else {
+      if (ready.hardState !== undefined) node.writeUnsynced(ready.hardState);
+      this.send(node, ready.messagesAfterAppend);
+    }
     if (options.isApplyDeferred !== true) this.apply(node);
     return [`${node.id}:`, ...lines, ...this.news()];
   }
@@ -130,10 +133,12 @@ export class Cluster {
     for (const message of messages) {
       if (message.to === node.id || !this.isReachable(node.id, message.to)) continue;
       const { snapshot } = message;
-      const isWithState = snapshot !== undefined;
-      this.inTransit.push(
-        isWithState ? { ...message, snapshot: { ...snapshot, data: node.snapshotState } } : message,
-      );
+      if (snapshot === undefined) {
+        this.inTransit.push(message);
+      } else {
+        const data = node.snapshotState(snapshot.metadata);
+        this.inTransit.push({ ...message, snapshot: { ...snapshot, data } });
+      }
     }
   }
 

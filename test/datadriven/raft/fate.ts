@@ -1,5 +1,5 @@
 /**
- * What happens to nodes and wires: `restart 1` (what was held is lost, and so is a commit index that went out with no write), `partition
+ * What happens to nodes and wires: `restart 1` (what was held is lost, and so is a commit index that no sync followed), `partition
  * (1,2) (3,4,5)` (messages between the groups are lost), `heal`, `compact 1 to=5` (the applied state becomes the snapshot, the log up to 5 goes).
  */
 import { logIndex } from "../../../node/lib/units.ts";

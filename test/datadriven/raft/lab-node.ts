@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { fromText, toText } from "../../../node/lib/bytes.ts";
-import { type LogIndex, logIndex, type MemberId, term } from "../../../node/lib/units.ts";
+import { type LogIndex, logIndex, type MemberId } from "../../../node/lib/units.ts";
 import {
   asConfChangeV2,
   decodeConfChange,
@@ -50,6 +50,10 @@ export class LabNode {
   unapplied: Entry[] = [];
   private readonly labConfig: LabConfig;
   private readonly disk: Disk;
+  /** Written, in its order, and not synced: the next sync makes it durable, a crash before loses it. */
+  private unsyncedHardState: HardState | undefined;
+  /** By index, the states that lagging followers are given: those of conf changes and compactions. */
+  private readonly offered = new Map<LogIndex, State>();
 
   constructor(labConfig: LabConfig, snapshot: SnapshotMetadata) {
     this.id = labConfig.id;
@@ -65,17 +69,26 @@ export class LabNode {
   restart(): void {
     this.held = undefined;
     this.unapplied = [];
+    this.unsyncedHardState = undefined;
     ({ raw: this.raw, storage: this.storage } = this.start());
     this.state = this.disk.state;
     this.config = this.disk.snapshot.confState;
   }
 
-  /** Writes what `ready` asks for and reports it. */
+  /** Writes a hard state that need not be synced. */
+  writeUnsynced(hardState: HardState): void {
+    this.unsyncedHardState = hardState;
+  }
+
+  /** Writes what `ready` asks for, behind everything that was written before, makes it durable and reports it. */
   append(ready: Ready): void {
     const { disk } = this;
-    if (ready.hardState !== undefined) {
-      assert.ok(ready.hardState.term >= disk.hardState.term, "the term on disk went back");
-      disk.hardState = ready.hardState;
+    const hardState = ready.hardState ?? this.unsyncedHardState;
+    this.unsyncedHardState = undefined;
+    if (hardState !== undefined) {
+      assert.ok(hardState.term >= disk.hardState.term, "the term on disk went back");
+      assert.ok(hardState.commit >= disk.hardState.commit, "the commit index on disk went back");
+      disk.hardState = hardState;
     }
     if (ready.snapshot !== undefined) this.install(ready.snapshot);
     const first = ready.entries[0];
@@ -94,6 +107,8 @@ export class LabNode {
           ? asConfChangeV2(decodeConfChange(entry.data))
           : decodeConfChangeV2(entry.data);
       this.config = this.raw.applyConfChange(change);
+      // Whom the change adds must find itself in what it is given.
+      this.offer(entry);
     }
     this.raw.advanceApply(entry.index);
   }
@@ -103,20 +118,21 @@ export class LabNode {
     const { applied } = this.raw;
     const appliedTerm = this.storage.term(applied);
     assert.ok(appliedTerm !== undefined && to <= applied, "compaction beyond what is applied");
-    const metadata = { index: applied, term: appliedTerm, confState: this.config };
-    this.disk.snapshot = metadata;
+    this.disk.snapshot = this.offer({ index: applied, term: appliedTerm });
     this.disk.state = this.state;
-    this.storage.setSnapshotMetadata(metadata);
     this.storage.compact(to);
   }
 
-  /** The keys that travel beside a MsgSnap. */
-  get snapshotState(): Uint8Array {
-    return fromText(this.disk.state.join(" "));
+  /** The keys that travel beside a MsgSnap. It may leave later than raft made it, so the newest state would not do. */
+  snapshotState({ index }: SnapshotMetadata): Uint8Array {
+    return fromText((this.offered.get(index) ?? []).join(" "));
   }
 
-  get durableTerm(): number {
-    return this.disk.hardState.term;
+  private offer({ index, term }: Pick<SnapshotMetadata, "index" | "term">): SnapshotMetadata {
+    const metadata = { index, term, confState: this.config };
+    this.storage.setSnapshotMetadata(metadata);
+    this.offered.set(index, this.state);
+    return metadata;
   }
 
   private install(snapshot: Snapshot): void {
@@ -127,6 +143,7 @@ export class LabNode {
     this.unapplied = [];
     this.disk.snapshot = metadata;
     this.disk.state = this.state;
+    this.offered.set(metadata.index, this.state);
     this.disk.entries = [];
   }
 
@@ -134,7 +151,7 @@ export class LabNode {
     const { snapshot, hardState, entries } = this.disk;
     const later = entries.filter(({ index }) => index > snapshot.index);
     const atLeast = Math.max(hardState.commit, snapshot.index);
-    const started = { ...hardState, commit: logIndex(atLeast), term: term(hardState.term) };
+    const started = { ...hardState, commit: logIndex(atLeast) };
     const storage = new MemoryStorage(snapshot, started, later);
     if (snapshot.index > 0) storage.setSnapshotMetadata(snapshot);
     return {

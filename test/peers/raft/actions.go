@@ -110,8 +110,9 @@ func (s *schedule) propose() {
 
 // proposeConf proposes any change, also such as the leader refuses or the configuration does not allow.
 //
-// Where messages are cut by bytes, only changes that are not refused: the empty entry that Go puts in their place has an explicit type
-// of zero and is two bytes longer than other empty entries, a difference without meaning that ours does not make.
+// Where messages are cut by bytes, only changes that are not refused and not empty: the empty entry that Go puts in the place of a
+// refused one has an explicit type of zero, an empty change has explicit data of length zero, and both are two bytes longer than they
+// need to be, a difference without meaning that ours does not make.
 func (s *schedule) proposeConf() {
 	number := s.leaderOrAny()
 	isJoint := len(s.members[number].conf.GetVotersOutgoing()) > 0
@@ -124,7 +125,11 @@ func (s *schedule) proposeConf() {
 	line := changeLine{Version: 2}
 	switch {
 	case isLeave:
-		change = &pb.ConfChangeV2{}
+		v2 := &pb.ConfChangeV2{}
+		if isCutByBytes || s.random.IntN(2) == 0 {
+			v2.Context = []byte("context")
+		}
+		change = v2
 	case s.random.IntN(2) == 0:
 		line.Version = 1
 		line.ID = s.random.Uint64()
@@ -277,7 +282,8 @@ func (s *schedule) restart() {
 		})
 		return
 	}
-	commit := from + s.random.Uint64N(hard.GetCommit()-from+1)
+	least := max(from, m.syncedCommit)
+	commit := least + s.random.Uint64N(hard.GetCommit()-least+1)
 	s.perform(action{Kind: "restart", Node: id(number), Index: from, Commit: commit}, func(m *member) bool {
 		m.restartFrom(snapshot, commit)
 		return false

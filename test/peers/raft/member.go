@@ -39,6 +39,8 @@ type member struct {
 	// The configuration at the applied index.
 	conf    *pb.ConfState
 	applied uint64
+	// The commit index of the last write that had to be synced: a crash leaves this or more.
+	syncedCommit uint64
 }
 
 func newMember(number uint64, opts options, start *pb.Snapshot) *member {
@@ -52,7 +54,7 @@ func newMember(number uint64, opts options, start *pb.Snapshot) *member {
 	}
 	return &member{
 		id: number, options: opts, storage: &storage{MemoryStorage: memory, initial: metadata.GetConfState()},
-		conf: metadata.GetConfState(), applied: metadata.GetIndex(),
+		conf: metadata.GetConfState(), applied: metadata.GetIndex(), syncedCommit: metadata.GetIndex(),
 	}
 }
 
@@ -126,9 +128,15 @@ func (m *member) write(message *pb.Message) {
 		m.conf, m.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
 	}
 	must(m.storage.Append(message.GetEntries()))
-	hard := &pb.HardState{Term: message.Term, Vote: message.Vote, Commit: message.Commit}
-	if !raft.IsEmptyHardState(hard) {
+	before, _, err := m.storage.InitialState()
+	must(err)
+	hard := before
+	if message.GetTerm() > 0 || message.GetVote() > 0 || message.GetCommit() > 0 {
+		hard = &pb.HardState{Term: message.Term, Vote: message.Vote, Commit: message.Commit}
 		must(m.storage.SetHardState(hard))
+	}
+	if raft.MustSync(hard, before, len(message.GetEntries())) || !raft.IsEmptySnap(message.GetSnapshot()) {
+		m.syncedCommit = hard.GetCommit()
 	}
 }
 

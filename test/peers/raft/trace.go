@@ -15,7 +15,7 @@ import (
 type header struct {
 	Seed    uint64  `json:"seed"`
 	Options options `json:"options"`
-	// The state from which the first members start; those that join later start empty.
+	// The state from which the first members start. Those that join later start empty, unless the log begins at its begin.
 	Start   snapshotLine `json:"start"`
 	Members []id         `json:"members"`
 	Joiners []id         `json:"joiners"`
@@ -32,11 +32,6 @@ type options struct {
 	CheckQuorum         bool   `json:"checkQuorum"`
 	PreVote             bool   `json:"preVote"`
 	StepDownOnRemoval   bool   `json:"stepDownOnRemoval"`
-}
-
-// ending is the last line of a schedule that could not be continued.
-type ending struct {
-	Panic bool `json:"panic"`
 }
 
 // step is what one action on one node led to, until the node had nothing left to do.

@@ -33,7 +33,8 @@ export class LogChecker {
   sawLeader(term: number, id: MemberId): void {
     const known = this.leaders.get(term);
     if (known === undefined) this.leaders.set(term, id);
-    else if (known !== id) this.violate(`two leaders in term ${term}: ${hex(known)} and ${hex(id)}`);
+    else if (known !== id)
+      this.violate(`two leaders in term ${term}: ${hex(known)} and ${hex(id)}`);
   }
 
   /** A message on the network. */
@@ -95,6 +96,7 @@ const hex = (id: bigint): string => id.toString(16);
 /** FNV-1a: entries are small, and nobody tries to fool it. */
 export function sumOf(bytes: Uint8Array): number {
   let sum = 0x811c9dc5;
-  for (let at = 0; at < bytes.length; at++) sum = Math.imul(sum ^ (bytes[at] as number), 0x01000193);
+  for (let at = 0; at < bytes.length; at++)
+    sum = Math.imul(sum ^ (bytes[at] as number), 0x01000193);
   return (sum ^ bytes.length) >>> 0;
 }

@@ -31,7 +31,8 @@ export class MarksChecker {
     const { before } = this;
     if (before !== undefined) {
       for (const mark of ["compacted", "applied", "committed", "term", "revision"] as const) {
-        if (marks[mark] < before[mark]) this.violate(`${mark} went back from ${before[mark]}`, marks);
+        if (marks[mark] < before[mark])
+          this.violate(`${mark} went back from ${before[mark]}`, marks);
       }
     }
     this.before = marks;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { AssertionError } from "../../../node/lib/assert.ts";
 import { CorruptionError } from "../../../node/lib/corruption-error.ts";
 import { memberId } from "../../../node/lib/units.ts";
+import { emptyConfState } from "../../../node/membership/conf-state-json.ts";
 import { internalRequest } from "../../../node/proto/internal-raft-codec.ts";
 import {
   encodeClusterMemberAttrSet,
@@ -30,7 +31,8 @@ test("the cluster's version and a member's attributes go to the cluster, and not
   const lab = await Lab.open();
   const peerUrls = ["http://a:2380"];
   const member = { id: memberId(id), peerUrls, isLearner: false, name: "", clientUrls: [] };
-  lab.cluster.addMember(member);
+  const confState = { ...emptyConfState, voters: [member.id] };
+  lab.cluster.applyChange([{ kind: "add", member }], confState);
   const clientUrls = ["http://a:2379"];
   const attributes = encodeClusterMemberAttrSet({ memberId: id, name: "a", clientUrls });
   assert.deepEqual(lab.apply(internalRequest.clusterMemberAttrSet, attributes), { kind: "done" });

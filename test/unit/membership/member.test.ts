@@ -6,9 +6,11 @@ import { idToHex, memberId } from "../../../node/lib/units.ts";
 import {
   bootstrapClusterId,
   bootstrapMemberId,
+  isStarted,
   type Member,
   memberFromJson,
   memberToJson,
+  runtimeMemberId,
 } from "../../../node/membership/member.ts";
 
 const fresh: Member = {
@@ -34,6 +36,20 @@ test("ids depend on URLs and token, not on the order of the URLs or of the membe
   assert.notEqual(bootstrapMemberId([one], "t"), bootstrapMemberId([one], "u"));
   const members = [1n, 2n ** 63n + 1n, 5n].map(memberId);
   assert.equal(bootstrapClusterId(members), bootstrapClusterId([...members].reverse()));
+});
+
+test("a member that is added later has an id of its URLs and the second, so that URLs can be used again", () => {
+  const urls = ["http://b:2380", "http://a:2380"];
+  // The same as Go's: sha1("http://a:2380http://b:2380" + "1700000000").
+  const id = runtimeMemberId(urls, 1_700_000_000_999);
+  assert.equal(id, bootstrapMemberId(urls, "1700000000"));
+  assert.equal(id, runtimeMemberId([...urls].reverse(), 1_700_000_000_000));
+  assert.notEqual(id, runtimeMemberId(urls, 1_700_000_001_000));
+});
+
+test("a member has started when it has told its name", () => {
+  assert.equal(isStarted(fresh), false);
+  assert.equal(isStarted({ ...fresh, name: "m1" }), true);
 });
 
 test("computing ids leaves the caller's lists as they were", () => {

@@ -35,13 +35,13 @@ function run(withConfChanges: boolean, stepCount: number, numRuns: number): Seen
 }
 
 test("random clusters of fixed members are safe in any weather, and alive when it clears", () => {
-  const seen = run(false, 4000, 300);
+  const seen = run(false, 4000, 200);
   for (const key of ["leaders", "crashes", "snapshots", "reads", "applied"] as const) {
-    assert.ok(seen[key] > 200, `${key} must happen in most runs: ${seen[key]}`);
+    assert.ok(seen[key] > 100, `${key} must happen in most runs: ${seen[key]}`);
   }
 });
 
 test("random clusters whose members change are safe in any weather, and alive when it clears", () => {
-  const seen = run(true, 4000, 300);
-  assert.ok(seen.confChanges > 200, `conf changes must happen in most runs: ${seen.confChanges}`);
+  const seen = run(true, 4000, 200);
+  assert.ok(seen.confChanges > 150, `conf changes must happen in most runs: ${seen.confChanges}`);
 });

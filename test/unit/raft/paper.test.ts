@@ -1,9 +1,12 @@
-/** Raft's rules by their place in Ongaro's thesis "Consensus: Bridging Theory and Practice", as far as one voter shows them. */
+/** Raft's rules by their place in Ongaro's thesis "Consensus: Bridging Theory and Practice", with one voter and with several. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { logIndex, term } from "../../../node/lib/units.ts";
+import { logIndex, memberId, term } from "../../../node/lib/units.ts";
+import { message } from "../../../node/raft/messages.ts";
 import type { RawNode } from "../../../node/raft/raw-node.ts";
+import type { Entry } from "../../../node/raft/types.ts";
 import { seededRandom } from "../mvcc/key-parts.ts";
+import { LabNetwork } from "./lab-network.ts";
 import {
   drawing,
   entryAt,
@@ -204,4 +207,192 @@ test("6.4: a read state is handed out once", () => {
   assert.equal(node.ready().readStates.length, 1);
   assert.equal(node.hasReady(), false);
   assert.equal(node.ready().readStates.length, 0);
+});
+
+test("figure 3.2, election safety: at most one leader in a term, whoever campaigns with whom", () => {
+  const network = new LabNetwork(5);
+  const leaders = new Map<number, bigint>();
+  const campaigns = [
+    [1n, 2n],
+    [3n, 4n, 5n],
+    [2n, 5n],
+    [1n, 3n],
+  ];
+  for (const ids of campaigns) {
+    for (const id of ids) network.node(id).campaign();
+    network.run();
+    for (const id of [1n, 2n, 3n, 4n, 5n]) {
+      const { role, term: at } = network.node(id);
+      if (role !== "leader") continue;
+      assert.equal(leaders.get(at) ?? id, id);
+      leaders.set(at, id);
+    }
+  }
+  assert.ok(leaders.size > 0);
+});
+
+test("figure 3.2, leader append-only: a leader never changes an entry of its log", () => {
+  const network = new LabNetwork(3, () => ({ entries: [entryAt(1, 1, "old")] }));
+  const leader = network.elect(1n);
+  leader.propose([proposal("a")]);
+  leader.step(
+    message({
+      type: "MsgApp",
+      to: memberId(1n),
+      from: memberId(2n),
+      term: term(1),
+      entries: [entryAt(1, 1, "other")],
+    }),
+  );
+  network.run();
+  assert.deepEqual(network.appliedTexts(1n), ["old", "a"]);
+});
+
+test("3.4: all votes split, nobody leads, and the next election decides", () => {
+  const network = new LabNetwork(4, (id) => ({ random: drawing(Number(id)) }));
+  for (const id of [1n, 2n]) network.node(id).campaign();
+  network.isDropped = ({ from, to }) => (from === 1n && to === 4n) || (from === 2n && to === 3n);
+  network.run();
+  assert.deepEqual(
+    [1n, 2n, 3n, 4n].map((id) => network.node(id).role),
+    ["candidate", "candidate", "follower", "follower"],
+  );
+  network.heal();
+  for (let at = 0; at < 20; at++) for (const id of [1n, 2n, 3n, 4n]) network.tick(id);
+  const roles = [1n, 2n, 3n, 4n].map((id) => network.node(id).role);
+  assert.equal(roles.filter((role) => role === "leader").length, 1);
+});
+
+test("3.5: an entry is committed when a majority has it, and applied everywhere, in the order of the log", () => {
+  const network = new LabNetwork(5);
+  network.elect(1n);
+  network.isolate(4n, 5n);
+  for (const text of ["a", "b", "c"]) network.node(1n).propose([proposal(text)]);
+  network.run();
+  assert.deepEqual(network.appliedTexts(1n), ["a", "b", "c"]);
+  assert.deepEqual(network.appliedTexts(4n), []);
+  network.isolate(3n);
+  network.node(1n).propose([proposal("d")]);
+  network.run();
+  assert.deepEqual(network.appliedTexts(1n), ["a", "b", "c"]);
+  network.heal();
+  network.tick(1n, 2);
+  for (const id of [1n, 2n, 3n, 4n, 5n]) {
+    assert.deepEqual(network.appliedTexts(id), ["a", "b", "c", "d"]);
+  }
+});
+
+test("3.5: a follower's log becomes the leader's, whether it lacks entries, has more, or both (figure 3.6)", () => {
+  const leaderTerms = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6];
+  const followers = [
+    [1, 1, 1, 4, 4, 5, 5, 6, 6],
+    [1, 1, 1, 4],
+    [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6],
+    [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7],
+    [1, 1, 1, 4, 4, 4, 4],
+    [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
+  ];
+  for (const terms of followers) {
+    // Node 3 has nothing, and votes for the leader.
+    const logs = [leaderTerms, terms, []];
+    const network = new LabNetwork(3, (id) => ({
+      entries: (logs[Number(id) - 1] ?? []).map((of, at) => entryAt(at + 1, of, `${of}`)),
+      hardState: { term: term(8), vote: none, commit: logIndex(0) },
+    }));
+    network.elect(1n);
+    assert.equal(network.node(1n).role, "leader");
+    network.tick(1n);
+    assert.deepEqual(network.appliedTexts(2n), leaderTerms.map(String));
+    assert.deepEqual(network.appliedTexts(3n), leaderTerms.map(String));
+  }
+});
+
+test("3.6.1: only a log with all committed entries wins", () => {
+  const network = new LabNetwork(3);
+  network.elect(1n);
+  network.isolate(3n);
+  network.node(1n).propose([proposal("a")]);
+  network.run();
+  network.heal();
+  network.isolate(1n);
+  network.elect(3n);
+  assert.notEqual(network.node(3n).role, "leader");
+  network.elect(2n);
+  assert.equal(network.node(2n).role, "leader");
+  assert.deepEqual(network.appliedTexts(3n), ["a"]);
+});
+
+test("3.6.2: figure 3.7: an older entry on a majority may still be replaced, unless one of the leader's term is behind it", () => {
+  // Node 1 leads term 4 and has brought its old entry of term 2 to nodes 2 and 3; node 5 has one of term 3 in its place.
+  const start = (terms: number[]): Entry[] => terms.map((of, at) => entryAt(at + 1, of, `${of}`));
+  const logs = [start([1, 2]), start([1, 2]), start([1, 2]), start([1]), start([1, 3])];
+  const make = (): LabNetwork =>
+    new LabNetwork(5, (id) => ({
+      entries: logs[Number(id) - 1] ?? [],
+      hardState: { term: term(3), vote: none, commit: logIndex(1) },
+      applied: 1,
+    }));
+  const network = make();
+  // Only the empty entry of term 4 stays at home.
+  network.isDropped = ({ type, index }) => type === "MsgApp" && index >= 2;
+  network.elect(1n);
+  assert.equal(network.node(1n).role, "leader");
+  network.tick(1n, 2);
+  assert.equal(network.node(1n).committed, 1);
+  network.isolate(1n);
+  network.elect(5n);
+  assert.equal(network.node(5n).role, "leader");
+  network.heal();
+  network.tick(5n, 3);
+  assert.deepEqual(network.appliedTexts(2n), ["3"]);
+  const other = make();
+  other.isolate(5n);
+  other.elect(1n);
+  assert.deepEqual(other.appliedTexts(2n), ["2"]);
+  other.heal();
+  other.isolate(1n);
+  for (let at = 0; at < 3; at++) other.elect(5n);
+  assert.notEqual(other.node(5n).role, "leader");
+});
+
+test("4.2.3, 9.6: a node that was cut off disturbs nobody when it is back", () => {
+  for (const options of [{ checkQuorum: true }, { preVote: true }]) {
+    const network = new LabNetwork(3, () => ({ preVote: true, ...options }));
+    network.elect(1n);
+    network.tick(1n);
+    network.isolate(3n);
+    for (let at = 0; at < 50; at++) {
+      network.tick(3n);
+      network.tick(1n);
+    }
+    assert.deepEqual([network.node(3n).role, network.node(3n).term], ["preCandidate", 1]);
+    network.heal();
+    for (let at = 0; at < 10; at++) {
+      network.tick(3n);
+      network.tick(1n);
+    }
+    assert.deepEqual([network.node(1n).role, network.node(1n).term], ["leader", 1]);
+    assert.equal(network.node(3n).role, "follower");
+  }
+});
+
+test("5: who lacks what is compacted gets the state instead, and goes on from there", () => {
+  const network = new LabNetwork(3);
+  const leader = network.elect(1n);
+  network.isolate(3n);
+  for (const text of ["a", "b", "c"]) leader.propose([proposal(text)]);
+  network.run();
+  const storage = network.storage(1n);
+  storage.compact(leader.applied);
+  storage.setSnapshotMetadata({
+    index: leader.applied,
+    term: leader.term,
+    confState: leader.status().confState,
+  });
+  network.heal();
+  network.tick(1n, 2);
+  assert.equal(network.node(3n).applied, leader.applied);
+  leader.propose([proposal("d")]);
+  network.run();
+  assert.deepEqual(network.appliedTexts(3n), ["d"]);
 });

@@ -177,3 +177,22 @@ export const textsOf = (entries: readonly Entry[]): string[] =>
 export const indexesOf = (entries: readonly Entry[]): LogIndex[] =>
   entries.map(({ index }) => index);
 export const typesOf = (messages: readonly Message[]): string[] => messages.map(({ type }) => type);
+
+export const two = memberId(2n);
+export const three = memberId(3n);
+export const four = memberId(4n);
+
+/** What a message says, without the fields that its type leaves empty: short enough to be read in a test. */
+export function told(message: Message): Record<string, unknown> {
+  const { type, to, term: ofTerm, index, logTerm, commit, reject, rejectHint, entries } = message;
+  return {
+    type,
+    to,
+    term: ofTerm,
+    ...(index > 0 ? { index } : {}),
+    ...(logTerm > 0 ? { logTerm } : {}),
+    ...(commit > 0 ? { commit } : {}),
+    ...(entries.length > 0 ? { entries: textsOf(entries) } : {}),
+    ...(reject ? { reject, rejectHint } : {}),
+  };
+}

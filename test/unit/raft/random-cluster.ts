@@ -53,6 +53,18 @@ export interface ClusterOptions {
   readonly inflightMessagesMax: number;
 }
 
+/** How unkind the world of one run is: a single kind of trouble shows more than a little of each. */
+interface Weather {
+  /** Of 100 rare events. */
+  readonly crashes: number;
+  /** Of 100 attempts of a node to come back. */
+  readonly recoveries: number;
+  /** A write is done at every so many-th occasion. */
+  readonly diskSlowness: number;
+  /** One of so many messages is lost. */
+  readonly lossOneIn: number;
+}
+
 /** What was seen to happen: a run in which nothing happens proves nothing. */
 export interface Seen {
   leaders: number;
@@ -73,6 +85,7 @@ export class RandomCluster {
     applied: 0,
   };
   private readonly options: ClusterOptions;
+  private readonly weather: Weather;
   private readonly machines = new Map<MemberId, Machine>();
   private readonly ids: MemberId[];
   private readonly network: Message[] = [];
@@ -90,6 +103,12 @@ export class RandomCluster {
 
   constructor(options: ClusterOptions) {
     this.options = options;
+    this.weather = {
+      crashes: this.pick([2, 14, 40]),
+      recoveries: this.pick([20, 60]),
+      diskSlowness: this.pick([1, 2, 8]),
+      lossOneIn: this.pick([5, 15, 60]),
+    };
     this.ids = Array.from({ length: options.size }, (_, at) => memberId(BigInt(at + 1)));
     const start = snapshotAt(0, 0, votersOnly(...this.ids));
     for (const id of this.ids) {
@@ -103,13 +122,14 @@ export class RandomCluster {
     const machine = this.pick([...this.machines.values()]);
     const kind = this.draw(100);
     if (!machine.isUp) {
-      if (kind < 20) this.machines.set(machine.id, this.boot(machine.id, machine.disk));
+      if (kind < this.weather.recoveries)
+        this.machines.set(machine.id, this.boot(machine.id, machine.disk));
       return;
     }
     if (kind < 6) machine.node.tick();
     else if (kind < 48) this.deliverAny();
     else if (kind < 70) this.takeReady(machine);
-    else if (kind < 82) this.finishWrite(machine);
+    else if (kind < 82 && this.draw(this.weather.diskSlowness) === 0) this.finishWrite(machine);
     else if (kind < 90) this.apply(machine, this.draw(4));
     else if (kind < 94) this.propose(machine);
     else if (kind < 96) this.read(machine);
@@ -297,7 +317,7 @@ export class RandomCluster {
 
   private rareEvent(machine: Machine, kind: number): void {
     const { node } = machine;
-    if (kind < 14) this.crash(machine);
+    if (kind < this.weather.crashes) this.crash(machine);
     else if (kind < 55) this.compact(machine);
     else if (kind < 60) this.isolated = this.draw(2) === 0 ? machine.id : undefined;
     else if (kind < 65) node.transferLeader(this.pick(this.ids));
@@ -318,7 +338,10 @@ export class RandomCluster {
     }
     const ids = [this.pick(this.ids), this.pick(this.ids)].filter((id) => id !== node.lead);
     const remaining = confState.voters.filter((id) => !ids.includes(id)).length;
-    const changes = ids.map((nodeId) => ({ type: remaining > 0 ? this.pick([0, 1, 3]) : 0, nodeId }));
+    const changes = ids.map((nodeId) => ({
+      type: remaining > 0 ? this.pick([0, 1, 3]) : 0,
+      nodeId,
+    }));
     if (changes.length > 0) node.propose([changeOf(changes, this.pick([1, 2]))]);
   }
 
@@ -357,7 +380,7 @@ export class RandomCluster {
     const isKept = this.draw(12) === 0;
     const message = this.network[at];
     if (!isKept) this.network.splice(at, 1);
-    if (message === undefined || this.draw(15) === 0) {
+    if (message === undefined || this.draw(this.weather.lossOneIn) === 0) {
       if (message?.type === "MsgSnap") this.reportSnapshot(message, "failed");
       return;
     }
@@ -403,11 +426,12 @@ export class RandomCluster {
     if (node.committed > machine.committedBefore) this.checkOnQuorum(machine);
   }
 
-  /** What a leader calls committed is on the disks of a majority, of each half of the configuration. */
+  /** What a leader calls committed is of its own term, and on the disks of a majority, of each half of the configuration. */
   private checkOnQuorum({ node, disk }: Machine): void {
     const index = node.committed;
     const { voters, votersOutgoing } = node.status().confState;
     const own = termOnDisk(disk, index) ?? node.term;
+    assert.equal(own, node.term, `an entry of an older term committed by counting, at ${index}`);
     for (const half of [voters, votersOutgoing]) {
       const holders = half.filter((id) => {
         const of = this.machines.get(id);
@@ -460,4 +484,3 @@ function termOnDisk({ snapshot, entries }: Disk, index: number): number | undefi
   if (index === snapshot.index) return snapshot.term;
   return entries[index - snapshot.index - 1]?.term;
 }
-

@@ -3,7 +3,11 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AssertionError } from "../../../node/lib/assert.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
-import { confChangeTransition, confChangeType, type ConfChangeV2 } from "../../../node/proto/conf-change-codec.ts";
+import {
+  confChangeTransition,
+  confChangeType,
+  type ConfChangeV2,
+} from "../../../node/proto/conf-change-codec.ts";
 import { raftDefaults } from "../../../node/raft/config.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
 import { RawNode } from "../../../node/raft/raw-node.ts";

@@ -7,7 +7,7 @@ import { idToHex, logIndex, revision, term } from "../../../node/lib/units.ts";
 import { memberFromJson } from "../../../node/membership/member.ts";
 import { confChangeType, decodeConfChange } from "../../../node/proto/conf-change-codec.ts";
 import { entryType } from "../../../node/raft/types.ts";
-import { type Bootstrapped, bootstrap } from "../../../node/server/bootstrap.ts";
+import { type Bootstrapped, bootstrap, type NewMember } from "../../../node/server/bootstrap.ts";
 import { SnapDir, snapshotName } from "../../../node/snap/snap-dir.ts";
 import { Wal } from "../../../node/wal/wal.ts";
 import { MemoryFs } from "../../support/memory-fs.ts";
@@ -29,10 +29,13 @@ import {
 const paths = { wal: dir, snap: "/data/member/snap", backend: "/data/member/backend" };
 const snapsOf = (fs: MemoryFs): SnapDir =>
   new SnapDir(paths.snap, { fs, logger: quiet, maxSnapshots: 0 });
-const newMember = {
+const own = ["http://localhost:2380"];
+const newMember: NewMember = {
   name: "m1",
-  peerUrls: ["http://localhost:2380"],
+  peerUrls: own,
   clusterToken: "etcd-cluster",
+  initialCluster: new Map([["m1", own]]),
+  initialClusterState: "new",
 };
 
 function boot(fs: MemoryFs, disk = new MemoryDisk()): Promise<Bootstrapped> {
@@ -90,7 +93,7 @@ test("a new directory gets etcd's ids and a log with the member's own conf chang
     id: memberId,
     peerUrls: newMember.peerUrls,
     isLearner: false,
-    name: "",
+    name: "m1",
     clientUrls: [],
   });
   await wal.close();
@@ -109,7 +112,7 @@ test("a restart reads identity and log back, whatever the new options say", asyn
   const fs = new MemoryFs();
   await logOf(fs, [], 7);
   const backend = new MemoryBackend(applied(4), { timers: hastyTimers });
-  const changed = { name: "other", peerUrls: ["http://other:1"], clusterToken: "other" };
+  const changed = { ...newMember, name: "other", peerUrls: ["http://other:1"] };
   const options = { fs, paths, walOptions: optionsFor(fs), backend, snaps: snapsOf(fs) };
   const { memberId, storage, wal } = await bootstrap({ ...options, newMember: changed });
   assert.equal(idToHex(memberId), "8e9e05c52164694d");

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { Backend } from "../../../node/backend/backend.ts";
 import { LevelBackend } from "../../../node/backend/level-backend.ts";
 import { LevelHome } from "../../../node/backend/level-home.ts";
+import { MemoryDisks, MemoryHome } from "../../../node/backend/memory-home.ts";
 import { fromText } from "../../../node/lib/bytes.ts";
 import { CorruptionError } from "../../../node/lib/corruption-error.ts";
 import { SystemTimers } from "../../../node/lib/platform/clock.ts";
@@ -16,7 +17,8 @@ import { idToHex, type MemberId } from "../../../node/lib/units.ts";
 import { startOrRebuild } from "../../../node/server/rebuild.ts";
 import { Wal } from "../../../node/wal/wal.ts";
 import { append, at, commit, scanAll } from "../../contract/backend.ts";
-import { entry, hardState, metadata, origin, quiet, save } from "../wal/wal-lab.ts";
+import { chunksOf } from "../../contract/snapshot.ts";
+import { entry, hardState, metadata, origin, quiet, save, snapshotAt } from "../wal/wal-lab.ts";
 
 const fs = new SystemFs();
 const timers = new SystemTimers();
@@ -77,6 +79,24 @@ class Lab {
           return revisions;
         }),
     });
+  }
+
+  /** Another member's state of `index` came in, and the log goes on from it; `isKept`: and it is still there. */
+  async accept(index: number, isKept: boolean): Promise<void> {
+    const source = await new MemoryHome(new MemoryDisks(), { timers }).open();
+    append(source, 100, 0, "received");
+    await commit(source, at(index, 100, 3));
+    const receiver = await this.home.receive();
+    for (const chunk of await chunksOf(source.openSnapshot())) await receiver.write(chunk);
+    await receiver.finish();
+    const { wal } = await Wal.open(this.paths.wal, origin, this.walOptions);
+    await new Promise<void>((resolve, reject) => {
+      wal.saveReceived(snapshotAt(index, 3), hardState(3, 0n, index), [], (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+    await wal.close();
+    if (!isKept) await this.home.discardReceived();
   }
 
   async damage(ending = ".ldb"): Promise<string> {
@@ -228,6 +248,28 @@ withLab("a damaged log cannot rebuild it", async (lab) => {
   bytes[300] = (bytes[300] ?? 0) ^ 1;
   await writeFile(path, bytes);
   await lab.assertRefused(/the log is not whole: .*corrupt at offset/, file);
+});
+
+withLab(
+  "a damaged one whose follow-up was received already is set aside for that",
+  async (lab, parent) => {
+    await lab.build();
+    await lab.accept(35, true);
+    await lab.damage();
+    assert.deepEqual(await lab.run(), [100]);
+    assert.deepEqual((await readdir(parent)).sort(), ["backend", "backend.damaged-1", "wal"]);
+    assert.match(lab.logged.at(-1) ?? "", /rebuilt the backend from the received state/);
+  },
+);
+
+withLab("a log that goes on from a received state which is gone cannot rebuild it", async (lab) => {
+  await lab.build();
+  await lab.accept(35, false);
+  const file = await lab.damage();
+  await lab.assertRefused(
+    /the log is not whole: .*state of index 35 that another member sent/,
+    file,
+  );
 });
 
 withLab("no log at all cannot rebuild it", async (lab) => {
