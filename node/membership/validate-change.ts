@@ -27,7 +27,7 @@ export function validateChange(
   if (expected !== undefined && expected !== memberListHash(view.members)) {
     return "MemberListChanged";
   }
-  const draft = new Draft(view, maxLearners);
+  const draft = new Draft(view, change.maxLearners ?? maxLearners);
   for (const one of changes) {
     const error = draft.add(one);
     if (error !== undefined) return error;

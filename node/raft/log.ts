@@ -6,7 +6,7 @@
  */
 import { assert } from "../lib/assert.ts";
 import type { LogIndex, Term } from "../lib/units.ts";
-import { logIndex, term as asTerm } from "../lib/units.ts";
+import { term as asTerm, logIndex } from "../lib/units.ts";
 import { entrySize } from "./entry-size.ts";
 import { UnstableLog } from "./log-unstable.ts";
 import type { MemoryStorage } from "./memory-storage.ts";

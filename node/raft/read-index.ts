@@ -1,6 +1,6 @@
 /** Linearizable reads without a log entry (thesis 6.4): which index must be applied before a read that comes now is served. */
 import { logIndex, term } from "../lib/units.ts";
-import { message, type Message } from "./messages.ts";
+import { type Message, message } from "./messages.ts";
 import { nobody, type Raft } from "./raft.ts";
 import type { ReadRequest } from "./read-only.ts";
 import { broadcastHeartbeat } from "./replicate.ts";

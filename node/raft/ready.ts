@@ -1,8 +1,7 @@
 /** What raft asks of the member: values out. RawNode makes them, the member's ready loop does them. */
 import type { LogIndex } from "../lib/units.ts";
 import type { Message } from "./messages.ts";
-import type { EntryType } from "./types.ts";
-import type { Entry, HardState, Snapshot } from "./types.ts";
+import type { Entry, EntryType, HardState, Snapshot } from "./types.ts";
 
 /** The answer to a read request: everything up to `index` must be applied before the read is served (thesis 6.4). */
 export interface ReadState {
@@ -27,7 +26,11 @@ export interface Ready {
    * Nothing is handed out to be applied until then. What was handed out before may be dropped.
    */
   readonly snapshot: Snapshot | undefined;
-  /** True if term or vote moved or there are entries or a snapshot: a commit index alone may be lost in a crash. */
+  /**
+   * True if term or vote moved or there are entries or a snapshot: a commit index alone may be lost in a crash. But it must be written
+   * before the entries of a later Ready, so that their sync covers it: a member must not come back with an entry behind a conf change
+   * and not know that the change is committed.
+   */
   readonly mustSync: boolean;
   /** Durable and decided: apply in order, then report by `advanceApply`. */
   readonly committedEntries: readonly Entry[];

@@ -1,8 +1,8 @@
 /** What a leader sends to the others: entries, snapshots, heartbeats (thesis 3.5, 5, 10.2.1). Members are served in the order of their ids. */
 import { assert } from "../lib/assert.ts";
+import { emptyBytes } from "../lib/bytes.ts";
 import type { LogIndex, MemberId } from "../lib/units.ts";
 import { logIndex } from "../lib/units.ts";
-import { emptyBytes } from "../lib/bytes.ts";
 import { payloadBytes } from "./entry-size.ts";
 import type { Raft } from "./raft.ts";
 import type { Progress } from "./tracker/progress.ts";

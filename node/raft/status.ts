@@ -27,6 +27,7 @@ export interface ProgressStatus {
   readonly inflightCount: number;
 }
 
+/** One moment of a node; `RawNode.status` makes it. */
 export interface RaftStatus {
   readonly id: MemberId;
   readonly role: Role;

@@ -18,7 +18,7 @@ import { type HeaderSource, headerOf } from "./header.ts";
 import { decodedMessage } from "./request-bytes.ts";
 
 /** The name of the precondition in a request's metadata. */
-export const memberListHashKey = "etcd-ts-member-list-hash";
+const memberListHashKey = "etcd-ts-member-list-hash";
 
 export interface ReconfigMember extends HeaderSource {
   readonly clock: Clock;

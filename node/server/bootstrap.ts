@@ -5,8 +5,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { toText } from "../lib/bytes.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
-import { diskError, isSystemError } from "../lib/disk-error.ts";
-import { makeDirDurable, parentDir } from "../lib/durable-dir.ts";
 import type { Fs } from "../lib/ports.ts";
 import {
   type ClusterId,
@@ -19,7 +17,7 @@ import {
 import { Cluster } from "../membership/cluster.ts";
 import type { Member } from "../membership/member.ts";
 import { MemoryStorage } from "../raft/memory-storage.ts";
-import type { ConfState, Entry, HardState } from "../raft/types.ts";
+import type { HardState } from "../raft/types.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
 import {
   Wal,
@@ -29,8 +27,17 @@ import {
   type WalSnapshot,
 } from "../wal/wal.ts";
 import { forceNewCluster } from "./force-new-cluster.ts";
-import { foundersOf, foundingConfState, foundingLog, type NewMember } from "./founding.ts";
-import { fetchOthers, joinCluster, tooManyLearners } from "./joining.ts";
+import {
+  type Beginning,
+  beginMember,
+  createLog,
+  foundCluster,
+  type KnownLog,
+  maxLearnersDefault,
+  save,
+} from "./first-start.ts";
+import type { NewMember } from "./founding.ts";
+import { fetchOthers, tooManyLearners } from "./joining.ts";
 import { MemberRemovedError } from "./member-removed.ts";
 import type { PeerNetwork } from "./peer-transport.ts";
 import { checkLogLeadsOn } from "./received-state.ts";
@@ -76,13 +83,6 @@ export interface Bootstrapped {
   readonly peers: readonly KnownPeer[];
 }
 
-/** Who this member is, where there is no log that says so. */
-interface Beginning extends WalMetadata {
-  readonly peers: readonly KnownPeer[];
-}
-
-const maxLearnersDefault = 1;
-
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { fs, paths, backend, maxLearners = maxLearnersDefault } = options;
   let beginning: Beginning | undefined;
@@ -122,14 +122,6 @@ interface OpenedLog {
   readonly wal: Wal;
   readonly snapshot: WalSnapshot;
   readonly content: WalContent;
-}
-
-/** What the member starts from: its log, its configuration if the backend does not have it yet, and whom it knows from elsewhere. */
-interface KnownLog {
-  readonly hardState: HardState;
-  readonly entries: Entry[];
-  readonly confState?: ConfState;
-  readonly peers?: readonly KnownPeer[];
 }
 
 /** The log as it is, or as it has to begin. */
@@ -192,65 +184,6 @@ async function openNewest(options: BootstrapOptions): Promise<OpenedLog> {
     throw error;
   }
   return { ...(await Wal.open(paths.wal, snapshot, walOptions, locks)), snapshot };
-}
-
-/** Who a member without a log is: a founder, or one that the running cluster knows. */
-async function beginMember(options: BootstrapOptions): Promise<Beginning> {
-  const { newMember, network, maxLearners = maxLearnersDefault } = options;
-  if (newMember.initialClusterState === "existing") {
-    const { own, cluster } = await joinCluster({ newMember, network, maxLearners });
-    return { nodeId: own.id, clusterId: cluster.clusterId, peers: cluster.members };
-  }
-  const { own, clusterId, members } = foundersOf(newMember);
-  if (members.length > 1) {
-    const remote = await fetchOthers(options);
-    const known = remote?.members.find(({ id }) => id === own.id);
-    // It has served before, so its data is lost: what it has voted for and acknowledged is forgotten.
-    if (known !== undefined && known.clientUrls.length > 0) {
-      throw new Error(`member ${idToHex(own.id)} has already been bootstrapped`);
-    }
-  }
-  return { nodeId: own.id, clusterId, peers: members };
-}
-
-/** An empty log of a new member, in a directory that outlives a power cut. */
-async function createLog(
-  { fs, paths, walOptions }: BootstrapOptions,
-  { nodeId, clusterId }: WalMetadata,
-): Promise<void> {
-  try {
-    await makeDirDurable(fs, parentDir(paths.wal));
-  } catch (error) {
-    throw isSystemError(error) ? diskError(`cannot create the log ${paths.wal}`, error) : error;
-  }
-  const wal = await Wal.create(paths.wal, { nodeId, clusterId }, walOptions);
-  await wal.close();
-}
-
-/** The first entries of a new cluster: its members enter it by conf-change entries of term 1, already committed. */
-async function foundCluster(
-  { paths, newMember }: BootstrapOptions,
-  wal: Wal,
-  { metadata }: WalContent,
-): Promise<KnownLog> {
-  const founders = foundersOf(newMember);
-  const { own, clusterId, members } = founders;
-  if (own.id !== metadata.nodeId || clusterId !== metadata.clusterId) {
-    throw new Error(
-      `the empty log in ${paths.wal} was begun for member ${idToHex(metadata.nodeId)} of cluster ${idToHex(metadata.clusterId)}, but ` +
-        `--initial-cluster and --initial-cluster-token make this member ${idToHex(own.id)} of cluster ${idToHex(clusterId)}; ` +
-        "use the flags of the first start, or remove the directory, which holds nothing yet",
-    );
-  }
-  const { hardState, entries } = foundingLog(founders);
-  await save(wal, hardState, entries);
-  return { hardState, entries, confState: foundingConfState(founders), peers: members };
-}
-
-function save(wal: Wal, hardState: HardState, entries: readonly Entry[]): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
-    wal.save(hardState, entries, (error) => (error === null ? resolve() : reject(error)));
-  });
 }
 
 /** A backend that knows other members only belongs to another log: the two directories were mixed up. */

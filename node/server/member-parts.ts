@@ -2,7 +2,6 @@
 import { idToHex } from "../lib/units.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Wal } from "../wal/wal.ts";
-import type { AppliedState } from "./applied-state.ts";
 import type { Bootstrapped } from "./bootstrap.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
@@ -15,6 +14,7 @@ import {
   requestTimeoutMs,
 } from "./member-options.ts";
 import type { MemberStats } from "./member-stats.ts";
+import type { MemberTurns } from "./member-turns.ts";
 import { Outbox } from "./outbox.ts";
 import { PeerInbox } from "./peer-inbox.ts";
 import type { PeerTransport } from "./peer-transport.ts";
@@ -49,15 +49,14 @@ export interface PartsOptions {
   readonly node: RawNode;
   readonly stats: MemberStats;
   readonly member: Member;
-  /** Undefined until the parts are there. */
-  readonly state: () => AppliedState | undefined;
+  readonly turns: MemberTurns;
   readonly isRunning: () => boolean;
   readonly onRemoved: () => void;
   readonly onError: (error: Error) => void;
 }
 
 export function makeParts(from: PartsOptions): MemberParts {
-  const { options, booted, node, stats, member, isRunning, onRemoved, onError } = from;
+  const { options, booted, node, stats, member, turns, isRunning, onRemoved, onError } = from;
   const { clock, timers, random, logger } = options.ports;
   const { memberId: id, clusterId, cluster, wal } = booted;
   const timeoutMs = requestTimeoutMs(options.config);
@@ -75,7 +74,7 @@ export function makeParts(from: PartsOptions): MemberParts {
     timers,
     clock,
     syncSeconds: stats.walSyncSeconds,
-    handler: member,
+    handler: turns,
     onError,
   });
   const schedule = (): void => loop.schedule();
@@ -160,14 +159,14 @@ function newReconfig(
 }
 
 function snapshotParts(
-  { options, booted, node, state, onError }: PartsOptions,
+  { options, booted, node, turns, onError }: PartsOptions,
   transport: PeerTransport,
   loop: ReadyLoop,
 ): Pick<MemberParts, "catchUp" | "snapshotter" | "sending"> {
   const { clock, timers, logger } = options.ports;
   const { snapshotCount, catchupEntries } = options.config;
   const { storage, cluster, wal, snaps, snapshotIndex } = booted;
-  const backend = (): MemberOptions["backend"] => state()?.backend ?? options.backend;
+  const backend = (): MemberOptions["backend"] => turns.stateIfAny?.backend ?? options.backend;
   const catchUp = new CatchUp({
     log: storage,
     logger,
@@ -183,7 +182,7 @@ function snapshotParts(
       logger,
       snapshotCount,
       catchupEntries,
-      applied: () => state()?.position ?? options.backend.committed,
+      applied: () => turns.stateIfAny?.position ?? options.backend.committed,
       membership: () => membershipOf(cluster, backend()),
       holdFrom: () => catchUp.holdFrom,
       onError,
@@ -197,7 +196,7 @@ function snapshotParts(
     clock,
     timers,
     logger,
-    commitNow: () => state()?.commits.commitNow(),
+    commitNow: () => turns.stateIfAny?.commits.commitNow(),
     report: (id, outcome) => {
       node.reportSnapshot(id, outcome);
       loop.schedule();

@@ -97,12 +97,12 @@ export class Proposals {
     this.waiting.set(sequence, { proposer, deadlineMs: this.clock.monotonicMs() + this.timeoutMs });
   }
 
-  /** The next batch, in order of arrival: bounded, so that a turn stays short, and by what the caller says. */
-  take(countMax = batchEntriesMax): readonly Proposal[] {
+  /** The next batch, in order of arrival: bounded, so that a turn stays short, and by what the caller says; at least one. */
+  take(bytesMax = batchBytesMax): readonly Proposal[] {
     let bytes = 0;
     let count = 0;
-    const end = Math.min(this.queue.length, countMax, batchEntriesMax);
-    while (count < end && bytes < batchBytesMax) {
+    const end = Math.min(this.queue.length, batchEntriesMax);
+    while (count < end && bytes < Math.min(bytesMax, batchBytesMax)) {
       bytes += (this.queue[count] as Proposal).data.length;
       count += 1;
     }

@@ -77,31 +77,42 @@ export class ReconfigChecks {
     return undefined;
   }
 
-  /** Only the leader knows how far a learner is: NotLeader from everybody else. */
   mayPromote(id: MemberId, status: RaftStatus): EtcdErrorKind | undefined {
-    const { cluster, logger, isStrict } = this.options;
-    if (status.role !== "leader") return "NotLeader";
-    const learner = status.progress.find((progress) => progress.id === id);
-    if (learner === undefined) return "MemberNotFound";
-    const own = status.progress.find((progress) => progress.id === status.id)?.match ?? 0;
-    const part = own === 0 ? 1 : learner.match / own;
-    if (part < readyPart) {
-      logger.error("rejecting promote learner: learner is not ready", {
-        "learner-ready-percent": part,
-        "ready-percent-threshold": readyPart,
-      });
-      return "LearnerNotReady";
-    }
-    if (!isStrict) return undefined;
+    const { cluster, isStrict } = this.options;
+    const error = this.readiness(id, status);
+    if (error !== undefined || !isStrict) return error;
     const voters = cluster.votingMembers;
     const started = startedOf(voters) + 1;
     if (started >= quorum(voters.length + 1)) return undefined;
     return this.refuse("MemberNotEnoughStarted", "member promote", { started });
   }
 
-  /** Several changes at once: both halves of the joint configuration must be able to decide, the new members counted as down. */
-  mayReplace(changes: readonly MemberChange[]): EtcdErrorKind | undefined {
+  /** Only the leader knows how far a learner is: NotLeader from everybody else. */
+  private readiness(id: MemberId, status: RaftStatus): EtcdErrorKind | undefined {
+    const { logger } = this.options;
+    if (status.role !== "leader") return "NotLeader";
+    const learner = status.progress.find((progress) => progress.id === id);
+    if (learner === undefined) return "MemberNotFound";
+    const own = status.progress.find((progress) => progress.id === status.id)?.match ?? 0;
+    const part = own === 0 ? 1 : learner.match / own;
+    if (part >= readyPart) return undefined;
+    logger.error("rejecting promote learner: learner is not ready", {
+      "learner-ready-percent": part,
+      "ready-percent-threshold": readyPart,
+    });
+    return "LearnerNotReady";
+  }
+
+  /**
+   * Several changes at once: both halves of the joint configuration must be able to decide, the new members counted as down, and a learner
+   * among them is promoted on the same condition as alone.
+   */
+  mayReplace(changes: readonly MemberChange[], status: RaftStatus): EtcdErrorKind | undefined {
     const { cluster, isStrict } = this.options;
+    for (const change of changes) {
+      const error = change.kind === "promote" ? this.readiness(change.id, status) : undefined;
+      if (error !== undefined) return error;
+    }
     if (!isStrict) return undefined;
     const voters = cluster.votingMembers;
     const removed = changes.filter(({ kind }) => kind === "remove").map((change) => idOf(change));

@@ -145,8 +145,9 @@ export class Reconfig implements Reconfiguration {
     precondition: Precondition,
     waiter: ChangeWaiter,
   ): void {
+    const { node, canEnterJoint } = this.options;
     const check = (): EtcdErrorKind | undefined =>
-      this.options.canEnterJoint() ? this.checks.mayReplace(changes) : "NotCapable";
+      canEnterJoint() ? this.checks.mayReplace(changes, node.status()) : "NotCapable";
     this.ask(changes, precondition, { check, waiter });
   }
 

@@ -65,11 +65,14 @@ export class Snapshotter {
     this.offerState();
   }
 
-  /** Entries were applied, and this is an entry's border: moves what memory holds on. */
-  applied(): void {
+  /**
+   * Entries were applied, and this is an entry's border: moves what memory holds on. `isConfigNew`: among them a change of the
+   * configuration; whoever it has added could not take a state from before it.
+   */
+  applied(isConfigNew = false): void {
     const { applied, holdFrom, storage, catchupEntries } = this.options;
     const { consistentIndex: index } = applied();
-    if (index - this.memoryIndex < this.memoryStep) return;
+    if (index - this.memoryIndex < this.memoryStep && !isConfigNew) return;
     this.offerState();
     const to = Math.min(index - catchupEntries, holdFrom());
     const gone = to + 1 - storage.firstIndex;

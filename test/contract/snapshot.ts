@@ -16,7 +16,7 @@ import { scanTo } from "./removal.ts";
 import { type HomeKind, makeHome, type TestHome } from "./snapshot-homes.ts";
 
 /** Everything that a backend holds and says of itself, in a form to compare. Precondition: just opened, or everything is committed. */
-export async function contentOf(backend: Backend, isJustOpened = true): Promise<object> {
+async function contentOf(backend: Backend, isJustOpened = true): Promise<object> {
   const records = isJustOpened
     ? await scanAll(backend)
     : await scanTo(backend, Number.MAX_SAFE_INTEGER - 1);
@@ -34,7 +34,7 @@ export async function chunksOf(snapshot: StateSnapshot): Promise<Uint8Array[]> {
   return chunks;
 }
 
-export async function receiveAll(
+async function receiveAll(
   home: BackendHome,
   chunks: readonly Uint8Array[],
 ): Promise<number> {
@@ -44,7 +44,7 @@ export async function receiveAll(
 }
 
 /** Records 2 to `last`, a few buckets, in batches of 50, with some records removed again. */
-export async function fill(backend: Backend, last: number): Promise<void> {
+async function fill(backend: Backend, last: number): Promise<void> {
   for (let main = 2; main <= last; main++) {
     append(backend, main, 0, `value ${main}`);
     if (main % 5 === 0) append(backend, main, 1, "x".repeat(main % 300), 1);

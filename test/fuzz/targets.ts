@@ -6,6 +6,7 @@ import { hpackTarget } from "./targets/hpack.ts";
 import { http2Target } from "./targets/http2.ts";
 import { protobufTarget } from "./targets/protobuf.ts";
 import { snapTarget } from "./targets/snap.ts";
+import { stateStreamTarget } from "./targets/state-stream.ts";
 import { walTarget } from "./targets/wal.ts";
 
 export const targets: readonly Target[] = [
@@ -16,6 +17,7 @@ export const targets: readonly Target[] = [
   generatedTarget,
   walTarget,
   snapTarget,
+  stateStreamTarget,
 ];
 
 /** Throws for a name that no target has. */

@@ -48,7 +48,7 @@ export const counterNames = {
 export type CounterName = keyof typeof counterNames;
 
 /** A sweep in which one of these is zero has not tested what it says it tests. */
-export const essentialCounters: readonly CounterName[] = [
+const essentialCounters: readonly CounterName[] = [
   "leader",
   "stepDownQuorum",
   "preVoteRejected",

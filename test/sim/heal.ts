@@ -2,12 +2,12 @@
  * The end of a run: no faults any more. The cluster must take writes through every member within a bound, all members must come to the same
  * applied index, and hold the same data.
  */
-import { keyName, type Workload } from "./workload.ts";
+import type { Workload } from "./workload.ts";
 import type { SimCluster } from "./cluster.ts";
 import type { MembershipAdmin } from "./membership-admin.ts";
 import type { Machine } from "./machine.ts";
 import { compareHashes } from "./hash-watch.ts";
-import { putRequest } from "./requests.ts";
+import { LastCalls } from "./last-calls.ts";
 
 /** Simulated time in which a healed cluster must be whole again: elections, a snapshot, and the removal of what died. */
 const healMs = 90_000;
@@ -26,43 +26,44 @@ export async function healCluster(cluster: SimCluster, parts: HealParts): Promis
   for (const machine of cluster.machines) {
     machine.disk.setFull(false);
     machine.disk.slowDown(1);
+    // Rot that nobody has read yet would be met at any time from now on.
+    if (machine.isRotten) machine.giveUp();
     machine.start();
   }
   parts.admin.cleanUp();
-  if (!(await within(cluster, healMs, () => isWhole(cluster)))) {
-    if (!cluster.hasFailed)
-      cluster.violations.push(`not whole within ${healMs} ms of healing: ${describe(cluster)}`);
-    return;
-  }
+  const isHealed = await expect(cluster, "the cluster is not whole", healMs, () =>
+    isWhole(cluster),
+  );
   // One that installs a snapshot does not see its own entries applied one by one, and could not answer.
-  if (!(await catchUp(cluster))) return;
-  await writeEverywhere(cluster, parts.workload);
-  if (cluster.hasFailed || !(await catchUp(cluster))) return;
+  if (!isHealed || !(await catchUp(cluster))) return;
+  if (!(await writeEverywhere(cluster, parts.workload)) || !(await catchUp(cluster))) return;
   let isCompared = false;
   compareHashes(cluster, () => {
     isCompared = true;
   });
-  if (!(await within(cluster, lastMs, () => isCompared)) && !cluster.hasFailed) {
-    cluster.violations.push("the hashes were not answered at the end");
-  }
+  await expect(cluster, "the hashes are not answered", lastMs, () => isCompared);
 }
 
-async function catchUp(cluster: SimCluster): Promise<boolean> {
-  if (await within(cluster, healMs, () => isCaughtUp(cluster))) return true;
-  if (!cluster.hasFailed) {
-    cluster.violations.push(`not caught up within ${healMs} ms: ${describe(cluster)}`);
-  }
+const catchUp = (cluster: SimCluster): Promise<boolean> =>
+  expect(cluster, "the members are not caught up", healMs, () => isCaughtUp(cluster));
+
+/** True if it came about in time; if not, that is a violation, unless there is another one already. */
+async function expect(
+  cluster: SimCluster,
+  otherwise: string,
+  ms: number,
+  isDone: () => boolean,
+): Promise<boolean> {
+  const { world, violations } = cluster;
+  await world.run(() => cluster.hasFailed || isDone(), world.nowMs + ms);
+  if (cluster.hasFailed) return false;
+  if (isDone()) return true;
+  violations.push(`${otherwise} within ${ms} ms: ${describe(cluster)}`);
   return false;
 }
 
-function within(cluster: SimCluster, ms: number, isDone: () => boolean): Promise<boolean> {
-  return cluster.world
-    .run(() => cluster.hasFailed || isDone(), cluster.world.nowMs + ms)
-    .then(() => !cluster.hasFailed && isDone());
-}
-
 /** Machines of the members that the leader knows. */
-export function memberMachines(cluster: SimCluster): readonly Machine[] | undefined {
+function memberMachines(cluster: SimCluster): readonly Machine[] | undefined {
   const view = cluster.leader?.view;
   if (view === undefined) return undefined;
   const { voters, votersOutgoing, learners, learnersNext } = view.confState;
@@ -94,57 +95,16 @@ function isCaughtUp(cluster: SimCluster): boolean {
   return new Set(revisions).size === 1 && marks.every((mark) => mark === committed);
 }
 
-/** One write through each member that votes, and every key read through each. */
-async function writeEverywhere(cluster: SimCluster, workload: Workload): Promise<void> {
-  const { world } = cluster;
-  let open = 0;
-  let at = 0;
-  for (const { name, process } of cluster.machines) {
-    const server = process?.server;
-    if (server === undefined || process?.member?.isLearner === true) continue;
-    const client = 1000 + at++;
-    const key = keyName(world.randomFor(`last ${name}`).below(workload.options.keys));
-    const value = workload.newValue();
-    const event = workload.begin(client, { kind: "put", key, value });
-    const readAll = (): void => {
-      for (let each = 0; each < workload.options.keys; each++) {
-        open += 1;
-        const name2 = keyName(each);
-        const read = { key: name2, rangeEnd: undefined, revision: 0, isSerializable: false };
-        const callMs = world.nowMs;
-        server.read(read, (answer) => {
-          open -= 1;
-          if (answer.kind !== "found") {
-            cluster.violations.push(`a last read through ${name} got ${JSON.stringify(answer)}`);
-            return;
-          }
-          const get = workload.begin(client * 100 + each, { kind: "get", key: name2 });
-          const [found] = answer.keys;
-          get.callMs = callMs;
-          get.returnMs = world.nowMs;
-          get.outcome = found?.value;
-          get.revision = answer.revision;
-          get.modRevision = found?.modRevision;
-        });
-      }
-    };
-    open += 1;
-    server.write(putRequest(key, value), (answer) => {
-      open -= 1;
-      if (answer.kind !== "written") {
-        cluster.violations.push(`a last write through ${name} got ${JSON.stringify(answer)}`);
-        return;
-      }
-      event.returnMs = world.nowMs;
-      event.revision = answer.revision;
-      readAll();
-    });
+/** One write through each member that votes, and behind it every key read through each. */
+function writeEverywhere(cluster: SimCluster, workload: Workload): Promise<boolean> {
+  const last = new LastCalls(cluster, workload);
+  for (const machine of cluster.machines) {
+    const server = machine.process?.server;
+    if (server !== undefined && machine.process?.member?.isLearner === false) {
+      last.write(machine, server);
+    }
   }
-  if (!(await within(cluster, lastMs, () => open === 0)) && !cluster.hasFailed) {
-    cluster.violations.push(
-      `the last reads and writes were not answered within ${lastMs} ms: ${describe(cluster)}`,
-    );
-  }
+  return expect(cluster, "the last calls are not answered", lastMs, () => last.open === 0);
 }
 
 function describe(cluster: SimCluster): string {

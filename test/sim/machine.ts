@@ -89,6 +89,12 @@ export class Machine {
     this.disk.kill();
   }
 
+  /** Its disk cannot be trusted: the member is to be replaced. */
+  giveUp(): void {
+    this.endProcess("is given up");
+    this.state = "broken";
+  }
+
   /** Everything that was on it is gone, and a new member may come to it. */
   wipe(): void {
     this.endProcess("wipe");

@@ -151,7 +151,7 @@ export class MemberWatch {
 const list = (ids: readonly bigint[]): string =>
   ids.map((id) => id.toString(16).slice(0, 4)).join(",");
 
-export function describeConfState(state: ConfState): string {
+function describeConfState(state: ConfState): string {
   const { voters, votersOutgoing, learners, learnersNext } = state;
   const outgoing = votersOutgoing.length === 0 ? "" : ` outgoing=${list(votersOutgoing)}`;
   const next = learnersNext.length === 0 ? "" : ` next=${list(learnersNext)}`;

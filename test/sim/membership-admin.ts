@@ -4,7 +4,6 @@
  * member is out of the cluster no other one is removed.
  */
 import { type Member, runtimeMemberId } from "../../node/membership/member.ts";
-import type { MemberChange } from "../../node/membership/membership-change.ts";
 import type { MemberId } from "../../node/lib/units.ts";
 import type { ChangeWaiter } from "../../node/server/change-queue.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
@@ -13,6 +12,7 @@ import type { Machine } from "./machine.ts";
 import { reconfigOf } from "./member-view.ts";
 import { membersMax } from "./plan.ts";
 import type { SimProcess } from "./process.ts";
+import { describeChanges, drawChanges } from "./several-changes.ts";
 
 /** After a change the outcome of which may not be known, so long must pass before a disk may go bad. */
 const settleMs = 20_000;
@@ -76,7 +76,7 @@ export class MembershipAdmin {
     }
     const process = this.helper();
     const member = process?.member;
-    const machine = cluster.machines.find(({ state, isUp }) => state === "unused" && !isUp);
+    const machine = this.freeMachine();
     if (process === undefined || member === undefined || machine === undefined) return;
     if (cluster.inUse.length >= membersMax) return;
     const isLearner = random.chance(0.75);
@@ -105,29 +105,18 @@ export class MembershipAdmin {
     const member = process?.member;
     if (process === undefined || member === undefined) return;
     const { members } = member.cluster;
-    const changes: MemberChange[] = [];
-    const removable = this.removable(members);
-    const machine = cluster.machines.find(({ state, isUp }) => state === "unused" && !isUp);
-    const isLost = cluster.machines.some(isBad);
-    for (const learner of members.filter(({ isLearner }) => isLearner)) {
-      if (random.chance(0.5)) changes.push({ kind: "promote", id: learner.id });
-    }
-    if (machine !== undefined && cluster.inUse.length < membersMax && random.chance(0.8)) {
-      changes.push({ kind: "add", member: newMember(machine, random.chance(0.3)) });
-    }
-    const promoted = changes.flatMap((one) => (one.kind === "promote" ? [one.id] : []));
-    const leaving = removable.filter(({ id }) => !promoted.includes(id));
-    const count = isLost || random.chance(0.7) ? 1 : 2;
-    for (const gone of leaving.slice(0, Math.min(count, leaving.length))) {
-      if (random.chance(0.7)) changes.push({ kind: "remove", id: gone.id });
-    }
-    const voters = members.filter(({ isLearner }) => !isLearner).length;
-    const removals = changes.filter(({ kind }) => kind === "remove").length;
-    if (changes.length < 2 || voters - removals < 1) return;
+    const isRoom = cluster.inUse.length < membersMax;
+    const machine = isRoom && random.chance(0.8) ? this.freeMachine() : undefined;
+    const added = machine === undefined ? undefined : newMember(machine, random.chance(0.3));
+    const mayLeave = this.removable(members);
+    const leaveMax = cluster.machines.some(isBad) || random.chance(0.7) ? 1 : 2;
+    const changes = drawChanges({ members, added, mayLeave, leaveMax, random });
+    if (changes.length < 2) return;
     this.in(process, () => {
       const precondition = { expectedMemberListHash: undefined };
-      reconfigOf(member).replace(changes, precondition, this.waiter(`joint ${describe(changes)}`));
-      if (machine !== undefined && changes.some(({ kind }) => kind === "add")) this.use(machine);
+      const waiter = this.waiter(`joint ${describeChanges(changes)}`);
+      reconfigOf(member).replace(changes, precondition, waiter);
+      if (machine !== undefined) this.use(machine);
     });
   }
 
@@ -218,6 +207,10 @@ export class MembershipAdmin {
     }
   }
 
+  private freeMachine(): Machine | undefined {
+    return this.cluster.machines.find(({ state, isUp }) => state === "unused" && !isUp);
+  }
+
   /** Takes a machine into use for a member that is being added. */
   private use(machine: Machine): void {
     machine.state = "inUse";
@@ -262,11 +255,3 @@ function newMember(machine: Machine, isLearner: boolean): Member {
 
 /** Its disk cannot be counted on. */
 const isBad = ({ state, isRotten }: Machine): boolean => state === "broken" || isRotten;
-
-const describe = (changes: readonly MemberChange[]): string =>
-  changes
-    .map((one) => {
-      const id = one.kind === "add" ? one.member.id : one.id;
-      return `${one.kind} ${id.toString(16).slice(0, 4)}`;
-    })
-    .join(", ");

@@ -3,22 +3,20 @@
  * member changes later reaches another.
  */
 import type { BackendSnapshot } from "../../node/backend/backend-snapshot.ts";
-import { cloneBytes } from "../../node/lib/bytes.ts";
 import type { EtcdErrorKind } from "../../node/lib/etcd-error.ts";
 import type { MemberId } from "../../node/lib/units.ts";
 import type { Message } from "../../node/raft/messages.ts";
 import type {
   PeerIdentity,
-  PeerNetwork,
   PeerReceiver,
   PeerTransport,
-  RemoteCluster,
   SnapshotOutcome,
 } from "../../node/server/peer-transport.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { hasRemoved } from "./member-view.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimNetwork } from "./sim-network.ts";
+import { bytesOf, copyOf } from "./message-copy.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import type { World } from "./world.ts";
 
@@ -41,47 +39,6 @@ export interface ProcessPeersOptions {
   readonly onOpen: (identity: PeerIdentity, receiver: PeerReceiver) => void;
 }
 
-/** What a process is given to reach others, before its member knows who it is. */
-export class ProcessPeers implements PeerNetwork {
-  private readonly options: ProcessPeersOptions;
-
-  constructor(options: ProcessPeersOptions) {
-    this.options = options;
-  }
-
-  async fetchCluster(peerUrls: readonly string[]): Promise<RemoteCluster | undefined> {
-    const { network, links, machine } = this.options;
-    for (const url of peerUrls) {
-      const other = network.machineAt([url]);
-      if (other === undefined || other === machine) continue;
-      await this.trip();
-      const link = links.get(other);
-      if (link === undefined || !network.isWhole(machine, other)) continue;
-      const cluster = link.receiver.members();
-      await this.trip();
-      return cluster;
-    }
-    return undefined;
-  }
-
-  open(identity: PeerIdentity, receiver: PeerReceiver): PeerLink {
-    const link = new PeerLink(this.options, identity, receiver);
-    this.options.onOpen(identity, receiver);
-    return link;
-  }
-
-  /** Time for something small to get to another machine. */
-  trip(): Promise<void> {
-    const { loop, network } = this.options;
-    return new Promise((resolve) => {
-      loop.after(network.delayMs(), resolve);
-    });
-  }
-}
-
-/** Bytes of a message without its entries, roughly. */
-const messageBytes = 40;
-const entryBytes = 16;
 /** How long one waits for another's answer. */
 const patienceMs = 10_000;
 /** Time between two attempts to connect. */
@@ -187,7 +144,7 @@ export class PeerLink implements PeerTransport {
         world.promised();
         link.receiver.promote(learner).then(
           (error) => loop.after(network.delayMs(), () => resolve(error)),
-          (error: unknown) => loop.after(network.delayMs(), () => reject(error as Error)),
+          (error: unknown) => loop.after(network.delayMs(), () => reject(new Error(String(error)))),
         );
       });
     });
@@ -255,27 +212,4 @@ export class PeerLink implements PeerTransport {
       link.options.loop.dispatch(() => link.receiver.removed());
     });
   }
-}
-
-function bytesOf({ entries }: Message): number {
-  let bytes = messageBytes;
-  for (const { data } of entries) bytes += entryBytes + data.length;
-  return bytes;
-}
-
-/** Deep, as if it had been encoded. */
-function copyOf(message: Message): Message {
-  const { entries, context, snapshot } = message;
-  return {
-    ...message,
-    entries:
-      entries.length === 0
-        ? entries
-        : entries.map((entry) => ({ ...entry, data: cloneBytes(entry.data) })),
-    context: context.length === 0 ? context : cloneBytes(context),
-    snapshot:
-      snapshot === undefined
-        ? undefined
-        : { metadata: snapshot.metadata, data: cloneBytes(snapshot.data) },
-  };
 }

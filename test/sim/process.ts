@@ -10,7 +10,8 @@ import { GrpcKvServer } from "./grpc-server.ts";
 import type { Machine } from "./machine.ts";
 import { MemberView } from "./member-view.ts";
 import { MemberWatch } from "./member-watch.ts";
-import { type PeerLink, ProcessPeers } from "./peer-link.ts";
+import type { PeerLink } from "./peer-link.ts";
+import { ProcessPeers } from "./process-peers.ts";
 import type { KvServer } from "./requests.ts";
 import { tickMs } from "./plan.ts";
 
@@ -111,11 +112,10 @@ export class SimProcess {
         this.watch = this.newWatch(this.view);
       },
     });
-    const { segmentBytes, ...memberTuning } = tuning;
     const member = await Member.start({
       ports: { clock, timers: loop, random: machine.random, fs, logger },
       config: {
-        ...memberTuning,
+        ...tuning,
         ...machine.birth,
         name: machine.name,
         peerUrls: [machine.peerUrl],
@@ -147,7 +147,10 @@ export class SimProcess {
   /** The member knows that it was removed: it closes its files and ends. */
   private removed(): void {
     if (this.member === undefined) this.end({ kind: "removed" });
-    else this.member.stop().finally(() => this.end({ kind: "removed" }));
+    else {
+      const ended = (): void => this.end({ kind: "removed" });
+      this.member.stop().then(ended, ended);
+    }
   }
 
   private end(end: ProcessEnd): void {

@@ -19,7 +19,7 @@ func (s *schedule) act() {
 		s.deliver()
 		return
 	}
-	if len(s.cutOff) > 0 && s.random.IntN(15) == 0 {
+	if len(s.cutOff) > 0 && s.random.IntN(s.cutLength) == 0 {
 		clear(s.cutOff)
 	}
 	choices := []struct {
@@ -28,7 +28,7 @@ func (s *schedule) act() {
 	}{
 		{s.tickWeight, s.tick}, {18, s.propose}, {10, s.proposeConf}, {8, s.readIndex}, {campaignWeight, s.campaign}, {4, s.transferLeader},
 		{6, s.compact}, {1, s.withholdSnapshot}, {2, s.reportUnreachable}, {3, s.reportSnapshot}, {2, s.restart},
-		{1, s.forgetLeader}, {3, s.cut},
+		{1, s.forgetLeader}, {4, s.holdApply}, {3, s.cut},
 	}
 	total := 0
 	for _, choice := range choices {
@@ -83,9 +83,25 @@ func (s *schedule) tick() {
 	}
 }
 
+// campaign makes one member campaign, or several at once, so that votes collide.
 func (s *schedule) campaign() {
-	s.perform(action{Kind: "campaign", Node: id(s.any())}, func(m *member) bool {
-		must(m.node.Campaign())
+	for range 1 + s.random.IntN(3) {
+		s.perform(action{Kind: "campaign", Node: id(s.any())}, func(m *member) bool {
+			must(m.node.Campaign())
+			return false
+		})
+	}
+}
+
+// holdApply: nothing is applied on that member until it is told so.
+func (s *schedule) holdApply() {
+	number := s.leaderOrAny()
+	kind := "hold"
+	if s.members[number].isHolding {
+		kind = "resume"
+	}
+	s.perform(action{Kind: kind, Node: id(number)}, func(m *member) bool {
+		m.isHolding = !m.isHolding
 		return false
 	})
 }
@@ -293,6 +309,6 @@ func (s *schedule) restart() {
 // cut takes a member off the network, or two, for a while.
 func (s *schedule) cut() {
 	for range 1 + s.random.IntN(2) {
-		s.cutOff[s.any()] = true
+		s.cutOff[s.leaderOrAny()] = true
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -30,7 +31,8 @@ func (s *storage) Snapshot() (*pb.Snapshot, error) {
 	return s.MemoryStorage.Snapshot()
 }
 
-// member is one node and its disk. After each action it does all that is to be done: everything is durable and applied before the next.
+// member is one node and its disk. After each action it does all that is to be done: everything is durable before the next, and applied,
+// unless it was told to hold that back.
 type member struct {
 	id      uint64
 	options options
@@ -41,6 +43,9 @@ type member struct {
 	applied uint64
 	// The commit index of the last write that had to be synced: a crash leaves this or more.
 	syncedCommit uint64
+	// Entries that were handed out and are not applied yet. While isHolding, none are.
+	queue     []*pb.Entry
+	isHolding bool
 }
 
 func newMember(number uint64, opts options, start *pb.Snapshot) *member {
@@ -61,9 +66,10 @@ func newMember(number uint64, opts options, start *pb.Snapshot) *member {
 // start makes the node from what is on the disk, with the configuration of the applied index.
 func (m *member) start() {
 	m.storage.initial = m.conf
+	m.queue, m.isHolding = nil, false
 	node, err := raft.NewRawNode(&raft.Config{
 		ID: m.id, ElectionTick: m.options.ElectionTicks, HeartbeatTick: m.options.HeartbeatTicks,
-		Storage: m.storage, Applied: m.applied, AsyncStorageWrites: true,
+		Storage: m.storage, Applied: m.applied, AsyncStorageWrites: true, MaxCommittedSizePerReady: math.MaxInt64,
 		MaxSizePerMsg: m.options.MessageBytesMax, MaxUncommittedEntriesSize: m.options.UncommittedBytesMax,
 		MaxInflightMsgs: m.options.InflightMessagesMax, MaxInflightBytes: m.options.InflightBytesMax,
 		CheckQuorum: m.options.CheckQuorum, PreVote: m.options.PreVote, StepDownOnRemoval: m.options.StepDownOnRemoval,
@@ -84,38 +90,54 @@ func (m *member) restartFrom(snapshot *pb.Snapshot, commit uint64) {
 	m.start()
 }
 
-// settle does what the node asks for until it asks for nothing, in the order of a member with one disk: send, write, answer, apply.
+// settle does what the node asks for until it asks for nothing, in the order of a member with one disk: send, write, answer; and, when
+// all of that is done, apply.
 func (m *member) settle(out *step) (sent []*pb.Message) {
+	for {
+		for m.node.HasReady() {
+			sent = append(sent, m.settleReady(m.node.Ready(), out)...)
+		}
+		if m.isHolding || len(m.queue) == 0 {
+			return sent
+		}
+		entries := m.queue
+		m.queue = nil
+		m.apply(entries, out)
+		_ = m.node.Step(&pb.Message{
+			Type: pb.MsgStorageApplyResp.Enum(), To: new(m.id), From: new(raft.LocalApplyThread), Entries: entries,
+		})
+	}
+}
+
+func (m *member) settleReady(ready raft.Ready, out *step) (sent []*pb.Message) {
 	send := func(message *pb.Message) {
 		sent = append(sent, proto.Clone(message).(*pb.Message))
 		out.Messages = append(out.Messages, lineOfMessage(message))
 	}
-	for m.node.HasReady() {
-		ready := m.node.Ready()
-		for _, read := range ready.ReadStates {
-			out.Reads = append(out.Reads, readLine{read.Index, fmt.Sprintf("%x", read.RequestCtx)})
+	for _, read := range ready.ReadStates {
+		out.Reads = append(out.Reads, readLine{read.Index, fmt.Sprintf("%x", read.RequestCtx)})
+	}
+	var write *pb.Message
+	for _, message := range ready.Messages {
+		switch message.GetType() {
+		case pb.MsgStorageAppend:
+			write = message
+		case pb.MsgStorageApply:
+			out.Committed = append(out.Committed, entryLines(message.GetEntries())...)
+			m.queue = append(m.queue, message.GetEntries()...)
+		default:
+			send(message)
 		}
-		var local []*pb.Message
-		for _, message := range ready.Messages {
-			if raft.IsLocalMsgTarget(message.GetTo()) {
-				local = append(local, message)
-			} else {
-				send(message)
-			}
-		}
-		for _, message := range local {
-			if message.GetType() == pb.MsgStorageAppend {
-				m.write(message)
-			} else {
-				m.apply(message.GetEntries(), out)
-			}
-			for _, response := range message.GetResponses() {
-				if response.GetTo() == m.id {
-					_ = m.node.Step(proto.Clone(response).(*pb.Message))
-				} else {
-					send(response)
-				}
-			}
+	}
+	if write == nil {
+		return sent
+	}
+	m.write(write)
+	for _, response := range write.GetResponses() {
+		if response.GetTo() == m.id {
+			_ = m.node.Step(proto.Clone(response).(*pb.Message))
+		} else {
+			send(response)
 		}
 	}
 	return sent
@@ -125,6 +147,8 @@ func (m *member) write(message *pb.Message) {
 	if snapshot := message.GetSnapshot(); !raft.IsEmptySnap(snapshot) {
 		must(m.storage.ApplySnapshot(snapshot))
 		m.storage.isWithheld = false
+		// It has overtaken what waits to be applied.
+		m.queue = nil
 		m.conf, m.applied = snapshot.GetMetadata().GetConfState(), snapshot.GetMetadata().GetIndex()
 	}
 	must(m.storage.Append(message.GetEntries()))
@@ -141,7 +165,6 @@ func (m *member) write(message *pb.Message) {
 }
 
 func (m *member) apply(entries []*pb.Entry, out *step) {
-	out.Committed = append(out.Committed, entryLines(entries)...)
 	for _, entry := range entries {
 		m.applied = entry.GetIndex()
 		var change pb.ConfChangeI

@@ -27,6 +27,7 @@ type schedule struct {
 	// Of 100 deliveries: how many are out of order, lost, made twice.
 	reorderPercent, lossPercent, repeatPercent int
 	tickWeight                                 int
+	cutLength                                  int
 	draws                                      []int
 	proposals                                  int
 }
@@ -54,7 +55,7 @@ func newSchedule(seed uint64, out *json.Encoder) *schedule {
 	s := &schedule{
 		random: random, out: out, members: map[uint64]*member{}, cutOff: map[uint64]bool{},
 		reorderPercent: random.IntN(3) * 15, lossPercent: random.IntN(3) * 5, repeatPercent: random.IntN(3) * 5,
-		tickWeight: []int{10, 25, 50}[random.IntN(3)],
+		tickWeight: []int{10, 25, 50}[random.IntN(3)], cutLength: []int{10, 40}[random.IntN(2)],
 	}
 	s.options = s.anyOptions()
 	return s

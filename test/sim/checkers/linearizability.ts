@@ -285,7 +285,9 @@ function report(part: Part): string {
   const acknowledged = shown.filter(hasWritten).length;
   return [
     `not linearizable at ${instantMs} ms (keys ${part.keys.join(",")}, ${shown.length} operations, ${acknowledged} acknowledged writes):`,
-    ...(shown.length > reportedEventsMax ? [`  ... ${shown.length - reportedEventsMax} before`] : []),
+    ...(shown.length > reportedEventsMax
+      ? [`  ... ${shown.length - reportedEventsMax} before`]
+      : []),
     ...shown.slice(-reportedEventsMax).map((event) => {
       const isLast = event.returnMs === instantMs;
       return `${isLast ? "=>" : "  "} ${describeEvent(event)}`;

@@ -94,7 +94,7 @@ export class LogChecker {
 const hex = (id: bigint): string => id.toString(16);
 
 /** FNV-1a: entries are small, and nobody tries to fool it. */
-export function sumOf(bytes: Uint8Array): number {
+function sumOf(bytes: Uint8Array): number {
   let sum = 0x811c9dc5;
   for (let at = 0; at < bytes.length; at++)
     sum = Math.imul(sum ^ (bytes[at] as number), 0x01000193);

@@ -123,6 +123,13 @@ test("a vote leaves only after it is durable", () => {
   assert.deepEqual(typesOf(ready.messagesAfterAppend), ["MsgVoteResp"]);
 });
 
+test("a vote alone, in a term that is durable already, is durable before it leaves, too", () => {
+  const node = makeNode({ voters, hardState: atTerm(1) });
+  node.step(received("MsgVote", two, 1));
+  const { mustSync, hardState } = node.ready();
+  assert.deepEqual([mustSync, hardState], [true, { term: 1, vote: two, commit: 0 }]);
+});
+
 test("no vote in a term whose leader is known", () => {
   const node = makeNode({ voters });
   node.step(received("MsgHeartbeat", two, 1));

@@ -53,6 +53,9 @@ export class GoTraceMember {
   private node: RawNode | undefined;
   /** The numbers that Go drew in this action and ours did not draw yet. */
   private draws: number[] = [];
+  /** Entries that were handed out and are not applied yet; none are while `isHolding`. */
+  private queue: Entry[] = [];
+  private isHolding = false;
 
   constructor(id: string, options: TraceOptions, start: SnapshotMetadata) {
     this.id = id;
@@ -83,7 +86,7 @@ export class GoTraceMember {
     outcome.dropped = this.act(action, received);
     const { node } = this;
     if (node === undefined) throw new Error("the first action starts the node");
-    while (node.hasReady()) this.settle(node, node.ready(), outcome);
+    this.settle(node, outcome);
     if (this.draws.length > 0) throw new Error(`Go drew ${this.draws.length} more timeouts`);
     const { lastIndex } = this.storage;
     outcome.status = lineOfStatus(node.status(), {
@@ -134,6 +137,10 @@ export class GoTraceMember {
       case "compact":
         this.compact(action);
         return false;
+      case "hold":
+      case "resume":
+        this.isHolding = action.kind === "hold";
+        return false;
       case "withholdSnapshot":
         this.storage.setSnapshotMetadata(undefined);
         return false;
@@ -163,6 +170,8 @@ export class GoTraceMember {
       this.storage = new MemoryStorage(metadata, this.hardState, entries);
       if (!isWithheld) this.storage.setSnapshotMetadata(this.snapshot);
     }
+    this.queue = [];
+    this.isHolding = false;
     const { options } = this;
     this.node = new RawNode({
       id: idOf(this.id),
@@ -196,14 +205,32 @@ export class GoTraceMember {
     this.storage.compact(index as LogIndex);
   }
 
-  /** In the order of a member with one disk: send, write, answer, apply. */
-  private settle(node: RawNode, ready: Ready, outcome: OurOutcome): void {
+  /** In the order of a member with one disk: send, write, answer; and, when all of that is done, apply. */
+  private settle(node: RawNode, outcome: OurOutcome): void {
+    for (;;) {
+      while (node.hasReady()) this.settleReady(node, node.ready(), outcome);
+      if (this.isHolding || this.queue.length === 0) return;
+      for (const entry of this.queue.splice(0)) {
+        this.applied = entry.index;
+        this.applyConfChange(node, entry, outcome);
+      }
+      node.advanceApply(this.applied);
+    }
+  }
+
+  private settleReady(node: RawNode, ready: Ready, outcome: OurOutcome): void {
     for (const { index, context } of ready.readStates) {
       outcome.reads.push({ index, context: hexOf(context) });
     }
     for (const sent of ready.messages) outcome.messages.push(lineOfMessage(sent));
+    for (const entry of ready.committedEntries) {
+      outcome.committed.push(lineOfEntry(entry));
+      this.queue.push(entry);
+    }
     if (ready.hardState !== undefined) this.hardState = ready.hardState;
     if (ready.snapshot !== undefined) {
+      // It has overtaken what waits to be applied.
+      this.queue = [];
       this.snapshot = ready.snapshot.metadata;
       this.confState = this.snapshot.confState;
       this.applied = this.snapshot.index;
@@ -212,12 +239,6 @@ export class GoTraceMember {
     for (const sent of ready.messagesAfterAppend) {
       if (sent.to !== node.id) outcome.messages.push(lineOfMessage(sent));
     }
-    for (const entry of ready.committedEntries) {
-      this.applied = entry.index;
-      outcome.committed.push(lineOfEntry(entry));
-      this.applyConfChange(node, entry, outcome);
-    }
-    if (ready.committedEntries.length > 0) node.advanceApply(this.applied);
   }
 
   private applyConfChange(node: RawNode, entry: Entry, outcome: OurOutcome): void {

@@ -7,14 +7,13 @@
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-
-import type { Message } from "../../../node/raft/messages.ts";
 import {
   decodeConfChange,
   decodeConfChangeV2,
   encodeConfChange,
   encodeConfChangeV2,
 } from "../../../node/proto/conf-change-codec.ts";
+import type { Message } from "../../../node/raft/messages.ts";
 import { needs } from "../../support/peers.ts";
 import {
   bytesOf,
@@ -30,7 +29,7 @@ import {
 } from "./go-trace.ts";
 import { GoTraceMember, type OurOutcome } from "./go-trace-member.ts";
 
-const runs = { firstSeed: 1, schedules: 240, actions: 400 };
+const runs = { firstSeed: 1, schedules: 500, actions: 400 };
 const shownDifferencesMax = 3;
 
 const networkTypes: readonly string[] = [

@@ -2,8 +2,11 @@
 import type { Random } from "../../../node/lib/ports.ts";
 import type { LogIndex, MemberId } from "../../../node/lib/units.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
-import { asConfChangeV2, decodeConfChange } from "../../../node/proto/conf-change-codec.ts";
-import { decodeConfChangeV2 } from "../../../node/proto/conf-change-codec.ts";
+import {
+  asConfChangeV2,
+  decodeConfChange,
+  decodeConfChangeV2,
+} from "../../../node/proto/conf-change-codec.ts";
 import { type RaftConfig, raftDefaults } from "../../../node/raft/config.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
 import { type Message, message } from "../../../node/raft/messages.ts";

@@ -1,18 +1,18 @@
 /**
  * A cluster of raft nodes under an unkind world, all of it drawn from one source of luck: messages are lost, doubled and overtake each
  * other; disks are slow; nodes crash and lose, or keep half of, what was being written. After every event the safety properties of
- * thesis figure 3.2 are checked against what is on the disks.
+ * thesis figure 3.2 are checked against what is on the disks (safety-checker.ts).
  */
 import assert from "node:assert/strict";
 import type { Random } from "../../../node/lib/ports.ts";
-import { idToHex, type MemberId, memberId } from "../../../node/lib/units.ts";
+import { type MemberId, memberId } from "../../../node/lib/units.ts";
 import { type ConfChangeV2, encodeConfChangeV2 } from "../../../node/proto/conf-change-codec.ts";
 import { raftDefaults } from "../../../node/raft/config.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
 import type { Message } from "../../../node/raft/messages.ts";
 import { RawNode } from "../../../node/raft/raw-node.ts";
 import type { Proposal, Ready } from "../../../node/raft/ready.ts";
-import type { ConfState, Entry, HardState, SnapshotMetadata } from "../../../node/raft/types.ts";
+import type { ConfState, Entry, HardState } from "../../../node/raft/types.ts";
 import {
   applyConfChangeOf,
   emptyHardState,
@@ -21,13 +21,7 @@ import {
   snapshotAt,
   votersOnly,
 } from "./raft-lab.ts";
-
-/** What a crash leaves. */
-interface Disk {
-  hardState: HardState;
-  snapshot: SnapshotMetadata;
-  entries: Entry[];
-}
+import { type Disk, SafetyChecker } from "./safety-checker.ts";
 
 interface Machine {
   readonly id: MemberId;
@@ -95,11 +89,7 @@ export class RandomCluster {
   private asked = 0;
   /** By context: what was applied somewhere when the read was asked for. */
   private readonly reads = new Map<string, number>();
-  private readonly leaderOf = new Map<number, MemberId>();
-  /** By index: term and data that some node has applied. */
-  private readonly appliedAnywhere: string[] = [];
-  /** By index and term: data, and the term before. */
-  private readonly written = new Map<string, string>();
+  private readonly checker = new SafetyChecker();
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -143,7 +133,7 @@ export class RandomCluster {
     for (const machine of this.machines.values()) {
       if (!machine.isUp) this.machines.set(machine.id, this.boot(machine.id, machine.disk));
     }
-    let from = this.appliedAnywhere.length;
+    let from = this.checker.lastApplied;
     for (let round = 0; round < 400; round++) {
       for (const { node } of this.machines.values()) node.tick();
       this.runQuietly();
@@ -278,18 +268,14 @@ export class RandomCluster {
     const first = entries[0];
     if (first !== undefined) disk.entries.length = first.index - disk.snapshot.index - 1;
     disk.entries.push(...entries);
-    if (first !== undefined) this.checkLogMatching(disk);
+    if (first !== undefined) this.checker.checkLog(disk);
   }
 
   private apply(machine: Machine, countMax: number): void {
     const { node } = machine;
     for (const entry of machine.toApply.splice(0, countMax)) {
-      const { index, term: ofTerm, data } = entry;
-      const what = `${ofTerm} ${entry.type} ${Buffer.from(data).toString("hex")}`;
-      const before = this.appliedAnywhere[index];
-      assert.equal(what, before ?? what, `state machine safety at ${index}`);
-      if (before === undefined) this.seen.applied += 1;
-      this.appliedAnywhere[index] = what;
+      const { index, term: ofTerm } = entry;
+      if (this.checker.apply(entry)) this.seen.applied += 1;
       assert.equal(index, node.applied + 1, "entries are applied in order");
       const state = applyConfChangeOf(node, entry);
       if (state !== undefined) {
@@ -311,7 +297,7 @@ export class RandomCluster {
 
   private read({ node }: Machine): void {
     const context = `r${this.asked++}`;
-    this.reads.set(context, Math.max(0, this.appliedAnywhere.length - 1));
+    this.reads.set(context, this.checker.lastApplied);
     node.readIndex(Buffer.from(context));
   }
 
@@ -406,56 +392,20 @@ export class RandomCluster {
     if (!machine.isUp) return;
     const { node } = machine;
     assert.ok(node.committed >= machine.committedBefore, "the commit index goes back");
-    if (node.role === "leader") this.checkLeader(machine);
+    if (node.role === "leader") {
+      const isNew = this.checker.checkLeader(node, machine.disk);
+      if (isNew) this.seen.leaders += 1;
+      if (node.committed > machine.committedBefore) {
+        this.checker.checkCommit(node, (id) => this.diskOf(id));
+      }
+    }
     machine.committedBefore = node.committed;
   }
 
-  private checkLeader(machine: Machine): void {
-    const { node, disk } = machine;
-    const known = this.leaderOf.get(node.term);
-    assert.equal(idToHex(known ?? node.id), idToHex(node.id), `two leaders in term ${node.term}`);
-    if (known === undefined) {
-      this.leaderOf.set(node.term, node.id);
-      this.seen.leaders += 1;
-      for (let index = disk.snapshot.index + 1; index < this.appliedAnywhere.length; index++) {
-        const entry = disk.entries[index - disk.snapshot.index - 1];
-        const what = this.appliedAnywhere[index] ?? "";
-        assert.equal(`${entry?.term}`, what.split(" ")[0], `leader completeness at ${index}`);
-      }
-    }
-    if (node.committed > machine.committedBefore) this.checkOnQuorum(machine);
-  }
-
-  /** What a leader calls committed is of its own term, and on the disks of a majority, of each half of the configuration. */
-  private checkOnQuorum({ node, disk }: Machine): void {
-    const index = node.committed;
-    const { voters, votersOutgoing } = node.status().confState;
-    const own = termOnDisk(disk, index) ?? node.term;
-    assert.equal(own, node.term, `an entry of an older term committed by counting, at ${index}`);
-    for (const half of [voters, votersOutgoing]) {
-      const holders = half.filter((id) => {
-        const of = this.machines.get(id);
-        assert.ok(of !== undefined);
-        return index < of.disk.snapshot.index || termOnDisk(of.disk, index) === own;
-      });
-      const isQuorum = half.length === 0 || holders.length > half.length / 2;
-      assert.ok(isQuorum, `committed at ${index} without a majority of disks`);
-    }
-  }
-
-  /** Equal index and term mean equal data and equal history (thesis figure 3.2, by induction over the entry before). */
-  private checkLogMatching({ entries, snapshot }: Disk): void {
-    let before: number = snapshot.term;
-    let expected = snapshot.index + 1;
-    for (const { index, term: ofTerm, data } of entries) {
-      assert.equal(index, expected++, "a log without gaps");
-      assert.ok(ofTerm >= before, "terms only grow in a log");
-      const what = `${before} ${Buffer.from(data).toString("hex")}`;
-      const key = `${index} ${ofTerm}`;
-      assert.equal(this.written.get(key) ?? what, what, `log matching at ${key}`);
-      this.written.set(key, what);
-      before = ofTerm;
-    }
+  private diskOf(id: MemberId): Disk {
+    const machine = this.machines.get(id);
+    assert.ok(machine !== undefined);
+    return machine.disk;
   }
 
   private draw(below: number): number {
@@ -478,9 +428,4 @@ const changeOf = (changes: ConfChangeV2["changes"], transition: number): Proposa
 function setHardState(disk: Disk, hardState: HardState): void {
   const { index } = disk.snapshot;
   disk.hardState = hardState.commit < index ? { ...hardState, commit: index } : hardState;
-}
-
-function termOnDisk({ snapshot, entries }: Disk, index: number): number | undefined {
-  if (index === snapshot.index) return snapshot.term;
-  return entries[index - snapshot.index - 1]?.term;
 }

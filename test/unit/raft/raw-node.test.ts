@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { AssertionError } from "../../../node/lib/assert.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
 import {
+  type ConfChangeV2,
   confChangeTransition,
   confChangeType,
-  type ConfChangeV2,
 } from "../../../node/proto/conf-change-codec.ts";
 import { raftDefaults } from "../../../node/raft/config.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";

@@ -14,7 +14,7 @@ import { CatchUp } from "../../../node/server/catch-up.ts";
 import { Snapshotter, type SnapshotterOptions } from "../../../node/server/snapshot.ts";
 import { makeNodeAndStorage, me, votersOnly } from "../raft/raft-lab.ts";
 
-export const near = memberId(2n);
+const near = memberId(2n);
 export const far = memberId(3n);
 const voters = votersOnly(me, near, far);
 export const tickMs = 100;

@@ -95,6 +95,19 @@ test("the leader proposes, once at a time, and again when that was refused; a fo
   assert.equal(lab.every, undefined);
 });
 
+test("a follower asks nobody", async () => {
+  const lab = new Lab();
+  lab.isLeader = false;
+  let asked = 0;
+  const monitor = lab.monitor(() => {
+    asked += 1;
+    return Promise.resolve(versionsOf("3.7.1"));
+  });
+  monitor.check();
+  await settled();
+  assert.equal(asked, 0);
+});
+
 test("members that cannot be asked are tried again, and leadership that is lost meanwhile ends it", async () => {
   const lab = new Lab();
   const answers: (() => Promise<MemberVersions>)[] = [

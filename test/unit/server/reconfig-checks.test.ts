@@ -139,6 +139,20 @@ test("several changes need a quorum of both halves, the new members counted as d
     { kind: "remove", id: id(2) },
   ];
   assert.equal(verdict(labOf(three, 2, 3), replace(...two)), "MemberNotEnoughStarted");
+  const promotion: readonly MemberChange[] = [
+    { kind: "promote", id: id(4) },
+    { kind: "remove", id: id(3) },
+  ];
+  const ready = labOf([...three, started(4, learner)], 2, 4);
+  ready.match.set(id(1), 100);
+  ready.match.set(id(4), 89);
+  assert.equal(verdict(ready, replace(...promotion)), "LearnerNotReady");
+  ready.match.set(id(4), 90);
+  assert.equal(verdict(ready, replace(...promotion)), "proposed");
+  ready.role = "follower";
+  ready.settle(0);
+  ready.taken();
+  assert.equal(verdict(ready, replace(...promotion)), "NotLeader");
   const mixed = new ReconfigLab(three, { canEnterJoint: () => false });
   mixed.connect(2, 3);
   assert.equal(verdict(mixed, replace(...swap)), "NotCapable");

@@ -144,9 +144,7 @@ test("the end is told to raft and to what keeps the log, and the state is let go
     await settled();
     assert.equal(lab.events.at(-1), `report 2 ${outcome}`);
     assert.deepEqual(lab.delays, outcome === "finished" ? [1000] : []);
-    await assert.rejects(async () => {
-      for await (const _ of lab.sent[0]?.body.chunks() ?? []);
-    }, /after its end/);
+    await assert.rejects(readBody(lab), /after its end/);
     lab.sent[0]?.done("failed");
     await settled();
     assert.equal(lab.events.filter((event) => event.startsWith("report")).length, 1);

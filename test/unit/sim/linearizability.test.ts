@@ -306,7 +306,8 @@ suite("planted faults in long histories", () => {
       assert.ok(target?.operation.kind === "get");
       const { key } = target.operation;
       const old = history.find(
-        (event) => event.operation.kind === "put" && event.operation.key === key && hasWritten(event),
+        (event) =>
+          event.operation.kind === "put" && event.operation.key === key && hasWritten(event),
       );
       const isOverwritten = history.some(
         (event) =>

@@ -1,0 +1,265 @@
+/**
+ * What a member does in each turn of its loop: takes what gathered to raft, and raft's answers to log, peers, state and those who wait
+ * (ready-loop.ts says when). It also holds the applied state, which a received snapshot replaces as a whole.
+ */
+import { assert } from "../lib/assert.ts";
+import type { Timers } from "../lib/ports.ts";
+import type { LogIndex, MemberId } from "../lib/units.ts";
+import type { Cluster } from "../membership/cluster.ts";
+import type { KvStore } from "../mvcc/kv-store.ts";
+import type { Message } from "../raft/messages.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import type { Proposal, ReadState, Ready } from "../raft/ready.ts";
+import type { Entry, Snapshot } from "../raft/types.ts";
+import { AppliedState, openStore } from "./applied-state.ts";
+import type { ConfChangeOutcome } from "./conf-change-applier.ts";
+import { backendPendingBytesMax } from "./limits.ts";
+import type { MemberOptions } from "./member-options.ts";
+import type { MemberParts } from "./member-parts.ts";
+import type { MemberStats } from "./member-stats.ts";
+import type { ReadWaiter } from "./read-index.ts";
+import type { ReadyHandler } from "./ready-loop.ts";
+
+/** How long a member that has applied its own removal goes on: its followers should hear that the removal is committed (etcd waits as long). */
+const removalDelayMs = 1000;
+
+export interface MemberTurnsOptions {
+  readonly id: MemberId;
+  readonly options: MemberOptions;
+  readonly cluster: Cluster;
+  readonly node: RawNode;
+  readonly stats: MemberStats;
+  readonly isRunning: () => boolean;
+  /** This member has applied its own removal, a while ago. */
+  readonly onRemoved: () => void;
+  readonly onError: (error: Error) => void;
+}
+
+export class MemberTurns implements ReadyHandler {
+  private readonly given: MemberTurnsOptions;
+  private partsOrNone: MemberParts | undefined;
+  private stateOrNone: AppliedState | undefined;
+  private learns: boolean;
+  private readonly awaitingWhole: ReadWaiter[] = [];
+  private readonly compactionListeners: (() => void)[] = [];
+  /** Applied in this turn; who waits for them is told when raft knows. */
+  private confChanges: ConfChangeOutcome[] = [];
+  /** The installation of a snapshot that is under way. */
+  installing: Promise<void> | undefined;
+
+  constructor(given: MemberTurnsOptions) {
+    this.given = given;
+    this.learns = given.cluster.member(given.id)?.isLearner ?? false;
+  }
+
+  /** Before the first turn: the parts that it works with, and the store that was opened. */
+  begin(parts: MemberParts, store: KvStore): void {
+    this.partsOrNone = parts;
+    this.stateOrNone = this.newState(this.given.options.backend, store);
+    this.state.compactor.resume();
+  }
+
+  /** Undefined before `begin`. */
+  get stateIfAny(): AppliedState | undefined {
+    return this.stateOrNone;
+  }
+
+  get state(): AppliedState {
+    return begun(this.stateOrNone);
+  }
+
+  get isLearner(): boolean {
+    return this.learns;
+  }
+
+  private get parts(): MemberParts {
+    return begun(this.partsOrNone);
+  }
+
+  private get timers(): Timers {
+    return this.given.options.ports.timers;
+  }
+
+  private get nowMs(): number {
+    return this.given.options.ports.clock.monotonicMs();
+  }
+
+  /** Calls the waiter once no entry is half applied: now, or when the one under way is whole. */
+  whenReadable(waiter: ReadWaiter): void {
+    if (this.state.store.isWriting || this.installing !== undefined)
+      this.awaitingWhole.push(waiter);
+    else waiter.readable();
+  }
+
+  /** Runs `listener` after each compaction that is applied. */
+  onCompaction(listener: () => void): void {
+    this.compactionListeners.push(listener);
+  }
+
+  /** The member ends: nobody is waited for any more. */
+  stop(): void {
+    this.state.compactor.stop();
+    for (const waiter of this.awaitingWhole.splice(0)) waiter.refused("Stopped");
+  }
+
+  private newState(backend: MemberOptions["backend"], store: KvStore): AppliedState {
+    const { id, cluster, options, node, stats, onError } = this.given;
+    return new AppliedState(backend, store, {
+      id,
+      cluster,
+      options,
+      node,
+      proposals: this.parts.proposals,
+      stats,
+      onCompaction: () => this.compacted(),
+      onConfChange: (outcome) => this.confChanged(outcome),
+      onCommitted: () => this.committed(),
+      onError,
+    });
+  }
+
+  private compacted(): void {
+    // Its hash, and those who wait for the removal, need what is applied on disk.
+    this.timers.endOfTurn(() => this.state.commits.commitNow());
+    this.state.compactor.schedule();
+    for (const listener of this.compactionListeners) listener();
+  }
+
+  private committed(): void {
+    this.parts.snapshotter.committed(this.state.backend.committed);
+    this.parts.sending.committed();
+    // Applying may have waited for this.
+    this.parts.loop.schedule();
+  }
+
+  private confChanged(change: ConfChangeOutcome): void {
+    const { id: self, cluster, onRemoved } = this.given;
+    const { transport } = this.parts;
+    for (const { id, peerUrls } of change.changedPeers) {
+      if (id !== self) transport.setPeer(id, peerUrls);
+    }
+    for (const id of change.left) if (id !== self) transport.removePeer(id);
+    this.learns = cluster.member(self)?.isLearner ?? false;
+    this.confChanges.push(change);
+    if (change.isSelfRemoved) this.timers.after(removalDelayMs, onRemoved);
+  }
+
+  hasProposals(): boolean {
+    const { proposals, catchUp } = this.parts;
+    return !proposals.isEmpty && catchUp.allowance(this.nowMs) > 0;
+  }
+
+  takeProposals(): readonly Proposal[] {
+    const { proposals, catchUp } = this.parts;
+    const { nowMs } = this;
+    const batch = proposals.take(catchUp.allowance(nowMs));
+    catchUp.proposed(bytesOf(batch), nowMs);
+    return batch;
+  }
+
+  returnProposals(batch: readonly Proposal[]): void {
+    this.parts.proposals.putBack(batch);
+  }
+
+  issueReads(): void {
+    const { node } = this.given;
+    const { reads, readContexts, leadership, versions } = this.parts;
+    // A new leader does not know what the one before was asked.
+    if (leadership.note(node.lead)) {
+      reads.leaderChanged();
+      if (node.lead === node.id) versions.check();
+    }
+    if (!reads.isEmpty) reads.issue((context) => node.readIndex(readContexts.encode(context)));
+  }
+
+  send(messages: readonly Message[]): void {
+    this.parts.outbox.send(messages);
+  }
+
+  canApply(): boolean {
+    return this.state.backend.pendingBytes < backendPendingBytesMax;
+  }
+
+  readStates(states: readonly ReadState[]): void {
+    this.parts.reads.answered(this.parts.readContexts.decode(states));
+  }
+
+  apply(entry: Entry): boolean {
+    return this.state.applier.apply(entry);
+  }
+
+  applyMore(entry: Entry): boolean {
+    return this.state.applier.applyMore(entry);
+  }
+
+  applied(index: LogIndex): void {
+    // Reads, commits and what else looks at the state wait for the whole entry.
+    if (this.state.store.isWriting) return;
+    const { node, options } = this.given;
+    const { reads, snapshotter, reconfig, loop } = this.parts;
+    const changes = this.confChanges.splice(0);
+    for (const change of changes) reconfig.applied(change);
+    for (const waiter of this.awaitingWhole.splice(0)) waiter.readable();
+    reads.serve(index);
+    this.state.commits.applied();
+    snapshotter.applied(changes.length > 0);
+    if (options.unsafeEarlyRelease === true) snapshotter.committed(this.state.position);
+    // The only voter needs nobody's silence to lead: it campaigns as soon as the log up to its commit is applied.
+    if (node.role === "follower" && node.isSingleVoter && index === node.committed) {
+      node.campaign();
+      loop.schedule();
+    }
+  }
+
+  saveSnapshot(ready: Ready): Promise<void> {
+    return this.parts.snapshotter.saveReceived(ready);
+  }
+
+  installSnapshot({ metadata }: Snapshot): Promise<void> {
+    this.installing = this.install(metadata.index).finally(() => {
+      this.installing = undefined;
+    });
+    return this.installing;
+  }
+
+  /** What reads the old store is told at its next step that it is gone. */
+  private async install(index: LogIndex): Promise<void> {
+    const { id: self, options, cluster, node, isRunning } = this.given;
+    const { parts } = this;
+    const { logger } = options.ports;
+    logger.info("applying snapshot", {
+      "current-applied-index": node.applied,
+      "incoming-snapshot-index": index,
+    });
+    parts.sending.stop();
+    this.confChanges = [];
+    const before = cluster.members;
+    await this.state.close({ isReplaced: true });
+    const backend = await options.home.install(index);
+    const store = await openStore(backend, options);
+    cluster.reload(backend);
+    this.stateOrNone = this.newState(backend, store);
+    for (const member of cluster.members) {
+      if (member.id !== self) parts.transport.setPeer(member.id, member.peerUrls);
+    }
+    for (const { id } of before) {
+      if (cluster.member(id) === undefined) parts.transport.removePeer(id);
+    }
+    this.learns = cluster.member(self)?.isLearner ?? false;
+    parts.snapshotter.installed(index);
+    if (isRunning()) this.state.compactor.resume();
+    for (const listener of this.compactionListeners) listener();
+    logger.info("applied snapshot", { "incoming-snapshot-index": index });
+  }
+}
+
+function begun<Part>(part: Part | undefined): Part {
+  assert(part !== undefined, "a turn before the member began");
+  return part;
+}
+
+function bytesOf(batch: readonly Proposal[]): number {
+  let bytes = 0;
+  for (const { data } of batch) bytes += data.length;
+  return bytes;
+}

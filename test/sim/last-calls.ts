@@ -1,0 +1,67 @@
+/** The calls at the end of a run: they must be answered, and their answers belong to the history. */
+import type { SimCluster } from "./cluster.ts";
+import type { Machine } from "./machine.ts";
+import { type Answer, type KvServer, putRequest } from "./requests.ts";
+import { keyName, type Workload } from "./workload.ts";
+
+/** Numbers of clients that the workload does not have. */
+const firstClient = 1000;
+
+export class LastCalls {
+  /** Calls without an answer. */
+  open = 0;
+  private readonly cluster: SimCluster;
+  private readonly workload: Workload;
+  private nextClient = firstClient;
+
+  constructor(cluster: SimCluster, workload: Workload) {
+    this.cluster = cluster;
+    this.workload = workload;
+  }
+
+  /** A write through this machine, then a read of every key. */
+  write({ name }: Machine, server: KvServer): void {
+    const { workload, cluster } = this;
+    const key = keyName(cluster.random.below(workload.options.keys));
+    const value = workload.newValue();
+    const event = workload.begin(this.nextClient++, { kind: "put", key, value });
+    this.open += 1;
+    server.write(putRequest(key, value), (answer) => {
+      this.open -= 1;
+      if (answer.kind !== "written") {
+        this.refused(`a last write through ${name}`, answer);
+        return;
+      }
+      event.returnMs = cluster.world.nowMs;
+      event.revision = answer.revision;
+      for (let at = 0; at < workload.options.keys; at++) this.read(name, server, keyName(at));
+    });
+  }
+
+  private read(name: string, server: KvServer, key: string): void {
+    const { workload, cluster } = this;
+    const { world } = cluster;
+    const client = this.nextClient++;
+    const callMs = world.nowMs;
+    this.open += 1;
+    const request = { key, rangeEnd: undefined, revision: 0, isSerializable: false };
+    server.read(request, (answer) => {
+      this.open -= 1;
+      if (answer.kind !== "found") {
+        this.refused(`a last read through ${name}`, answer);
+        return;
+      }
+      const [found] = answer.keys;
+      const event = workload.begin(client, { kind: "get", key });
+      event.callMs = callMs;
+      event.returnMs = world.nowMs;
+      event.outcome = found?.value;
+      event.revision = answer.revision;
+      event.modRevision = found?.modRevision;
+    });
+  }
+
+  private refused(what: string, answer: Answer): void {
+    this.cluster.violations.push(`${what} was answered by ${JSON.stringify(answer)}`);
+  }
+}
