@@ -83,12 +83,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const timers = new SystemTimers();
   const stalls = new StallWatch({ clock: systemClock, timers, logger });
   blocksLoopOnSignal(process.env, { logger, clock: systemClock });
-  // Once there is something to stop: a member may hear of its removal before it serves.
-  let isRemoved = false;
-  let stopRemoved = (): void => {
-    isRemoved = true;
+  // A member may hear of its removal before there is something to stop.
+  const removal = { isDue: false, stop: (): void => undefined };
+  const onRemoved = (): void => {
+    removal.isDue = true;
+    removal.stop();
   };
-  const onRemoved = (): void => stopRemoved();
   const member = await startMember(config, timers, logger, { onFatal, onRemoved });
   const grpc = grpcServer(config, member, timers, logger);
   const { quotaBytes } = config;
@@ -112,11 +112,11 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   logger.info("ready to serve client requests");
   const listeners = [...clientListeners, ...peerListeners];
   const stop = stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
-  stopRemoved = () => {
+  removal.stop = () => {
     logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
     stop("member removed");
   };
-  if (isRemoved) stopRemoved();
+  if (removal.isDue) removal.stop();
 }
 
 async function startMember(
@@ -156,6 +156,13 @@ async function startMember(
         peerUrls: config.advertisePeerUrls,
         clientUrls: config.advertiseClientUrls,
         clusterToken: config.clusterToken,
+        initialCluster: config.initialCluster,
+        initialClusterState: config.initialClusterState,
+        strictReconfigCheck: config.strictReconfigCheck,
+        maxLearners: config.maxLearners,
+        forceNewCluster: config.forceNewCluster,
+        preVote: config.preVote,
+        initialElectionTickAdvance: config.initialElectionTickAdvance,
         tickMs: config.tickMs,
         electionTicks: config.electionTicks,
         snapshotCount: raw["snapshot-count"],

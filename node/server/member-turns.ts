@@ -249,6 +249,7 @@ export class MemberTurns implements ReadyHandler {
     parts.snapshotter.installed(index);
     if (isRunning()) this.state.compactor.resume();
     for (const listener of this.compactionListeners) listener();
+    if (cluster.isRemoved(self)) this.given.onRemoved();
     logger.info("applied snapshot", { "incoming-snapshot-index": index });
   }
 }

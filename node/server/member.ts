@@ -15,6 +15,7 @@ import { SnapDir } from "../snap/snap-dir.ts";
 import { openStore } from "./applied-state.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import type { CompactionWaiter } from "./compactor.ts";
+import { advanceInitialTicks } from "./initial-ticks.ts";
 import { applyGapMax } from "./limits.ts";
 import {
   electionTimeoutMs,
@@ -104,6 +105,16 @@ export class Member {
     // Behind everything that this turn read: after a stall a tick must not come before the messages that waited meanwhile.
     this.ticker = timers.every(config.tickMs, () => timers.endOfTurn(() => this.tick()));
     this.parts.loop.schedule();
+    advanceInitialTicks({
+      electionTicks: config.electionTicks,
+      peers: booted.peers.map((peer) => peer.id),
+      transport: this.parts.transport,
+      isEnabled: membershipSettings(config).initialElectionTickAdvance,
+      clock: ports.clock,
+      timers,
+      tick: () => node.tick(),
+      isRunning,
+    });
     this.parts.versions.start();
   }
 

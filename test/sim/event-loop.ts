@@ -32,7 +32,7 @@ export class EventLoop implements Timers {
   dispatch(run: () => void): void {
     if (this.isDead) return;
     const { world } = this.options;
-    if (this.isInTurn || world.nowMs < this.busyUntilMs) {
+    if (this.isInTurn || this.inbox.length > 0 || world.nowMs < this.busyUntilMs) {
       this.inbox.push(run);
       if (!this.isInTurn) this.wakeLater();
       return;
@@ -45,6 +45,13 @@ export class EventLoop implements Timers {
   /** A long job, a page fault, a stopped process: nothing runs for so long. */
   stall(forMs: number): void {
     this.busyUntilMs = Math.max(this.busyUntilMs, this.options.world.nowMs + forMs);
+  }
+
+  /** The stall is over at once. */
+  resume(): void {
+    this.busyUntilMs = this.options.world.nowMs;
+    this.isWaking = false;
+    if (this.inbox.length > 0) this.wakeLater();
   }
 
   kill(): void {

@@ -26,6 +26,7 @@ export async function healCluster(cluster: SimCluster, parts: HealParts): Promis
   for (const machine of cluster.machines) {
     machine.disk.setFull(false);
     machine.disk.slowDown(1);
+    machine.process?.loop.resume();
     // Rot that nobody has read yet would be met at any time from now on.
     if (machine.isRotten) machine.giveUp();
     machine.start();

@@ -6,6 +6,7 @@ import { keyName, type Workload } from "./workload.ts";
 
 /** Numbers of clients that the workload does not have. */
 const firstClient = 1000;
+const attemptsMax = 3;
 
 export class LastCalls {
   /** Calls without an answer. */
@@ -19,9 +20,13 @@ export class LastCalls {
     this.workload = workload;
   }
 
-  /** A write through this machine, then a read of every key. */
-  write({ name }: Machine, server: KvServer): void {
+  /**
+   * A write through this machine, then a read of every key. The leader may change once more behind the faults, and a write that was on its way is
+   * then lost: it is tried again.
+   */
+  write(machine: Machine, server: KvServer, attempts = attemptsMax): void {
     const { workload, cluster } = this;
+    const { name } = machine;
     const key = keyName(cluster.random.below(workload.options.keys));
     const value = workload.newValue();
     const event = workload.begin(this.nextClient++, { kind: "put", key, value });
@@ -29,7 +34,8 @@ export class LastCalls {
     server.write(putRequest(key, value), (answer) => {
       this.open -= 1;
       if (answer.kind !== "written") {
-        this.refused(`a last write through ${name}`, answer);
+        if (attempts > 1) this.write(machine, server, attempts - 1);
+        else this.refused(`a last write through ${name}`, answer);
         return;
       }
       event.returnMs = cluster.world.nowMs;

@@ -16,7 +16,7 @@ import {
   writesOf,
 } from "./kv-history.ts";
 
-export type { HistoryEvent, KvOperation } from "./kv-history.ts";
+export type { HistoryEvent } from "./kv-history.ts";
 
 export type Verdict =
   | { readonly kind: "ok" }

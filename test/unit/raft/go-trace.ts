@@ -151,7 +151,7 @@ export const entryOf = ({ term, index, type, data }: TraceEntry): Entry => ({
   data: bytesOf(data),
 });
 
-export const confOf = (conf: TraceConf): ConfState => ({
+const confOf = (conf: TraceConf): ConfState => ({
   voters: (conf.voters ?? []).map(idOf),
   learners: (conf.learners ?? []).map(idOf),
   votersOutgoing: (conf.outgoing ?? []).map(idOf),

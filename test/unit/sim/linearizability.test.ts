@@ -182,6 +182,14 @@ suite("linearizability of a history", () => {
     assert.ok(!isLinearizable(...chain, did(get, [30, 40], { outcome: "c" })));
   });
 
+  test("what a transaction compared may come from several writes of unknown outcome", () => {
+    const puts = ["x", "y"].map((key) => did({ kind: "put", key, value: "1" }, [0, undefined]));
+    const compares = ["x", "y"].map((key) => ({ key, expected: "1" }));
+    const both = did({ kind: "txn", compares, puts: [] }, [5, 10], { outcome: true });
+    assert.ok(isLinearizable(...puts, both));
+    assert.ok(!isLinearizable(...puts.slice(1), both));
+  });
+
   test("half a transaction is found", () => {
     const both = [
       { key: "x", value: "1" },
@@ -258,6 +266,11 @@ suite("revisions of a history", () => {
     assert.equal(checkRevisions([did(put("a"), [0, 11], at(3)), ...history.slice(1)]).kind, "ok");
   });
 
+  test("a write that has a revision that a read was told before is found", () => {
+    const history = [did(get, [0, 10], at(3)), did(put("a"), [11, 20], at(3))];
+    assert.match(violation(history), /a revision that was told before it was called/);
+  });
+
   test("an answer older than what was told before the question is found", () => {
     const read = did(get, [11, 20], at(2, { outcome: "a", modRevision: 2 }));
     const writes = [did(put("a"), [0, 5], at(2)), did(put("b"), [6, 10], at(3))];
@@ -277,6 +290,8 @@ suite("revisions of a history", () => {
     const unknown = did(put("c"), [0, undefined]);
     const seen = read(at(4, { outcome: "c", modRevision: 4 }));
     assert.equal(checkRevisions([...seen, unknown]).kind, "ok");
+    const later = did(put("c"), [21, undefined]);
+    assert.match(violation([...seen, later]), /what nobody wrote/);
   });
 
   test("a wrong revision planted anywhere in a long history is found", () => {
