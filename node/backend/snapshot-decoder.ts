@@ -3,9 +3,9 @@
  * stream says of itself is held against what came: order, sums, counts. Knows no backend and writes nothing.
  */
 import { assert } from "../lib/assert.ts";
+import { compareBytes } from "../lib/bytes.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { crc32c } from "../lib/crc32c.ts";
-import { compareBytes } from "../lib/bytes.ts";
 import { logIndex, revision, term } from "../lib/units.ts";
 import type { AppliedPosition, BucketName } from "./backend.ts";
 import { bucketOfId } from "./buckets.ts";

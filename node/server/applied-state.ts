@@ -5,10 +5,10 @@
 import { ensureAuthRevision } from "../auth/auth-revision.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import type { MemberBackend } from "../backend/backend-snapshot.ts";
-import type { RawNode } from "../raft/raw-node.ts";
 import type { MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
+import type { RawNode } from "../raft/raw-node.ts";
 import { CommitLoop } from "./commit-loop.ts";
 import { Compactor } from "./compactor.ts";
 import { ConfChangeApplier, type ConfChangeOutcome } from "./conf-change-applier.ts";

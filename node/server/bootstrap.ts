@@ -26,7 +26,6 @@ import {
   type WalOptions,
   type WalSnapshot,
 } from "../wal/wal.ts";
-import { forceNewCluster } from "./force-new-cluster.ts";
 import {
   type Beginning,
   beginMember,
@@ -36,6 +35,7 @@ import {
   maxLearnersDefault,
   save,
 } from "./first-start.ts";
+import { forceNewCluster } from "./force-new-cluster.ts";
 import type { NewMember } from "./founding.ts";
 import { fetchOthers, tooManyLearners } from "./joining.ts";
 import { MemberRemovedError } from "./member-removed.ts";

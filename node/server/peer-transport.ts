@@ -32,7 +32,11 @@ export interface PeerTransport {
    * Streams a snapshot beside its MsgSnap, and lets `body` go. The receiver sees the message only when it holds the whole body. `done` runs once,
    * in a later turn.
    */
-  sendSnapshot(message: Message, body: BackendSnapshot, done: (outcome: SnapshotOutcome) => void): void;
+  sendSnapshot(
+    message: Message,
+    body: BackendSnapshot,
+    done: (outcome: SnapshotOutcome) => void,
+  ): void;
   /** From now on messages to and from `id` pass. Adding one that is there changes its addresses. */
   setPeer(id: MemberId, peerUrls: readonly string[]): void;
   removePeer(id: MemberId): void;

@@ -1,9 +1,9 @@
 /** Homes of a backend, of either kind, that can hand states to one another. */
 import { readdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { BackendHome } from "../../node/backend/backend-snapshot.ts";
 import { LevelHome } from "../../node/backend/level-home.ts";
 import { MemoryDisks, MemoryHome } from "../../node/backend/memory-home.ts";
-import type { BackendHome } from "../../node/backend/backend-snapshot.ts";
 import { SystemTimers } from "../../node/lib/platform/clock.ts";
 import { levelHome } from "../unit/backend/level-home.ts";
 

@@ -34,10 +34,7 @@ export async function chunksOf(snapshot: StateSnapshot): Promise<Uint8Array[]> {
   return chunks;
 }
 
-async function receiveAll(
-  home: BackendHome,
-  chunks: readonly Uint8Array[],
-): Promise<number> {
+async function receiveAll(home: BackendHome, chunks: readonly Uint8Array[]): Promise<number> {
   const receiver = await home.receive();
   for (const chunk of chunks) await receiver.write(chunk);
   return (await receiver.finish()).consistentIndex;

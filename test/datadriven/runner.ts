@@ -7,7 +7,7 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import { Command } from "./command.ts";
-import { type Block, formatScript, parseScript, type Prose } from "./script.ts";
+import { type Block, formatScript, type Prose, parseScript } from "./script.ts";
 
 /** Does one command and says what there is to see: lines, none of them blank. Nothing to say is printed as "ok". */
 export type Handler<World> = (world: World, command: Command) => readonly string[];

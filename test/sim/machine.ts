@@ -103,6 +103,8 @@ export class Machine {
     this.isFounder = false;
     this.generation += 1;
     this.state = "unused";
+    // The next member has another address: with the old one it would be taken, by who is behind, for the one whose data is gone.
+    this.cluster.network.forget(this.number);
     this.cluster.network.listen(this.peerUrl, this.number);
   }
 

@@ -57,6 +57,11 @@ export class SimNetwork {
     this.machineByUrl.set(url, machine);
   }
 
+  /** Nothing leads to this machine any more. */
+  forget(machine: number): void {
+    for (const [url, at] of this.machineByUrl) if (at === machine) this.machineByUrl.delete(url);
+  }
+
   machineAt(urls: readonly string[]): number | undefined {
     for (const url of urls) {
       const machine = this.machineByUrl.get(url);

@@ -1,8 +1,9 @@
 /** The protobuf decoders written by hand: requests in place, entry data, membership entries, messages of log records. */
+
+import { decodeConfChange } from "../../../node/proto/conf-change-codec.ts";
 import { DeleteRangeRequestView } from "../../../node/proto/delete-range-request.ts";
 import { InternalRaftView } from "../../../node/proto/internal-raft-codec.ts";
 import { KeyValueView } from "../../../node/proto/key-value.ts";
-import { decodeConfChange } from "../../../node/proto/conf-change-codec.ts";
 import {
   decodeClusterMemberAttrSet,
   decodeClusterVersionSet,

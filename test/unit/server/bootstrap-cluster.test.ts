@@ -8,8 +8,8 @@ import { Cluster } from "../../../node/membership/cluster.ts";
 import type { Member } from "../../../node/membership/member.ts";
 import { decodeChange } from "../../../node/membership/membership-change.ts";
 import {
-  type Bootstrapped,
   type BootstrapOptions,
+  type Bootstrapped,
   bootstrap,
   type NewMember,
 } from "../../../node/server/bootstrap.ts";

@@ -3,13 +3,13 @@
  * a transport and a state that are numbers of bytes. One step is one tick of 100 ms.
  */
 import assert from "node:assert/strict";
-import { type LogIndex, logIndex, memberId, revision, term } from "../../../node/lib/units.ts";
 import type { Logger } from "../../../node/lib/ports.ts";
+import { type LogIndex, logIndex, memberId, revision, term } from "../../../node/lib/units.ts";
 import type { MemoryStorage } from "../../../node/raft/memory-storage.ts";
 import type { Message } from "../../../node/raft/messages.ts";
 import type { RawNode } from "../../../node/raft/raw-node.ts";
-import type { RaftStatus } from "../../../node/raft/status.ts";
 import type { Ready } from "../../../node/raft/ready.ts";
+import type { RaftStatus } from "../../../node/raft/status.ts";
 import { CatchUp } from "../../../node/server/catch-up.ts";
 import { Snapshotter, type SnapshotterOptions } from "../../../node/server/snapshot.ts";
 import { makeNodeAndStorage, me, votersOnly } from "../raft/raft-lab.ts";

@@ -1,18 +1,18 @@
 /** A start that finds a received state, or the want of one: which backend it goes on with, and what it refuses. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Backend, AppliedPosition } from "../../../node/backend/backend.ts";
+import type { AppliedPosition, Backend } from "../../../node/backend/backend.ts";
 import type { MemberBackend } from "../../../node/backend/backend-snapshot.ts";
 import { MemoryDisks, MemoryHome } from "../../../node/backend/memory-home.ts";
 import { logIndex, term } from "../../../node/lib/units.ts";
+import { emptyConfState } from "../../../node/membership/conf-state-json.ts";
 import { bootstrap } from "../../../node/server/bootstrap.ts";
 import { checkLogLeadsOn, recoverReceived } from "../../../node/server/received-state.ts";
 import { SnapDir } from "../../../node/snap/snap-dir.ts";
 import { Wal, type WalSnapshot } from "../../../node/wal/wal.ts";
-import type { MemoryFs } from "../../support/memory-fs.ts";
 import { append, at, commit, scanAll } from "../../contract/backend.ts";
 import { chunksOf } from "../../contract/snapshot.ts";
-import { emptyConfState } from "../../../node/membership/conf-state-json.ts";
+import type { MemoryFs } from "../../support/memory-fs.ts";
 import {
   dir,
   entry,

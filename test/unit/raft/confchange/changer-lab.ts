@@ -1,7 +1,7 @@
 /** What the tests of configuration changes share: small ids, new progress, and the changer as it is used. */
 import assert from "node:assert/strict";
 import { logIndex, type MemberId, memberId } from "../../../../node/lib/units.ts";
-import { confChangeType, type ConfChangeSingle } from "../../../../node/proto/conf-change-codec.ts";
+import { type ConfChangeSingle, confChangeType } from "../../../../node/proto/conf-change-codec.ts";
 import type { Refusal } from "../../../../node/raft/confchange/changer.ts";
 import type { ChangerContext, ChangerState } from "../../../../node/raft/confchange/draft.ts";
 import { Inflights } from "../../../../node/raft/tracker/inflights.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { AssertionError } from "../../../../node/lib/assert.ts";
-import { logIndex, type MemberId } from "../../../../node/lib/units.ts";
 import { emptyBytes } from "../../../../node/lib/bytes.ts";
-import { confChangeType, type ConfChangeSingle } from "../../../../node/proto/conf-change-codec.ts";
+import { logIndex, type MemberId } from "../../../../node/lib/units.ts";
+import { type ConfChangeSingle, confChangeType } from "../../../../node/proto/conf-change-codec.ts";
 import {
   enterJoint,
   leaveJoint,
