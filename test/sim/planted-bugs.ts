@@ -180,9 +180,9 @@ import { asConfChangeV2, decodeConfChange } from "../proto/conf-change-codec.ts"
     name: "WAL released before the backend's sync",
     edits: [
       edit(
-        "node/server/member.ts",
-        "if (this.options.unsafeEarlyRelease === true)",
-        "if (this.options.unsafeEarlyRelease !== true)",
+        "node/server/member-turns.ts",
+        "if (options.unsafeEarlyRelease === true)",
+        "if (options.unsafeEarlyRelease !== true)",
       ),
     ],
   },

@@ -19,7 +19,7 @@ const violations: Record<string, readonly [file: string, imports: string]> = {
   "no-unresolvable": ["node/lib/unresolvable.ts", "no-such-package"],
   "floor-lib": ["node/lib/up.ts", "../proto/target.ts"],
   "floor-proto": ["node/proto/up.ts", "../raft/target.ts"],
-  "floor-raft": ["node/raft/up.ts", "../proto/target.ts"],
+  "floor-raft": ["node/raft/up.ts", "../wal/target.ts"],
   "floor-wal": ["node/wal/up.ts", "../raft/target.ts"],
   "floor-snap": ["node/snap/up.ts", "../wal/target.ts"],
   "floor-backend": ["node/backend/up.ts", "../mvcc/target.ts"],
