@@ -3,6 +3,7 @@ import type { Message } from "../../node/raft/messages.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import { HashChecker } from "./checkers/hash-checker.ts";
 import { LogChecker } from "./checkers/log-checker.ts";
+import { VoteChecker } from "./checkers/vote-checker.ts";
 import { Counters } from "./counters.ts";
 import { type Birth, Machine } from "./machine.ts";
 import type { NetworkObserver, PeerLink } from "./peer-link.ts";
@@ -23,6 +24,7 @@ export class SimCluster {
   readonly links = new Map<number, PeerLink>();
   readonly machines: readonly Machine[];
   readonly checker = new LogChecker();
+  readonly votes = new VoteChecker();
   readonly hashes = new HashChecker();
   readonly counters = new Counters();
   /** What must never happen, as it was found. */
@@ -30,6 +32,7 @@ export class SimCluster {
   founding: Birth = { initialCluster: new Map(), initialClusterState: "new" };
   readonly observer: NetworkObserver = {
     sent: (from, to, message) => this.sent(from, to, message),
+    received: (machine, message) => this.received(machine, message),
     snapshotEnded: (outcome) =>
       this.counters.add(outcome === "finished" ? "snapshotReceived" : "snapshotFailed"),
   };
@@ -96,13 +99,22 @@ export class SimCluster {
     return (
       this.violations.length > 0 ||
       this.checker.violations.length > 0 ||
+      this.votes.violations.length > 0 ||
       this.hashes.violations.length > 0
     );
+  }
+
+  private received(machine: number, message: Message): void {
+    const process = this.machines[machine]?.process;
+    const log = process?.view?.log;
+    if (log !== undefined) this.votes.asked(message, { term: log.lastTerm, index: log.lastIndex });
+    process?.watch?.received(message);
   }
 
   private sent(from: number, to: number, message: Message): void {
     const { world, checker, counters } = this;
     checker.sawMessage(message);
+    this.votes.answered(message);
     world.trace.number(from * 16 + to);
     world.trace.number(message.index);
     world.trace.number(message.term * 32 + message.entries.length);

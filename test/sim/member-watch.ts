@@ -1,8 +1,10 @@
 /** Looks at one member at the end of each of its turns: feeds the checkers, and counts what happened to it. Nothing is copied when nothing moved. */
 import { type LogIndex, logIndex } from "../../node/lib/units.ts";
-import type { ConfState } from "../../node/raft/types.ts";
+import type { Message } from "../../node/raft/messages.ts";
+import { type ConfState, entryType } from "../../node/raft/types.ts";
 import type { LogChecker } from "./checkers/log-checker.ts";
 import { MarksChecker } from "./checkers/marks-checker.ts";
+import { QuorumChecker } from "./checkers/quorum-checker.ts";
 import type { Counters } from "./counters.ts";
 import type { MemberView } from "./member-view.ts";
 import type { World } from "./world.ts";
@@ -27,6 +29,7 @@ const none = logIndex(0);
 
 export class MemberWatch {
   private readonly marks: MarksChecker;
+  private readonly quorum: QuorumChecker;
   private readonly options: MemberWatchOptions;
   private role = "follower";
   private term = 0;
@@ -41,12 +44,21 @@ export class MemberWatch {
   constructor(options: MemberWatchOptions) {
     this.options = options;
     this.marks = new MarksChecker(options.name, options.onViolation);
+    this.quorum = new QuorumChecker(options.view.id, (text) =>
+      options.onViolation(`${options.name} ${text}`),
+    );
     this.term = options.view.term;
+  }
+
+  /** A message is about to be taken in. */
+  received(message: Message): void {
+    this.quorum.received(message);
   }
 
   /** A turn of the member has ended. */
   turn(): void {
     const { view } = this.options;
+    if (view.role === "leader") this.decisions();
     if (view.role !== this.role || view.term !== this.term || view.lead !== this.lead) {
       this.roleMoved();
     }
@@ -60,6 +72,33 @@ export class MemberWatch {
       this.marksMoved();
     }
     if (view.confState !== this.confState) this.confStateMoved();
+  }
+
+  /** What this member has decided as a leader in the turn. */
+  private decisions(): void {
+    const { view } = this.options;
+    const { log, term } = view;
+    const hasBegun = this.role !== "leader" || this.term !== term;
+    const hasCommitted = view.committed > this.committed && this.applied >= 0;
+    if (!hasBegun && !hasCommitted) return;
+    const configs = [this.confState ?? view.confState, view.confState];
+    // With two changes applied in one turn, what was in between may have counted.
+    if (this.changesApplied() > 1) return;
+    if (hasBegun) this.quorum.elected({ term, configs });
+    if (!hasCommitted) return;
+    const index = view.committed;
+    const entryTerm = log.term(logIndex(index));
+    const stable = Math.min(view.storage.lastIndex, log.unstable.offset - 1);
+    this.quorum.committed({ term, index, entryTerm, stable, configs });
+  }
+
+  private changesApplied(): number {
+    const { log, applied } = this.options.view;
+    let count = 0;
+    for (let index = Math.max(this.applied + 1, log.firstIndex); index <= applied; index++) {
+      if (log.entry(logIndex(index)).type !== entryType.normal) count += 1;
+    }
+    return count;
   }
 
   private roleMoved(): void {

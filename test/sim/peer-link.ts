@@ -23,6 +23,8 @@ import type { World } from "./world.ts";
 /** Sees every message that is sent, and how each snapshot's way ended. */
 export interface NetworkObserver {
   sent(from: number, to: number, message: Message): void;
+  /** The member on this machine is about to receive it. */
+  received(machine: number, message: Message): void;
   snapshotEnded(outcome: SnapshotOutcome): void;
 }
 
@@ -165,6 +167,7 @@ export class PeerLink implements PeerTransport {
         this.tellRemoved(message.from, from);
       } else if (message.to === this.id) {
         if (!this.peers.has(message.from)) this.remotes.set(message.from, from);
+        this.options.observer.received(this.options.machine, message);
         receiver.receive(message);
       }
     });

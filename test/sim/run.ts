@@ -84,7 +84,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
 
 /** What the checkers inside of the run have found. */
 function found(cluster: SimCluster): readonly string[] {
-  return [...cluster.checker.violations, ...cluster.hashes.violations];
+  return [...cluster.checker.violations, ...cluster.votes.violations, ...cluster.hashes.violations];
 }
 
 function judge(history: readonly HistoryEvent[]): readonly string[] {
