@@ -14,6 +14,8 @@ export type MachineState =
   | "unused"
   /** Its process runs, or is about to start again. */
   | "inUse"
+  /** Its member was removed and has ended; its disk is kept until the cluster has surely gone on without it. */
+  | "removed"
   /** Its data went bad: its member will not come back. */
   | "broken";
 
@@ -131,7 +133,7 @@ export class Machine {
       end.kind === "removed" ||
       (end.kind === "failed" && end.error.name === "MemberRemovedError")
     ) {
-      this.wipe();
+      this.state = "removed";
       return;
     }
     if (end.kind === "stopped") {

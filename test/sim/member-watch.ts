@@ -40,6 +40,8 @@ export class MemberWatch {
   private lead = 0n;
   private transferee = 0n;
   private confState: ConfState | undefined;
+  /** Index of a snapshot that was received although the log reaches beyond it. */
+  private superfluous: number | undefined;
 
   constructor(options: MemberWatchOptions) {
     this.options = options;
@@ -53,12 +55,17 @@ export class MemberWatch {
   /** A message is about to be taken in. */
   received(message: Message): void {
     this.quorum.received(message);
+    const { log } = this.options.view;
+    const { index, term } = message.snapshot?.metadata ?? {};
+    if (index === undefined || term === undefined) return;
+    if (log.lastIndex > index && log.matchesTerm(index, term)) this.superfluous = index;
   }
 
   /** A turn of the member has ended. */
   turn(): void {
     const { view } = this.options;
     if (view.role === "leader") this.decisions();
+    if (this.superfluous !== undefined) this.keepsEntries(this.superfluous);
     if (view.role !== this.role || view.term !== this.term || view.lead !== this.lead) {
       this.roleMoved();
     }
@@ -90,6 +97,14 @@ export class MemberWatch {
     const entryTerm = log.term(logIndex(index));
     const stable = Math.min(view.storage.lastIndex, log.unstable.offset - 1);
     this.quorum.committed({ term, index, entryTerm, stable, configs });
+  }
+
+  /** A snapshot of what the log holds already, and more, must not take the place of the log. */
+  private keepsEntries(index: number): void {
+    const { view, name, onViolation } = this.options;
+    this.superfluous = undefined;
+    if (view.log.snapshotMetadata?.index !== index || !view.log.hasPendingSnapshot) return;
+    onViolation(`${name} installs a snapshot at ${index} over newer entries`);
   }
 
   private changesApplied(): number {

@@ -27,6 +27,8 @@ export class MembershipAdmin {
   private readonly random: SeededRandom;
   private lastChangeMs = Number.NEGATIVE_INFINITY;
   private healedMs: number | undefined;
+  /** Who led at the last look. */
+  private lastLeader: SimProcess | undefined;
 
   constructor(cluster: SimCluster) {
     this.cluster = cluster;
@@ -193,6 +195,12 @@ export class MembershipAdmin {
           this.remove(helper, member.id);
         }
       }
+      if (helper === this.lastLeader) {
+        for (const machine of cluster.machines.filter(({ state }) => state === "removed")) {
+          machine.wipe();
+        }
+      }
+      this.lastLeader = cluster.leader;
       if (isHealed) this.giveUpStrangers(members);
     });
   }
@@ -203,7 +211,10 @@ export class MembershipAdmin {
     if (cluster.world.nowMs - (this.healedMs ?? 0) < joinMs) return;
     for (const machine of cluster.inUse) {
       const isMember = members.some((member) => this.machineOf(member) === machine);
-      if (!isMember && machine.process?.view === undefined) machine.wipe();
+      // One that got nothing, or that knows only members that are gone like itself, has nobody who could tell it.
+      const last = machine.process?.view?.log.lastIndex ?? 0;
+      const isLost = cluster.world.nowMs - (this.healedMs ?? 0) > 2 * joinMs;
+      if (!isMember && (last === 0 || isLost)) machine.wipe();
     }
   }
 

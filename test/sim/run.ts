@@ -12,6 +12,7 @@ import { MembershipAdmin } from "./membership-admin.ts";
 import { Nemesis } from "./nemesis.ts";
 import { drawPlan, type Plan, type PlanOptions, tickMs } from "./plan.ts";
 import { watchHashes } from "./hash-watch.ts";
+import { SimClient } from "./sim-client.ts";
 import { Workload } from "./workload.ts";
 import { World } from "./world.ts";
 
@@ -53,7 +54,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   const nemesis = new Nemesis(cluster, admin);
   const workload = new Workload({ ...plan, world, servers: cluster.servers });
   cluster.start();
-  workload.start();
+  workload.start((number) => new SimClient(number, workload));
   nemesis.start();
   watchHashes(cluster, plan.ticks * tickMs);
 

@@ -10,14 +10,14 @@ import {
   txnRequest,
   type WriteRequest,
 } from "./requests.ts";
-import { keyName, type OpenEvent, type Workload } from "./workload.ts";
+import { type Client, keyName, type OpenEvent, type Workload } from "./workload.ts";
 
 /** A client gives up after so long; its operation may still have an effect. */
 const patienceMs = 9000;
 /** Pause when nobody listens. */
 const retryMs = 300;
 
-export class SimClient {
+export class SimClient implements Client {
   isWaiting = false;
   private readonly number: number;
   private readonly workload: Workload;

@@ -20,7 +20,7 @@ what must never happen, or when one of the events that the sweep is made for has
   --members 1..7    members at the start (default: drawn from each seed)
   --ticks M         ticks with faults (default: drawn from each seed)
   --stop-at-first   ends with the first failure, and tells how many seeds it took
-  --sample N        each N seeds one history goes to porcupine; 0 for none (default 50)
+  --sample N        each N seeds one history goes to porcupine; 0 for none (default 20)
 `;
 
 const { values } = parseArgs({
@@ -32,7 +32,7 @@ const { values } = parseArgs({
     members: { type: "string" },
     ticks: { type: "string" },
     "stop-at-first": { type: "boolean", default: false },
-    sample: { type: "string", default: "50" },
+    sample: { type: "string", default: "20" },
     help: { type: "boolean", default: false },
   },
 });

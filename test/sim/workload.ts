@@ -5,7 +5,6 @@
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { HistoryEvent, KvOperation } from "./checkers/kv-history.ts";
 import { type FoundKey, type KvServer } from "./requests.ts";
-import { SimClient } from "./sim-client.ts";
 import type { World } from "./world.ts";
 
 export interface WorkloadOptions {
@@ -20,6 +19,13 @@ export interface WorkloadOptions {
   readonly compactRate: number;
   readonly valueBytes: number;
   readonly hasTransactions: boolean;
+}
+
+/** Who calls. */
+export interface Client {
+  /** A call has no answer yet. */
+  readonly isWaiting: boolean;
+  start(): void;
 }
 
 /** What anybody saw of a key last. Only a hint, for operations that compare. */
@@ -42,18 +48,19 @@ export class Workload {
   /** Highest revision that an answer has named. */
   lastRevision = 1;
   isActive = true;
-  readonly clients: readonly SimClient[];
+  private clients: readonly Client[] = [];
   private readonly known = new Map<string, KnownKey>();
   private nextValue = 0;
 
   constructor(options: WorkloadOptions) {
     this.options = options;
     this.random = options.world.randomFor("workload");
-    this.clients = Array.from({ length: options.clients }, (_, at) => new SimClient(at, this));
   }
 
-  start(): void {
-    for (const client of this.clients) client.start();
+  /** `client` makes the one with this number. */
+  start(client: (number: number) => Client): void {
+    this.clients = Array.from({ length: this.options.clients }, (_, at) => client(at));
+    for (const each of this.clients) each.start();
   }
 
   /** Lets the operations under way come to their end and begins no more. */

@@ -72,10 +72,10 @@ export class QuorumChecker {
 function decides(configs: readonly ConfState[], has: (id: MemberId) => boolean): boolean {
   const majority = (ids: readonly MemberId[]): boolean =>
     ids.length === 0 || ids.filter(has).length * 2 > ids.length;
-  return configs.some(
-    ({ voters, votersOutgoing }) => majority(voters) && majority(votersOutgoing),
-  );
+  return configs.some(({ voters, votersOutgoing }) => majority(voters) && majority(votersOutgoing));
 }
 
-const list = (ids: Iterable<MemberId>): string =>
-  [...ids].map((id) => id.toString(16)).join(", ") || "nobody else";
+function list(ids: Iterable<MemberId>): string {
+  const texts = [...ids].map((id) => id.toString(16));
+  return texts.length === 0 ? "nobody else" : texts.join(", ");
+}

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
-import { message } from "../../../node/raft/messages.ts";
-import { type Entry, entryType } from "../../../node/raft/types.ts";
+import { type Message, message } from "../../../node/raft/messages.ts";
+import { type ConfState, type Entry, entryType } from "../../../node/raft/types.ts";
 import { HashChecker } from "../../sim/checkers/hash-checker.ts";
 import { LogChecker } from "../../sim/checkers/log-checker.ts";
 import { type Marks, MarksChecker } from "../../sim/checkers/marks-checker.ts";
+import { QuorumChecker } from "../../sim/checkers/quorum-checker.ts";
+import { VoteChecker } from "../../sim/checkers/vote-checker.ts";
 
 const one = memberId(1n);
 const two = memberId(2n);
@@ -118,5 +120,117 @@ suite("the checker of hashes", () => {
     checker.saw({ ...seen, member: "m0" });
     checker.saw({ ...seen, member: "m1", hash: 2 });
     assert.match(checker.violations[0] ?? "", /hashes differ at revision 9/);
+  });
+});
+
+suite("the checker of quorums", () => {
+  const config = (
+    voters: readonly bigint[],
+    votersOutgoing: readonly bigint[] = [],
+  ): ConfState => ({
+    voters: voters.map(memberId),
+    votersOutgoing: votersOutgoing.map(memberId),
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+  });
+  const acknowledges = (from: bigint, index: number): Message =>
+    message({
+      type: "MsgAppResp",
+      from: memberId(from),
+      to: one,
+      term: term(2),
+      index: logIndex(index),
+    });
+  const votes = (from: bigint): Message =>
+    message({ type: "MsgVoteResp", from: memberId(from), to: one, term: term(2) });
+
+  function problems(run: (checker: QuorumChecker) => void): readonly string[] {
+    const found: string[] = [];
+    run(new QuorumChecker(one, (text) => void found.push(text)));
+    return found;
+  }
+  const commit = { term: 2, index: 5, entryTerm: 2, stable: 5 };
+
+  test("lets a commit be that a majority of each half has acknowledged", () => {
+    const found = problems((checker) => {
+      checker.received(acknowledges(2n, 5));
+      checker.received(acknowledges(4n, 6));
+      checker.committed({ ...commit, configs: [config([1n, 2n, 3n])] });
+      checker.committed({ ...commit, configs: [config([1n, 2n, 3n], [2n, 4n, 5n])] });
+    });
+    assert.deepEqual(found, []);
+  });
+
+  test("finds a commit that one half has not acknowledged, or the own disk", () => {
+    const configs = [config([1n, 2n, 3n], [1n, 4n, 5n])];
+    assert.match(
+      problems((checker) => {
+        checker.received(acknowledges(2n, 5));
+        checker.committed({ ...commit, configs });
+      }).join(),
+      /with the word of 2 only/,
+    );
+    assert.match(
+      problems((checker) =>
+        checker.committed({ ...commit, stable: 4, configs: [config([1n])] }),
+      ).join(),
+      /durable here up to 4/,
+    );
+  });
+
+  test("finds an entry of an older term that was committed by counting", () => {
+    const found = problems((checker) => {
+      checker.committed({ ...commit, entryTerm: 1, configs: [config([1n])] });
+    });
+    assert.match(found.join(), /of term 1 by counting in term 2/);
+  });
+
+  test("finds a leader without the votes of a majority, and forgets votes of older terms", () => {
+    const configs = [config([1n, 2n, 3n])];
+    assert.deepEqual(
+      problems((checker) => {
+        checker.received(votes(2n));
+        checker.elected({ term: 2, configs });
+      }),
+      [],
+    );
+    assert.match(
+      problems((checker) => {
+        checker.received(votes(2n));
+        checker.elected({ term: 3, configs });
+      }).join(),
+      /leads term 3 with the votes of nobody else only/,
+    );
+  });
+});
+
+suite("the checker of votes", () => {
+  const asks = message({
+    type: "MsgPreVote",
+    from: one,
+    to: two,
+    term: term(4),
+    index: logIndex(7),
+    logTerm: term(3),
+  });
+  const grants = message({ type: "MsgPreVoteResp", from: two, to: one, term: term(4) });
+
+  test("lets a voter agree whose log was no newer when it was asked", () => {
+    const checker = new VoteChecker();
+    checker.asked(asks, { term: 3, index: 7 });
+    // The same question again, when the voter has got more.
+    checker.asked(asks, { term: 3, index: 8 });
+    checker.answered(grants);
+    assert.deepEqual(checker.violations, []);
+  });
+
+  test("finds a vote for a log that is behind", () => {
+    const checker = new VoteChecker();
+    checker.asked(asks, { term: 3, index: 8 });
+    checker.answered({ ...grants, reject: true });
+    assert.deepEqual(checker.violations, []);
+    checker.answered(grants);
+    assert.match(checker.violations.join(), /gives its pre-vote of term 4 to 1/);
   });
 });
