@@ -78,6 +78,11 @@ export class RawNode {
     return this.raft.log.committed;
   }
 
+  /** Of the newest entry, durable or not. */
+  get lastIndex(): LogIndex {
+    return this.raft.log.lastIndex;
+  }
+
   get applied(): LogIndex {
     return this.raft.log.applied;
   }

@@ -23,6 +23,7 @@ import { ReadContexts } from "./read-contexts.ts";
 import { ReadIndexQueue } from "./read-index.ts";
 import { ReadyLoop } from "./ready-loop.ts";
 import { Reconfig } from "./reconfig.ts";
+import { Removal } from "./removal.ts";
 import { membershipOf, Snapshotter } from "./snapshot.ts";
 import { SnapshotSending } from "./snapshot-sending.ts";
 
@@ -41,6 +42,7 @@ export interface MemberParts {
   readonly sending: SnapshotSending;
   readonly reconfig: Reconfig;
   readonly versions: ClusterVersionMonitor;
+  readonly removal: Removal;
 }
 
 export interface PartsOptions {
@@ -78,6 +80,7 @@ export function makeParts(from: PartsOptions): MemberParts {
     onError,
   });
   const schedule = (): void => loop.schedule();
+  const removal = new Removal({ id, confState: () => node.status().confState, onRemoved });
   const inbox = new PeerInbox({
     clusterId,
     cluster,
@@ -87,7 +90,7 @@ export function makeParts(from: PartsOptions): MemberParts {
     reconfig: () => reconfig,
     isRunning,
     schedule,
-    onRemoved,
+    onRemoved: (by) => removal.toldBy(by),
     onError,
   });
   const transport = options.peers.open({ memberId: id, clusterId }, inbox);
@@ -117,6 +120,7 @@ export function makeParts(from: PartsOptions): MemberParts {
     sending,
     reconfig,
     versions: new ClusterVersionMonitor({ member, timers, logger }),
+    removal,
   };
 }
 

@@ -3,6 +3,7 @@
  * (ready-loop.ts says when). It also holds the applied state, which a received snapshot replaces as a whole.
  */
 import { assert } from "../lib/assert.ts";
+import { emptyBytes } from "../lib/bytes.ts";
 import type { Timers } from "../lib/ports.ts";
 import type { LogIndex, MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
@@ -10,7 +11,7 @@ import type { KvStore } from "../mvcc/kv-store.ts";
 import type { Message } from "../raft/messages.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Proposal, ReadState, Ready } from "../raft/ready.ts";
-import type { Entry, Snapshot } from "../raft/types.ts";
+import { type Entry, entryType, type Snapshot } from "../raft/types.ts";
 import { AppliedState, openStore } from "./applied-state.ts";
 import type { ConfChangeOutcome } from "./conf-change-applier.ts";
 import { backendPendingBytesMax } from "./limits.ts";
@@ -20,8 +21,13 @@ import type { MemberStats } from "./member-stats.ts";
 import type { ReadWaiter } from "./read-index.ts";
 import type { ReadyHandler } from "./ready-loop.ts";
 
-/** How long a member that has applied its own removal goes on: its followers should hear that the removal is committed (etcd waits as long). */
-const removalDelayMs = 1000;
+/** A change that has taken a member out, and the entry that must be committed behind it. */
+interface SettlingChange {
+  readonly change: ConfChangeOutcome;
+  readonly until: LogIndex;
+}
+
+const emptyEntry: Proposal = { type: entryType.normal, data: emptyBytes };
 
 export interface MemberTurnsOptions {
   readonly id: MemberId;
@@ -30,8 +36,6 @@ export interface MemberTurnsOptions {
   readonly node: RawNode;
   readonly stats: MemberStats;
   readonly isRunning: () => boolean;
-  /** This member has applied its own removal, a while ago. */
-  readonly onRemoved: () => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -44,6 +48,7 @@ export class MemberTurns implements ReadyHandler {
   private readonly compactionListeners: (() => void)[] = [];
   /** Applied in this turn; who waits for them is told when raft knows. */
   private confChanges: ConfChangeOutcome[] = [];
+  private readonly settling: SettlingChange[] = [];
   /** The installation of a snapshot that is under way. */
   installing: Promise<void> | undefined;
 
@@ -133,7 +138,7 @@ export class MemberTurns implements ReadyHandler {
   }
 
   private confChanged(change: ConfChangeOutcome): void {
-    const { id: self, cluster, onRemoved } = this.given;
+    const { id: self, cluster } = this.given;
     const { transport } = this.parts;
     for (const { id, peerUrls } of change.changedPeers) {
       if (id !== self) transport.setPeer(id, peerUrls);
@@ -141,7 +146,6 @@ export class MemberTurns implements ReadyHandler {
     for (const id of change.left) if (id !== self) transport.removePeer(id);
     this.learns = cluster.member(self)?.isLearner ?? false;
     this.confChanges.push(change);
-    if (change.isSelfRemoved) this.timers.after(removalDelayMs, onRemoved);
   }
 
   hasProposals(): boolean {
@@ -198,7 +202,11 @@ export class MemberTurns implements ReadyHandler {
     const { node, options } = this.given;
     const { reads, snapshotter, reconfig, loop } = this.parts;
     const changes = this.confChanges.splice(0);
-    for (const change of changes) reconfig.applied(change);
+    for (const change of changes) this.settle(change);
+    while (this.settling[0] !== undefined && this.settling[0].until <= index) {
+      const [{ change }] = this.settling.splice(0, 1) as [SettlingChange];
+      reconfig.applied(change);
+    }
     for (const waiter of this.awaitingWhole.splice(0)) waiter.readable();
     reads.serve(index);
     this.state.commits.applied();
@@ -209,6 +217,21 @@ export class MemberTurns implements ReadyHandler {
       node.campaign();
       loop.schedule();
     }
+  }
+
+  /**
+   * Who asked for a removal may let the member go for good once he is told that it is done. So a leader tells it only behind one entry
+   * more: whoever holds that entry has stored, in the same write, that the removal before it is committed, and a majority of the new
+   * configuration holds it when it is committed. Whoever asked a follower is told at once, as on etcd.
+   */
+  private settle(change: ConfChangeOutcome): void {
+    const { node } = this.given;
+    const { reconfig, removal } = this.parts;
+    if (change.isSelfRemoved) removal.applied();
+    const isSettling =
+      change.left.length > 0 && node.role === "leader" && node.propose([emptyEntry]);
+    if (isSettling) this.settling.push({ change, until: node.lastIndex });
+    else reconfig.applied(change);
   }
 
   saveSnapshot(ready: Ready): Promise<void> {
@@ -233,6 +256,7 @@ export class MemberTurns implements ReadyHandler {
     });
     parts.sending.stop();
     this.confChanges = [];
+    this.settling.length = 0;
     const before = cluster.members;
     await this.state.close({ isReplaced: true });
     const backend = await options.home.install(index);
@@ -249,7 +273,7 @@ export class MemberTurns implements ReadyHandler {
     parts.snapshotter.installed(index);
     if (isRunning()) this.state.compactor.resume();
     for (const listener of this.compactionListeners) listener();
-    if (cluster.isRemoved(self)) this.given.onRemoved();
+    if (cluster.isRemoved(self)) parts.removal.applied();
     logger.info("applied snapshot", { "incoming-snapshot-index": index });
   }
 }

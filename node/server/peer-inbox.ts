@@ -19,8 +19,8 @@ export interface PeerInboxOptions {
   readonly isRunning: () => boolean;
   /** Raft may have something to do. */
   readonly schedule: () => void;
-  /** Others refuse to talk to this member: it was removed. */
-  readonly onRemoved: () => void;
+  /** That member refuses to talk to this one: it was removed. */
+  readonly onRemoved: (by: MemberId) => void;
   /** A bug, or corruption. */
   readonly onError: (error: Error) => void;
 }
@@ -68,8 +68,8 @@ export class PeerInbox implements PeerReceiver {
     if (this.options.isRunning()) this.options.node.reportUnreachable(id);
   }
 
-  removed(): void {
-    if (this.options.isRunning()) this.options.onRemoved();
+  removed(by: MemberId): void {
+    if (this.options.isRunning()) this.options.onRemoved(by);
   }
 
   /** Raft may take it only while the state that came with it is there. What raft has no use for is given up by and by. */

@@ -66,6 +66,6 @@ export interface PeerReceiver {
   members(): RemoteCluster;
   /** `id` could not be reached with what was sent to it. */
   unreachable(id: MemberId): void;
-  /** This member was removed from the cluster: others refuse to talk to it. */
-  removed(): void;
+  /** `by` refuses to talk to this member, because it was removed from the cluster. Told again at every attempt. */
+  removed(by: MemberId): void;
 }

@@ -11,7 +11,7 @@ import type { LogIndex } from "../lib/units.ts";
 import type { Message } from "../raft/messages.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Proposal, ReadState, Ready } from "../raft/ready.ts";
-import type { Entry, Snapshot } from "../raft/types.ts";
+import { type Entry, entryType, type Snapshot } from "../raft/types.ts";
 import type { Wal } from "../wal/wal.ts";
 import { applyGapMax, batchEntriesMax } from "./limits.ts";
 
@@ -62,6 +62,9 @@ export class ReadyLoop {
   private isFirstBegun = false;
   /** A snapshot is on its way into the applied state. */
   private isInstalling = false;
+  /** A conf change up to here may be applied: it is durable that it is committed. */
+  private durableCommit = 0;
+  private isStoringCommit = false;
 
   private readonly turn = (): void => {
     this.isScheduled = false;
@@ -105,7 +108,8 @@ export class ReadyLoop {
     }
     if (!this.isInstalling) handler.applied(node.applied);
     // Only what this turn cannot wait for itself: a write in flight schedules the next turn when it is done.
-    if (this.unapplied.length > 0 || this.canTake()) this.scheduleNext();
+    const canApplyMore = this.unapplied.length > 0 && !this.isStoringCommit;
+    if (canApplyMore || this.canTake()) this.scheduleNext();
   }
 
   /** The leader appends the batch of the turn, one write at a time; a follower passes it on. */
@@ -191,11 +195,34 @@ export class ReadyLoop {
     let at = 0;
     for (; at < end; at++) {
       const entry = entries[at] as Entry;
+      if (entry.type !== entryType.normal && entry.index > this.durableCommit) {
+        this.storeCommit(entry.index);
+        break;
+      }
       const isApplied = this.isFirstBegun ? handler.applyMore(entry) : handler.apply(entry);
       this.isFirstBegun = !isApplied;
       if (!isApplied) break;
       node.advanceApply(entry.index);
     }
     this.unapplied = at === 0 ? entries : entries.slice(at);
+  }
+
+  /**
+   * A conf change is applied only when this member could not forget that it is committed. Otherwise a crash would bring it back under the
+   * configuration before, while those whom the change has removed are told so by it, and go for good.
+   */
+  private storeCommit(index: LogIndex): void {
+    if (this.isStoringCommit) return;
+    this.isStoringCommit = true;
+    const { wal, onError } = this.options;
+    wal.saveCommit(index, (error) => {
+      if (error !== null) {
+        onError(error);
+        return;
+      }
+      this.isStoringCommit = false;
+      this.durableCommit = index;
+      this.schedule();
+    });
   }
 }

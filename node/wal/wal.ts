@@ -150,6 +150,13 @@ export class Wal {
     this.pump();
   }
 
+  /** Makes durable that the entry at `index`, which is durable itself, is committed. */
+  saveCommit(index: LogIndex, done: Done): void {
+    assert(!this.isClosed, "saveCommit on a closed log");
+    this.batch.raiseCommit(index);
+    this.flush(done);
+  }
+
   /** Records that the state at this index, which this member has applied, was saved; it may run behind a save in flight. */
   saveSnapshot(snapshot: WalSnapshot, done: Done): void {
     assert(!this.isClosed, "saveSnapshot on a closed log");

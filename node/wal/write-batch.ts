@@ -73,9 +73,14 @@ export class WriteBatch {
    * yet; the record counts only together with one that does.
    */
   addMark(snapshot: WalSnapshot): void {
-    const state = this.nextState ?? this.hardState;
-    if (state.commit < snapshot.index) this.nextState = { ...state, commit: snapshot.index };
+    this.raiseCommit(snapshot.index);
     this.addSnapshot(snapshot);
+  }
+
+  /** What is written next says that `index` is committed. */
+  raiseCommit(index: LogIndex): void {
+    const state = this.nextState ?? this.hardState;
+    if (state.commit < index) this.nextState = { ...state, commit: index };
   }
 
   /** Takes in a snapshot that ends the log before it, with what was saved together with it. */

@@ -1,5 +1,5 @@
 /** Numbers and names on the command lines of the simulator. */
-import { faultKinds, type FaultKind } from "./plan.ts";
+import { type FaultKind, faultKinds } from "./plan.ts";
 
 /** A whole number from `min` up to `max`; undefined when the flag was not given. Throws an Error that names the flag. */
 export function wholeNumber(

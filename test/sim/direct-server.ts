@@ -1,7 +1,7 @@
 /** A machine as clients see it without gRPC: requests go into the member as rpc/ would hand them over. Most runs use this, for speed. */
 import type { ApplyResult } from "../../node/apply/result.ts";
-import type { EtcdErrorKind } from "../../node/lib/etcd-error.ts";
 import { fromText } from "../../node/lib/bytes.ts";
+import type { EtcdErrorKind } from "../../node/lib/etcd-error.ts";
 import type { Member } from "../../node/server/member.ts";
 import type { EventLoop } from "./event-loop.ts";
 import {

@@ -11,8 +11,8 @@ import {
   type FoundKey,
   foundKey,
   type KvServer,
-  rangeRequestBytes,
   type ReadRequest,
+  rangeRequestBytes,
   type WriteRequest,
 } from "./requests.ts";
 import type { World } from "./world.ts";

@@ -2,12 +2,13 @@
  * The end of a run: no faults any more. The cluster must take writes through every member within a bound, all members must come to the same
  * applied index, and hold the same data.
  */
-import type { Workload } from "./workload.ts";
+
 import type { SimCluster } from "./cluster.ts";
-import type { MembershipAdmin } from "./membership-admin.ts";
-import type { Machine } from "./machine.ts";
 import { compareHashes } from "./hash-watch.ts";
 import { LastCalls } from "./last-calls.ts";
+import type { Machine } from "./machine.ts";
+import type { MembershipAdmin } from "./membership-admin.ts";
+import type { Workload } from "./workload.ts";
 
 /** Simulated time in which a healed cluster must be whole again: elections, a snapshot, and the removal of what died. */
 const healMs = 90_000;

@@ -1,7 +1,7 @@
 /** `npm run sim`: simulated runs from the command line, one seed after the other. */
 import { parseArgs } from "node:util";
-import { Counters } from "./counters.ts";
 import { faultsOf, wholeNumber } from "./arguments.ts";
+import { Counters } from "./counters.ts";
 import { faultKinds, membersMax } from "./plan.ts";
 import { simulate } from "./run.ts";
 

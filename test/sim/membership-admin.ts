@@ -3,8 +3,9 @@
  * while everything else goes wrong. It never takes away what a quorum needs: a machine whose disk has gone bad counts as lost, and until its
  * member is out of the cluster no other one is removed.
  */
-import { type Member, runtimeMemberId } from "../../node/membership/member.ts";
+
 import type { MemberId } from "../../node/lib/units.ts";
+import { type Member, runtimeMemberId } from "../../node/membership/member.ts";
 import type { ChangeWaiter } from "../../node/server/change-queue.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { SimCluster } from "./cluster.ts";

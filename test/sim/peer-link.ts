@@ -14,9 +14,9 @@ import type {
 } from "../../node/server/peer-transport.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { hasRemoved } from "./member-view.ts";
+import { bytesOf, copyOf } from "./message-copy.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimNetwork } from "./sim-network.ts";
-import { bytesOf, copyOf } from "./message-copy.ts";
 import { SnapshotStream } from "./snapshot-stream.ts";
 import type { World } from "./world.ts";
 
@@ -73,14 +73,14 @@ export class PeerLink implements PeerTransport {
     world.after(dialMs, () => {
       if (!this.isUp) return;
       this.dial();
-      const isRefused = [...this.peers.keys()].some((id) => {
+      const refusing = [...this.peers.keys()].filter((id) => {
         const other = this.machineOf(id);
         const link = other === undefined ? undefined : links.get(other);
         if (other === undefined || link === undefined || !network.isWhole(machine, other))
           return false;
         return link.id === id && link.refuses(this.id);
       });
-      if (isRefused) loop.dispatch(() => this.receiver.removed());
+      for (const id of refusing) loop.dispatch(() => this.receiver.removed(id));
     });
   }
 
@@ -212,7 +212,7 @@ export class PeerLink implements PeerTransport {
       const link = links.get(machine);
       if (link === undefined || link.id !== id) return;
       if (!network.isWhole(this.options.machine, machine)) return;
-      link.options.loop.dispatch(() => link.receiver.removed());
+      link.options.loop.dispatch(() => link.receiver.removed(this.id));
     });
   }
 }

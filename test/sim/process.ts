@@ -11,9 +11,9 @@ import type { Machine } from "./machine.ts";
 import { MemberView } from "./member-view.ts";
 import { MemberWatch } from "./member-watch.ts";
 import type { PeerLink } from "./peer-link.ts";
+import { tickMs } from "./plan.ts";
 import { ProcessPeers } from "./process-peers.ts";
 import type { KvServer } from "./requests.ts";
-import { tickMs } from "./plan.ts";
 
 const paths = { wal: "/member/wal", snap: "/member/snap", backend: "memory" };
 const requestBytesMax = 1024 * 1024;

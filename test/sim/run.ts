@@ -2,16 +2,17 @@
  * One simulated run: a cluster, clients and faults for so many ticks; then the faults end, and the cluster must come together again; then
  * everything that was seen is judged.
  */
+
+import type { HistoryEvent } from "./checkers/kv-history.ts";
 import { checkLinearizable } from "./checkers/linearizability.ts";
 import { checkRevisions } from "./checkers/revisions.ts";
-import type { HistoryEvent } from "./checkers/kv-history.ts";
 import { SimCluster } from "./cluster.ts";
 import type { CounterValues } from "./counters.ts";
+import { watchHashes } from "./hash-watch.ts";
 import { healCluster } from "./heal.ts";
 import { MembershipAdmin } from "./membership-admin.ts";
 import { Nemesis } from "./nemesis.ts";
 import { drawPlan, type Plan, type PlanOptions, tickMs } from "./plan.ts";
-import { watchHashes } from "./hash-watch.ts";
 import { SimClient } from "./sim-client.ts";
 import { Workload } from "./workload.ts";
 import { World } from "./world.ts";

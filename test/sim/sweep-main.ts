@@ -5,7 +5,7 @@ import { wholeNumber } from "./arguments.ts";
 import { counterNames } from "./counters.ts";
 import { membersMax } from "./plan.ts";
 import { simulate } from "./run.ts";
-import { sweep, type SweepTotals } from "./sweep.ts";
+import { type SweepTotals, sweep } from "./sweep.ts";
 import type { SeedResult } from "./sweep-worker.ts";
 
 const help = `Usage: npm run sim:sweep -- [flags]

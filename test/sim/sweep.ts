@@ -1,8 +1,8 @@
 /** Many seeds on several processes: hands them out, gathers what came of them, and gives a sample of histories to porcupine. */
 import { fork } from "node:child_process";
+import type { HistoryEvent } from "./checkers/kv-history.ts";
 import { porcupineVerdicts } from "./checkers/porcupine.ts";
 import { Counters } from "./counters.ts";
-import type { HistoryEvent } from "./checkers/kv-history.ts";
 import type { SeedOrder, SeedResult } from "./sweep-worker.ts";
 
 export interface SweepOptions {

@@ -21,6 +21,7 @@ import { quiet } from "../wal/wal-lab.ts";
 import { config } from "./member-lab.ts";
 
 const delayMs = 1;
+const dialMs = 500;
 
 export const urlOf = (name: string): string => `http://${name}:2380`;
 export const clusterOfNames = (...names: readonly string[]): ReadonlyMap<string, string[]> =>
@@ -86,6 +87,7 @@ export class ClusterLab {
     changes: Partial<MemberConfig>,
   ): Promise<Member> {
     const { name, fs, disks } = machine;
+    timers.every(dialMs, () => this.dial(machine));
     const home = new MemoryHome(disks, { timers, commitDelayMs: () => 2 });
     const member = await Member.start({
       ports: { clock: this.world, timers, random: this.world.random, fs, logger: quiet },
@@ -109,6 +111,15 @@ export class ClusterLab {
     });
     machine.member = member;
     return member;
+  }
+
+  /** As a transport does that keeps trying to connect: those who have removed the member here say so. */
+  private dial({ link }: LabMachine): void {
+    if (link === undefined) return;
+    for (const { link: other, member } of this.machines.values()) {
+      if (other === undefined || member?.cluster.isRemoved(link.id) !== true) continue;
+      if (other !== link) link.receiver.removed(other.id);
+    }
   }
 
   /** Founders of a new cluster, all at once. */

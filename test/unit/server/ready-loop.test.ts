@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Histogram } from "../../../node/lib/histogram.ts";
 import type { Clock, Timers } from "../../../node/lib/ports.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
+import { confChangeType, encodeConfChange } from "../../../node/proto/conf-change-codec.ts";
 import { type Message, message } from "../../../node/raft/messages.ts";
 import type { RawNode } from "../../../node/raft/raw-node.ts";
 import type { Proposal, ReadState, Ready } from "../../../node/raft/ready.ts";
@@ -85,6 +86,13 @@ class HandWal {
 
   get isWriting(): boolean {
     return this.writing !== undefined;
+  }
+
+  /** Commit indexes that are to be made durable, each with what runs then. */
+  readonly savedCommits: { readonly index: number; readonly done: () => void }[] = [];
+
+  saveCommit(index: number, done: (error: Error | null) => void): void {
+    this.savedCommits.push({ index, done: () => done(null) });
   }
 
   finish(error: Error | null = null): void {
@@ -506,6 +514,34 @@ test("what raft does not take stays the first in the queue", () => {
   lab.loop.schedule();
   lab.timers.turn();
   assert.deepEqual(lab.queue, []);
+});
+
+test("a conf change is applied only when it is durable that it is committed; what is before it does not wait", () => {
+  const lab = new Lab();
+  const change = {
+    id: 0n,
+    type: confChangeType.addNode,
+    nodeId: 0n,
+    context: Buffer.from("change"),
+  };
+  lab.propose("before");
+  lab.queue.push({ type: 1, data: encodeConfChange(change) });
+  lab.propose("behind");
+  lab.timers.turn();
+  lab.wal.finish();
+  lab.timers.turn();
+  assert.deepEqual(lab.applied_, ["before"]);
+  assert.deepEqual(
+    lab.wal.savedCommits.map(({ index }) => index),
+    [3],
+  );
+  lab.timers.turn();
+  assert.equal(lab.wal.savedCommits.length, 1);
+  assert.ok(lab.timers.isIdle);
+  lab.wal.savedCommits[0]?.done();
+  lab.timers.turn();
+  assert.equal(lab.applied_.length, 3);
+  assert.equal(lab.applied_.at(-1), "behind");
 });
 
 test("a received snapshot is saved with the entries behind it, then installed, then acknowledged; nothing is applied meanwhile", async () => {
