@@ -13,6 +13,8 @@ export interface EventLoopOptions {
   readonly busyMs: () => number;
   /** Runs at the very end of each turn: for who watches. */
   readonly onTurn: () => void;
+  /** Something that ran threw, and nobody caught it: the process should end. */
+  readonly onUncaught: (error: Error) => void;
 }
 
 export class EventLoop implements Timers {
@@ -38,7 +40,7 @@ export class EventLoop implements Timers {
       return;
     }
     this.isInTurn = true;
-    run();
+    this.call(run);
     world.soonAfter(this.endTurn);
   }
 
@@ -118,6 +120,14 @@ export class EventLoop implements Timers {
     if (this.inbox.length > 0) this.wakeLater();
   };
 
+  private call(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.options.onUncaught(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   private wakeLater(): void {
     if (this.isWaking) return;
     this.isWaking = true;
@@ -136,7 +146,7 @@ export class EventLoop implements Timers {
     this.isInTurn = true;
     for (const run of this.inbox) {
       world.soonAfter(() => {
-        if (!this.isDead) run();
+        if (!this.isDead) this.call(run);
       });
     }
     this.inbox = [];

@@ -48,6 +48,7 @@ export class SimProcess {
       clock: machine.clock,
       busyMs: () => (busyMsMax === 0 ? 0 : (random.uint32() / 2 ** 32) ** 4 * busyMsMax),
       onTurn: () => this.watch?.turn(),
+      onUncaught: (error) => this.end({ kind: "failed", error }),
     });
   }
 

@@ -67,7 +67,10 @@ suite("the world", () => {
 
 function loopOf(world: World, busyMs = 0, rate = 1): EventLoop {
   const clock = new SimClock(world, { rate, dateOffsetMs: 0, startMs: 0 });
-  return new EventLoop({ world, clock, busyMs: () => busyMs, onTurn: nothing });
+  const onUncaught = (error: Error): void => {
+    throw error;
+  };
+  return new EventLoop({ world, clock, busyMs: () => busyMs, onTurn: nothing, onUncaught });
 }
 
 suite("the event loop of a process", () => {
