@@ -3,7 +3,6 @@
  * the ready loop needs, the log read whole and the backend verified.
  */
 import type { Backend } from "../backend/backend.ts";
-import { toText } from "../lib/bytes.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import type { Fs } from "../lib/ports.ts";
 import {
@@ -22,7 +21,6 @@ import type { SnapDir } from "../snap/snap-dir.ts";
 import {
   Wal,
   type WalContent,
-  type WalMetadata,
   type WalOptions,
   type WalSnapshot,
 } from "../wal/wal.ts";
@@ -38,6 +36,7 @@ import {
 import { forceNewCluster } from "./force-new-cluster.ts";
 import type { NewMember } from "./founding.ts";
 import { fetchOthers, tooManyLearners } from "./joining.ts";
+import { checkOwner } from "./log-owner.ts";
 import { MemberRemovedError } from "./member-removed.ts";
 import type { PeerNetwork } from "./peer-transport.ts";
 import { checkLogLeadsOn } from "./received-state.ts";
@@ -97,6 +96,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
   }
   const { wal, snapshot, content } = await openNewest(options);
   try {
+    checkOwner({ paths, backend, content, snapshot });
     const { nodeId: memberId, clusterId } = content.metadata;
     const cluster = new Cluster(backend);
     if (cluster.isRemoved(memberId)) throw new MemberRemovedError();
@@ -176,27 +176,13 @@ async function openNewest(options: BootstrapOptions): Promise<OpenedLog> {
   const locks = await Wal.lock(fs, paths.wal);
   let snapshot: WalSnapshot;
   try {
-    const { metadata, snapshots } = await Wal.survey(paths.wal, walOptions);
-    checkOwner(options, metadata);
+    const { snapshots } = await Wal.survey(paths.wal, walOptions);
     snapshot = await newestSnapshot(options, snapshots);
   } catch (error) {
     await locks.releaseAll();
     throw error;
   }
   return { ...(await Wal.open(paths.wal, snapshot, walOptions, locks)), snapshot };
-}
-
-/** A backend that knows other members only belongs to another log: the two directories were mixed up. */
-function checkOwner({ paths, backend }: BootstrapOptions, metadata: WalMetadata): void {
-  const known = [...backend.entries("members"), ...backend.entries("members_removed")].map(
-    ({ key }) => toText(key),
-  );
-  const id = idToHex(metadata.nodeId);
-  if (known.length === 0 || known.includes(id)) return;
-  throw new Error(
-    `${paths.wal} is the log of member ${id} of cluster ${idToHex(metadata.clusterId)}, but ${paths.backend} belongs to another ` +
-      `cluster, with the members ${known.join(", ")}; --data-dir and --wal-dir do not go together: nothing was changed`,
-  );
 }
 
 /**
