@@ -18,12 +18,7 @@ import type { Member } from "../membership/member.ts";
 import { MemoryStorage } from "../raft/memory-storage.ts";
 import type { HardState } from "../raft/types.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
-import {
-  Wal,
-  type WalContent,
-  type WalOptions,
-  type WalSnapshot,
-} from "../wal/wal.ts";
+import { Wal, type WalContent, type WalOptions, type WalSnapshot } from "../wal/wal.ts";
 import {
   type Beginning,
   beginMember,
