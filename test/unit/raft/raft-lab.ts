@@ -12,6 +12,7 @@ import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
 import { type Message, message } from "../../../node/raft/messages.ts";
 import { RawNode } from "../../../node/raft/raw-node.ts";
 import type { Proposal, Ready } from "../../../node/raft/ready.ts";
+import type { ProgressStatus } from "../../../node/raft/status.ts";
 import type { ConfState, Entry, HardState, SnapshotMetadata } from "../../../node/raft/types.ts";
 
 export const me = memberId(0x8e9e05c52164694dn);
@@ -199,3 +200,19 @@ export function told(message: Message): Record<string, unknown> {
     ...(reject ? { reject, rejectHint } : {}),
   };
 }
+
+export function progressOf(node: RawNode, id: MemberId): ProgressStatus {
+  const found = node.status().progress.find((progress) => progress.id === id);
+  if (found === undefined) throw new Error(`no progress of ${id}`);
+  return found;
+}
+
+export const hardStateAt = (of: number, commit: number): HardState => ({
+  term: term(of),
+  vote: none,
+  commit: logIndex(commit),
+});
+
+/** `from` says that it holds the log up to `index`. */
+export const acknowledge = (node: RawNode, from: MemberId, index: number): void =>
+  node.step(received("MsgAppResp", from, node.term, { index: logIndex(index) }));

@@ -2,20 +2,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { logIndex, term } from "../../../node/lib/units.ts";
-import type { RawNode } from "../../../node/raft/raw-node.ts";
-import type { ProgressStatus } from "../../../node/raft/status.ts";
-import type { HardState } from "../../../node/raft/types.ts";
 import { LabNetwork } from "./lab-network.ts";
 import {
+  acknowledge,
   electLeader,
   entriesOfTerms,
   entryAt,
+  hardStateAt,
   indexesOf,
   makeNode,
   makeNodeAndStorage,
   me,
   messagesOf,
-  none,
+  progressOf,
   proposal,
   received,
   settle,
@@ -28,20 +27,6 @@ import {
 } from "./raft-lab.ts";
 
 const voters = [me, two, three];
-const progressOf = (node: RawNode, id: typeof me): ProgressStatus => {
-  const found = node.status().progress.find((progress) => progress.id === id);
-  assert.ok(found !== undefined);
-  return found;
-};
-const hardStateAt = (of: number, commit: number): HardState => ({
-  term: term(of),
-  vote: none,
-  commit: logIndex(commit),
-});
-
-/** `from` says that it holds the log up to `index`. */
-const acknowledge = (node: RawNode, from: typeof me, index: number): void =>
-  node.step(received("MsgAppResp", from, node.term, { index: logIndex(index) }));
 
 test("a new leader probes everybody with its empty entry, and feeds who answers", () => {
   const { node } = makeNodeAndStorage({ voters, entries: entriesOfTerms(1, 1) });
