@@ -22,22 +22,34 @@ export interface JoinOptions {
 
 /**
  * Throws an Error in etcd's words when nobody answers, or when --initial-cluster is not what the cluster is. Unlike etcd it does not ask for the
- * members' versions, and compares addresses as texts.
+ * members' versions, and compares addresses as texts. And where the first answer does not fit, it asks every member: one that lags does not know
+ * yet of a newcomer, whose vote may be needed for it to catch up.
  */
 export async function joinCluster(options: JoinOptions): Promise<Joined> {
   const { newMember, maxLearners } = options;
-  const urlsByName = initialClusterUrls(newMember);
-  const cluster = await fetchOthers(options);
-  if (cluster === undefined) {
+  const first = await fetchOthers(options);
+  if (first === undefined) {
     throw new Error(
       "cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs",
     );
   }
-  const own = matchOwn(newMember.name, urlsByName, cluster);
-  if (cluster.members.filter(({ isLearner }) => isLearner).length > maxLearners) {
-    throw tooManyLearners();
+  const answer = join(newMember, first);
+  const joined = answer instanceof Error ? await joinFromAny(options, answer) : answer;
+  const learners = joined.cluster.members.filter(({ isLearner }) => isLearner);
+  if (learners.length > maxLearners) throw tooManyLearners();
+  return joined;
+}
+
+/** Asks the others one by one; when no answer fits, the first one's error counts. */
+async function joinFromAny({ newMember, network }: JoinOptions, error: Error): Promise<Joined> {
+  for (const [name, urls] of newMember.initialCluster) {
+    if (name === newMember.name) continue;
+    const cluster = await network?.fetchCluster(urls);
+    if (cluster === undefined || cluster.members.length === 0) continue;
+    const joined = join(newMember, cluster);
+    if (!(joined instanceof Error)) return joined;
   }
-  return { own, cluster };
+  throw error;
 }
 
 /** The running cluster, asked from all other members of --initial-cluster; undefined when none answers. */
@@ -53,28 +65,27 @@ export async function fetchOthers({
 export const tooManyLearners = (): Error =>
   new Error("membership: too many learner members in cluster");
 
-/** Each member there has one here with the same URLs, and the other way round. */
-function matchOwn(
-  ownName: string,
-  urlsByName: ReadonlyMap<string, readonly string[]>,
-  cluster: RemoteCluster,
-): Member {
+/** Each member there has one here with the same URLs, and the other way round; otherwise the error that says what does not fit. */
+function join(newMember: NewMember, cluster: RemoteCluster): Joined | Error {
+  const urlsByName = initialClusterUrls(newMember);
   const refuse = (why: string): Error =>
     new Error(`error validating peerURLs ${clusterText(cluster)}: ${why}`);
-  if (cluster.members.length !== urlsByName.size) throw refuse("member count is unequal");
+  if (cluster.members.length !== urlsByName.size) return refuse("member count is unequal");
   let own: Member | undefined;
   for (const member of cluster.members) {
     const match = [...urlsByName].find(([, urls]) => isSameUrls(urls, member.peerUrls));
     if (match === undefined) {
       const { id, peerUrls } = member;
-      throw refuse(
+      return refuse(
         `PeerURLs: no match found for existing member (${idToHex(id)}, [${peerUrls.join(" ")}])`,
       );
     }
-    if (match[0] === ownName) own = member;
+    if (match[0] === newMember.name) own = member;
   }
-  if (own === undefined) throw refuse(`no existing member has the peer URLs of "${ownName}"`);
-  return own;
+  if (own === undefined) {
+    return refuse(`no existing member has the peer URLs of "${newMember.name}"`);
+  }
+  return { own, cluster };
 }
 
 /** As etcd prints a cluster. */

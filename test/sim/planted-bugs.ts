@@ -14,6 +14,8 @@ export interface PlantedBug {
   readonly name: string;
   /** What the sweep must be told, so that the bug has its chance. */
   readonly flags?: readonly string[];
+  /** Changes that break nothing and bring about more often what the bug needs; `plant.ts --control` makes these alone. */
+  readonly eases?: readonly Edit[];
   readonly edits: readonly Edit[];
 }
 
@@ -188,6 +190,15 @@ import { asConfChangeV2, decodeConfChange } from "../proto/conf-change-codec.ts"
   },
   {
     name: "snapshot installed over newer entries",
+    // A leader may send a state to whom it could send entries; ours does so only when it must.
+    eases: [
+      edit(
+        "node/raft/replicate.ts",
+        "if (previousTerm === undefined) return",
+        `const isEager = progress.state === "probe" && (log.snapshotMetadata?.index ?? 0) >= progress.next;
+  if (previousTerm === undefined || isEager) return`,
+      ),
+    ],
     edits: [
       edit(
         "node/raft/receive-snapshot.ts",

@@ -36,6 +36,16 @@ test("a member learns its id and the cluster's from the others, by its peer URLs
   assert.deepEqual(asked, [["http://m1:2380", "http://m2:2380"]]);
 });
 
+test("a member that lags and does not know of the newcomer yet does not keep it out", async () => {
+  const lagging = remote(...three.slice(0, 2));
+  const network = {
+    fetchCluster: (urls: readonly string[]) =>
+      Promise.resolve(urls.includes("http://m1:2380") ? lagging : remote(...three)),
+  };
+  const { own } = await joinCluster({ newMember, network, maxLearners: 1 });
+  assert.equal(own.id, 0x33n);
+});
+
 test("a cluster that does not answer, or is another one, is not joined", async () => {
   const refused = async (
     members: readonly Member[] | undefined,

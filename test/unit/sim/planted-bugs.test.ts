@@ -8,8 +8,8 @@ const root = join(import.meta.dirname, "../../..");
 
 test("every planted bug still has its place in the source", () => {
   assert.equal(plantedBugs.length, 15);
-  for (const { name, edits } of plantedBugs) {
-    for (const { file, find } of edits) {
+  for (const { name, edits, eases = [] } of plantedBugs) {
+    for (const { file, find } of [...eases, ...edits]) {
       const pieces = readFileSync(join(root, file), "utf8").split(find);
       assert.equal(pieces.length, 2, `${name}: ${file}: ${find}`);
     }
