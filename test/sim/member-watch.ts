@@ -64,7 +64,10 @@ export class MemberWatch {
   /** A turn of the member has ended. */
   turn(): void {
     const { view } = this.options;
-    if (view.role === "leader") this.decisions();
+    if (view.role === "leader") {
+      this.decisions();
+      if (view.log.lastIndex !== this.last) this.changesPending();
+    }
     if (this.superfluous !== undefined) this.keepsEntries(this.superfluous);
     if (view.role !== this.role || view.term !== this.term || view.lead !== this.lead) {
       this.roleMoved();
@@ -97,6 +100,24 @@ export class MemberWatch {
     const entryTerm = log.term(logIndex(index));
     const stable = Math.min(view.storage.lastIndex, log.unstable.offset - 1);
     this.quorum.committed({ term, index, entryTerm, stable, configs });
+  }
+
+  /** A leader appends no conf change while another one is not applied (thesis 4.1: one at a time). */
+  private changesPending(): void {
+    const { view, name, onViolation } = this.options;
+    const { log, applied, term } = view;
+    let pending: LogIndex | undefined;
+    for (let at = Math.max(applied + 1, log.firstIndex); at <= log.lastIndex; at++) {
+      const entry = log.entry(logIndex(at));
+      if (entry.type === entryType.normal) continue;
+      if (pending !== undefined && entry.term === term) {
+        onViolation(
+          `${name} appended a conf change at ${at} while that at ${pending} is not applied`,
+        );
+        return;
+      }
+      pending = entry.index;
+    }
   }
 
   /** A snapshot of what the log holds already, and more, must not take the place of the log. */

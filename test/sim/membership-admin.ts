@@ -74,7 +74,8 @@ export class MembershipAdmin {
   addMember(): void {
     const { cluster, random } = this;
     if (random.chance(0.15)) {
-      this.updateMember();
+      // Sometimes several operators at once that do not know of each other.
+      for (let count = random.pick([1, 3]); count > 0; count--) this.updateMember();
       return;
     }
     const process = this.helper();
