@@ -83,10 +83,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const timers = new SystemTimers();
   const stalls = new StallWatch({ clock: systemClock, timers, logger });
   blocksLoopOnSignal(process.env, { logger, clock: systemClock });
-  // A member may hear of its removal before there is something to stop.
-  const removal = { isDue: false, stop: (): void => undefined };
+  // A member may hear of its removal before it serves: then nothing needs to be stopped in order.
+  const removal = { stop: (): void => process.exit(0) };
   const onRemoved = (): void => {
-    removal.isDue = true;
+    logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
     removal.stop();
   };
   const member = await startMember(config, timers, logger, { onFatal, onRemoved });
@@ -112,11 +112,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   logger.info("ready to serve client requests");
   const listeners = [...clientListeners, ...peerListeners];
   const stop = stopOnSignals({ listeners, grpc, http, peerHttp, member, logger });
-  removal.stop = () => {
-    logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
-    stop("member removed");
-  };
-  if (removal.isDue) removal.stop();
+  removal.stop = () => stop("member removed");
 }
 
 async function startMember(

@@ -29,7 +29,11 @@ export interface RaftConfig {
   readonly checkQuorum: boolean;
   /** Ask before campaigning, so that a node that was cut off does not disturb the cluster when it is back (thesis 9.6). */
   readonly preVote: boolean;
-  /** A leader that a conf change removes or demotes steps down when that is applied. */
+  /**
+   * A leader that a conf change removes or demotes steps down when that is applied. Without it, it leads on until its owner stops it, taking no
+   * proposals: so that those who stay learn for certain that the change is committed, whatever message was lost. Otherwise those outside
+   * of the new configuration could hold entries that those inside lack, and nobody could be elected.
+   */
   readonly stepDownOnRemoval: boolean;
 }
 
@@ -43,7 +47,7 @@ export const raftDefaults = {
   uncommittedBytesMax: Infinity,
   checkQuorum: true,
   preVote: true,
-  stepDownOnRemoval: true,
+  stepDownOnRemoval: false,
 } as const;
 
 /** The caller has validated what users can set; a violation here is a bug. */

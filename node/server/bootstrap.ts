@@ -94,7 +94,9 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     checkOwner({ paths, backend, content, snapshot });
     const { nodeId: memberId, clusterId } = content.metadata;
     const cluster = new Cluster(backend);
-    if (cluster.isRemoved(memberId)) throw new MemberRemovedError();
+    if (cluster.isRemoved(memberId) && options.forceNewCluster === true) {
+      throw new MemberRemovedError();
+    }
     if (cluster.members.filter(({ isLearner }) => isLearner).length > maxLearners) {
       throw tooManyLearners();
     }

@@ -116,6 +116,8 @@ export class Member {
       isRunning,
     });
     this.parts.versions.start();
+    // It may have gone too early: somebody who stays may still need its vote. Those who do not will tell it.
+    if (cluster.isRemoved(id)) this.parts.removal.applied();
   }
 
   get store(): KvStore {
