@@ -192,6 +192,8 @@ export class RandomCluster {
     const { random, checkQuorum, preVote, messageBytesMax, inflightMessagesMax } = this.options;
     const node = new RawNode({
       ...raftDefaults,
+      // No server stops here whom a change has removed.
+      stepDownOnRemoval: true,
       id,
       storage,
       electionTicks: 5,
