@@ -21,8 +21,8 @@ export class LastCalls {
   }
 
   /**
-   * A write through this machine, then a read of every key. The leader may change once more behind the faults, and a write that was on its way is
-   * then lost: it is tried again.
+   * A write through this machine, then a read of every key. The leader may change once more behind the faults, and what was on its way is
+   * then lost or refused: it is tried again.
    */
   write(machine: Machine, server: KvServer, attempts = attemptsMax): void {
     const { workload, cluster } = this;
@@ -44,7 +44,7 @@ export class LastCalls {
     });
   }
 
-  private read(name: string, server: KvServer, key: string): void {
+  private read(name: string, server: KvServer, key: string, attempts = attemptsMax): void {
     const { workload, cluster } = this;
     const { world } = cluster;
     const client = this.nextClient++;
@@ -54,7 +54,8 @@ export class LastCalls {
     server.read(request, (answer) => {
       this.open -= 1;
       if (answer.kind !== "found") {
-        this.refused(`a last read through ${name}`, answer);
+        if (attempts > 1) this.read(name, server, key, attempts - 1);
+        else this.refused(`a last read through ${name}`, answer);
         return;
       }
       const [found] = answer.keys;
