@@ -7,6 +7,7 @@ import { keyName, type Workload } from "./workload.ts";
 /** Numbers of clients that the workload does not have. */
 const firstClient = 1000;
 const attemptsMax = 3;
+const retryMs = 500;
 
 export class LastCalls {
   /** Calls without an answer. */
@@ -34,17 +35,18 @@ export class LastCalls {
     server.write(putRequest(key, value), (answer) => {
       this.open -= 1;
       if (answer.kind !== "written") {
-        if (attempts > 1) this.write(machine, server, attempts - 1);
+        const again = (): void => this.write(machine, server, attempts - 1);
+        if (attempts > 1) this.later(machine, server, again);
         else this.refused(`a last write through ${name}`, answer);
         return;
       }
       event.returnMs = cluster.world.nowMs;
       event.revision = answer.revision;
-      for (let at = 0; at < workload.options.keys; at++) this.read(name, server, keyName(at));
+      for (let at = 0; at < workload.options.keys; at++) this.read(machine, server, keyName(at));
     });
   }
 
-  private read(name: string, server: KvServer, key: string, attempts = attemptsMax): void {
+  private read(machine: Machine, server: KvServer, key: string, attempts = attemptsMax): void {
     const { workload, cluster } = this;
     const { world } = cluster;
     const client = this.nextClient++;
@@ -54,8 +56,9 @@ export class LastCalls {
     server.read(request, (answer) => {
       this.open -= 1;
       if (answer.kind !== "found") {
-        if (attempts > 1) this.read(name, server, key, attempts - 1);
-        else this.refused(`a last read through ${name}`, answer);
+        const again = (): void => this.read(machine, server, key, attempts - 1);
+        if (attempts > 1) this.later(machine, server, again);
+        else this.refused(`a last read through ${machine.name}`, answer);
         return;
       }
       const [found] = answer.keys;
@@ -65,6 +68,15 @@ export class LastCalls {
       event.outcome = found?.value;
       event.revision = answer.revision;
       event.modRevision = found?.modRevision;
+    });
+  }
+
+  /** Unless the member is gone meanwhile: a removal that was asked for before the end may still come through. */
+  private later(machine: Machine, server: KvServer, again: () => void): void {
+    this.open += 1;
+    this.cluster.world.after(retryMs, () => {
+      this.open -= 1;
+      if (machine.process?.server === server) again();
     });
   }
 
