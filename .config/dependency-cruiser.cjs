@@ -27,7 +27,7 @@ const mayImport = {
   server: upTo5,
   grpc: ["lib"],
   tls: ["lib"],
-  peer: floor0,
+  peer: [...floor0, "membership"],
   rpc: upTo6,
   http: [...upTo6, "rpc"],
   config: [...upTo6, "rpc", "http"],
@@ -38,6 +38,13 @@ const mayImport = {
 /** The values that cross raft's border, which disk and network formats are written in. */
 const raftTypes = "node/raft/types[.]ts";
 const seesRaftTypes = [...floor2, "peer"];
+/** What the network between members carries, and the interface that the server owns and the network implements. */
+const peerContract = [
+  "node/raft/messages[.]ts",
+  "node/server/peer-transport[.]ts",
+  "node/backend/backend-snapshot[.]ts",
+  "node/backend/backend[.]ts",
+];
 
 const floors = Object.entries(mayImport).map(([folder, allowed]) => ({
   name: `floor-${folder}`,
@@ -49,6 +56,7 @@ const floors = Object.entries(mayImport).map(([folder, allowed]) => ({
     pathNot: [
       `^node/(${[folder, ...allowed].join("|")})/`,
       ...(seesRaftTypes.includes(folder) ? [`^${raftTypes}$`] : []),
+      ...(folder === "peer" ? peerContract.map((file) => `^${file}$`) : []),
     ],
   },
 }));

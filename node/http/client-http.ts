@@ -3,17 +3,11 @@
  * connections away that do not begin with HTTP/2's preface.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { answer, methodNotAllowed, plainAnswer, plainError } from "../lib/http-answers.ts";
 import type { ByteSocket } from "../lib/ports.ts";
 import { statusOf } from "../rpc/errors.ts";
 import type { Member } from "../server/member.ts";
-import {
-  allowAnyOrigin,
-  answer,
-  methodNotAllowed,
-  plainAnswer,
-  plainError,
-  writeVersion,
-} from "./answers.ts";
+import { allowAnyOrigin, writeVersion } from "./answers.ts";
 import { Http1, targetOf } from "./http1.ts";
 import type { Metrics } from "./metrics.ts";
 

@@ -65,19 +65,20 @@ export class MetricRegistry {
   }
 
   histogram(name: string, help: string, histogram: Histogram): void {
+    this.histograms({ name, help }, () => [{ labels: {}, histogram }]);
+  }
+
+  /** One for each set of labels. */
+  histograms(
+    about: { readonly name: string; readonly help: string },
+    read: () => Iterable<{ readonly labels: Labels; readonly histogram: Histogram }>,
+  ): void {
+    const shape = { ...about, type: "histogram", aggregator: "sum" };
+    const values = (): object[] =>
+      [...read()].flatMap(({ labels, histogram }) => valuesOf(about.name, labels, histogram));
     const metric = {
-      name,
-      help,
-      type: "histogram",
-      aggregator: "sum",
-      get: () =>
-        Promise.resolve({
-          name,
-          help,
-          type: "histogram",
-          aggregator: "sum",
-          values: valuesOf(name, histogram),
-        }),
+      ...shape,
+      get: () => Promise.resolve({ ...shape, values: values() }),
       reset: () => undefined,
     };
     this.registry.registerMetric(metric as unknown as Metric);
@@ -85,16 +86,17 @@ export class MetricRegistry {
 }
 
 /** The lines of a histogram, cumulated as Prometheus wants them. */
-function valuesOf(name: string, { bounds, counts, sum, count }: Histogram): object[] {
+function valuesOf(name: string, labels: Labels, histogram: Histogram): object[] {
+  const { bounds, counts, sum, count } = histogram;
   let below = 0;
   const buckets = bounds.map((bound, index) => {
     below += counts[index] ?? 0;
-    return { labels: { le: bound }, value: below, metricName: `${name}_bucket` };
+    return { labels: { ...labels, le: bound }, value: below, metricName: `${name}_bucket` };
   });
   return [
     ...buckets,
-    { labels: { le: "+Inf" }, value: count, metricName: `${name}_bucket` },
-    { labels: {}, value: sum, metricName: `${name}_sum` },
-    { labels: {}, value: count, metricName: `${name}_count` },
+    { labels: { ...labels, le: "+Inf" }, value: count, metricName: `${name}_bucket` },
+    { labels, value: sum, metricName: `${name}_sum` },
+    { labels, value: count, metricName: `${name}_count` },
   ];
 }

@@ -5,16 +5,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { collectDefaultMetrics } from "prom-client";
 import type { GrpcTransport } from "../grpc/transport.ts";
+import { serverVersion } from "../lib/etcd-version.ts";
 import { idToHex } from "../lib/units.ts";
+import type { PeerStats } from "../peer/peer-stats.ts";
 import type { Member } from "../server/member.ts";
 import type { StallWatch } from "../server/stall-watch.ts";
-import { serverVersion } from "../server/version.ts";
 import { MetricRegistry, type Sample } from "./metric-registry.ts";
+import { registerPeers } from "./peer-metrics.ts";
 
 export interface MetricSources {
   readonly member: Member;
   readonly grpc: GrpcTransport;
   readonly stalls: StallWatch;
+  readonly peers: PeerStats;
   /** Infinity for no limit. */
   readonly quotaBytes: number;
 }
@@ -50,6 +53,7 @@ export class Metrics {
     registerServer(registry, sources);
     registerStorage(registry, sources);
     registerGrpc(registry, sources);
+    registerPeers(registry, sources);
     registerProcess(registry, sources);
   }
 

@@ -1,24 +1,40 @@
 /**
- * HTTP on the peer port: so far what tells another member, or a person, who listens here: /version and /members, as etcd
- * answers them (server/etcdserver/api/etcdhttp/peer.go). Raft's own paths come with clusters of more than one member.
+ * HTTP on the peer port, from before this process knows which member it is. What belongs to raft and to membership the network answers
+ * (peer/raft-http.ts); here is the rest that members ask each other, as etcd answers it (etcdserver/api/etcdhttp/peer.go).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { emptyBytes } from "../lib/bytes.ts";
+import { methodNotAllowed, plainError } from "../lib/http-answers.ts";
 import type { ByteSocket } from "../lib/ports.ts";
-import { idToHex } from "../lib/units.ts";
-import { memberToJson } from "../membership/member.ts";
 import type { Member } from "../server/member.ts";
-import { jsonAnswer, methodNotAllowed, plainError, writeVersion } from "./answers.ts";
-import { Http1, targetOf } from "./http1.ts";
+import { writeVersion } from "./answers.ts";
+import { Http1, type Http1Limits, peerLimits, targetOf } from "./http1.ts";
+import { answerHashKv } from "./peer-hash.ts";
+
+/** The part of the network that is asked first: false where the path is none of its own, and nothing was done. */
+export interface PeerPaths {
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+const versionPath = "/version";
+const hashKvPath = "/members/hashkv";
+/** Paths of etcd's that go with leases and downgrades, which are not served yet. */
+const laterPaths: ReadonlySet<string> = new Set([
+  "/leases",
+  "/leases/internal",
+  "/downgrade/enabled",
+]);
 
 export class PeerHttp {
-  private readonly member: Member;
-  private readonly http = new Http1((request, response) => {
-    this.handle(request, response);
-  });
+  /** Set when it has been opened; until then, what only it can answer is refused with a 503. */
+  member: Member | undefined;
+  private readonly network: PeerPaths;
+  private readonly http: Http1;
 
-  constructor(member: Member) {
-    this.member = member;
+  /** `limits` are for tests. */
+  constructor(network: PeerPaths, limits: Http1Limits = peerLimits) {
+    this.network = network;
+    this.http = new Http1((request, response) => this.handle(request, response), limits);
   }
 
   serve(socket: ByteSocket): void {
@@ -30,22 +46,21 @@ export class PeerHttp {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
-    const { member } = this;
+    if (this.network.handle(request, response)) return;
     const { path } = targetOf(request);
-    if ((path === "/version" || path === "/members") && request.method !== "GET") {
+    const { member } = this;
+    if (laterPaths.has(path)) {
+      plainError(response, 503, "not served yet");
+    } else if (path !== versionPath && path !== hashKvPath) {
+      plainError(response, 404, "404 page not found");
+    } else if (member === undefined) {
+      plainError(response, 503, "the member has not started yet");
+    } else if (request.method !== "GET") {
       methodNotAllowed(response);
-      return;
-    }
-    switch (path) {
-      case "/version":
-        writeVersion(member, response);
-        return;
-      case "/members":
-        response.setHeader("X-Etcd-Cluster-ID", idToHex(member.clusterId));
-        jsonAnswer(response, `[${member.cluster.members.map(memberToJson).join(",")}]\n`);
-        return;
-      default:
-        plainError(response, 404, "404 page not found");
+    } else if (path === versionPath) {
+      writeVersion(member, response);
+    } else {
+      answerHashKv(member, request, response);
     }
   }
 }

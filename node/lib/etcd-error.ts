@@ -39,6 +39,8 @@ type MembershipErrorKind =
   | "ClusterIDMismatch"
   /** Not of etcd: the member list is not the one that the request names. */
   | "MemberListChanged"
+  /** Not of etcd: a joint configuration, in a cluster where not everybody is known to stand it. */
+  | "JointChangeNotPossible"
   | "NotSupportedForLearner";
 
 type AuthErrorKind =

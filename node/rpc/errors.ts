@@ -78,6 +78,10 @@ export const statusOf: Readonly<Record<EtcdErrorKind, Status>> = {
     code: grpcCode.failedPrecondition,
     text: "etcd-ts: the member list has changed: its hash is not the one that the request names; nothing was changed",
   },
+  JointChangeNotPossible: {
+    code: grpcCode.failedPrecondition,
+    text: "etcd-ts: several members cannot be changed at once while one is a real etcd, which would stop, or is not connected; change one after the other",
+  },
   NotSupportedForLearner: failed("rpc not supported for learner"),
 
   RootUserNotExist: failed("root user does not exist"),

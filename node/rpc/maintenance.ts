@@ -1,11 +1,10 @@
 /** The Maintenance service, as far as it is served: Status, Hash, HashKV, and Alarm for asking. */
 import type { UnaryCall } from "../grpc/unary-call.ts";
-import type { HashKvOutcome } from "../mvcc/kv-hash.ts";
-import type { KvStore } from "../mvcc/kv-store.ts";
+import { serverVersion } from "../lib/etcd-version.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { int64Long, type Long, longToBigint, numberLong, uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
-import { serverVersion, storageVersion } from "../server/version.ts";
+import { type Hashed, hashKvAt, hashOf } from "../server/store-hash.ts";
 import type { Admission } from "./admission.ts";
 import { failWith, grpcCode, statusOf } from "./errors.ts";
 import { headerOf } from "./header.ts";
@@ -49,7 +48,7 @@ export class MaintenanceService {
       raftAppliedIndex: numberLong(raft.applied),
       errors: member.hasLeader ? [] : [statusOf.NoLeader.text],
       isLearner: member.isLearner,
-      storageVersion,
+      storageVersion: member.cluster.storageVersion ?? "",
       dbSizeQuota: numberLong(this.quota()),
       downgradeInfo: {},
     });
@@ -73,11 +72,9 @@ export class MaintenanceService {
     if (!this.isAdmitted(call, etcdserverpb.HashRequest, bytes, false)) return;
     const { member } = this;
     const revision = member.store.currentRevision;
-    this.whenHashed(
-      call,
-      (store) => store.hash(),
-      (hash) =>
-        this.reply(call, etcdserverpb.HashResponse, { header: headerOf(member, revision), hash }),
+    const hashing = hashOf(member, (store) => store.hash());
+    this.whenHashed(call, hashing, (hash) =>
+      this.reply(call, etcdserverpb.HashResponse, { header: headerOf(member, revision), hash }),
     );
   }
 
@@ -85,20 +82,13 @@ export class MaintenanceService {
     const request = this.isAdmitted(call, etcdserverpb.HashKVRequest, bytes, false);
     if (request === undefined) return;
     const { member } = this;
-    const asked = longToBigint(request.revision);
-    const hashKv = (store: KvStore): Promise<HashKvOutcome> => store.hashKv(saturated(asked));
-    this.whenHashed(call, hashKv, (result) => {
-      if (result.kind !== "ok") {
-        failWith(call, result.kind === "compacted" ? "Compacted" : "FutureRev");
-        return;
-      }
-      const { revision, hash, compactRevision, hashRevision } = result;
+    this.whenHashed(call, hashKvAt(member, longToBigint(request.revision)), (hashed) => {
+      const { revision, hash, compactRevision, hashRevision } = hashed;
       this.reply(call, etcdserverpb.HashKVResponse, {
         header: headerOf(member, revision),
         hash,
         compactRevision: numberLong(compactRevision),
-        // A negative one, at which nothing was, is given back as it came.
-        hashRevision: asked < 0n ? int64Long(asked) : numberLong(hashRevision),
+        hashRevision: int64Long(hashRevision),
       });
     });
   }
@@ -127,33 +117,22 @@ export class MaintenanceService {
     call.reply(bytes, 0, bytes.length);
   }
 
-  /** Corruption that hashing has met ends the member, as every other that a read meets. A store that was replaced meanwhile is no matter. */
   private whenHashed<Result>(
     call: UnaryCall,
-    hash: (store: KvStore) => Promise<Result>,
+    hashing: Promise<Hashed<Result>>,
     answer: (result: Result) => void,
   ): void {
-    const { member } = this;
-    const { store } = member;
-    if (member.isInstalling) {
-      failWith(call, "LeaderChanged");
-      return;
-    }
-    hash(store).then(answer, (error: unknown) => {
-      const isReplaced = member.isInstalling || member.store !== store;
-      failWith(call, isReplaced ? "LeaderChanged" : "Stopped");
-      if (!isReplaced) member.failed(error);
-    });
+    const failed = (error: unknown): void => this.member.failed(error);
+    hashing
+      .then((hashed) => {
+        if (hashed.kind === "ok") answer(hashed.result);
+        else failWith(call, hashed.error);
+      })
+      .catch(failed);
   }
 
   private quota(): number {
     const { quotaBytes, quotaBackendBytes = -1 } = this.options;
     return Number.isFinite(quotaBytes) ? quotaBytes : quotaBackendBytes;
   }
-}
-
-/** A revision that large is a future one; nothing is at one below 0. */
-function saturated(revision: bigint): number {
-  if (revision < 0n) return -1;
-  return revision > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(revision);
 }

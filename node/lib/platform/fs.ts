@@ -106,6 +106,30 @@ class SystemDurableFile implements DurableFile {
   }
 }
 
+/** As on a slow disk: each write begins later. Writes of one file follow each other, so nothing is overtaken. */
+class SlowDurableFile implements DurableFile {
+  private readonly file: DurableFile;
+  private readonly delayMs: number;
+
+  constructor(file: DurableFile, delayMs: number) {
+    this.file = file;
+    this.delayMs = delayMs;
+  }
+
+  write(
+    bytes: Uint8Array,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
+    setTimeout(() => this.file.write(bytes, length, position, done), this.delayMs);
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
+
 const openFlags = {
   read: constants.O_RDONLY,
   readWrite: constants.O_RDWR,
@@ -115,13 +139,17 @@ const openFlags = {
 export interface SystemFsOptions {
   /** False writes without O_DSYNC: for the power-cut test only, which must then lose data. */
   readonly durableWrites: boolean;
+  /** Each durable write takes so much longer: for tests with a slow disk; none where it is left out. */
+  readonly durableWriteDelayMs?: number;
 }
 
 export class SystemFs implements Fs {
   private readonly durableFlags: number;
+  private readonly durableWriteDelayMs: number;
 
   constructor(options: SystemFsOptions = { durableWrites: true }) {
     this.durableFlags = constants.O_RDWR | (options.durableWrites ? constants.O_DSYNC : 0);
+    this.durableWriteDelayMs = options.durableWriteDelayMs ?? 0;
   }
 
   async makeDir(path: string): Promise<void> {
@@ -148,7 +176,10 @@ export class SystemFs implements Fs {
   }
 
   async openDurable(path: string): Promise<DurableFile> {
-    return new SystemDurableFile(await open(path, this.durableFlags));
+    const file = new SystemDurableFile(await open(path, this.durableFlags));
+    return this.durableWriteDelayMs === 0
+      ? file
+      : new SlowDurableFile(file, this.durableWriteDelayMs);
   }
 
   tryLock(path: string): Promise<FileLock | undefined> {

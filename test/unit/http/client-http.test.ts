@@ -25,7 +25,7 @@ function memberWith(health: Health): Member {
     linearizableRead: (waiter: ReadWaiter) => {
       setImmediate(() => (readError === undefined ? waiter.readable() : waiter.refused(readError)));
     },
-    cluster: { version },
+    cluster: { version, storageVersion: version },
     id: memberId(1n),
     clusterId: clusterId(2n),
   };

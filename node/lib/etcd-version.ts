@@ -1,4 +1,2 @@
 /** The version of etcd whose behaviour and formats this server has: what clients, peers and tools ask for. */
 export const serverVersion = "3.7.1";
-/** The storage schema that goes with the cluster version. */
-export const storageVersion = "3.7.0";
