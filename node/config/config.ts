@@ -1,5 +1,7 @@
 /** Checks what options mean together, and gives the rest of the program one settled configuration. */
 import type { LogLevel } from "../lib/platform/logger.ts";
+import type { DiscoverySrv } from "./discovery-srv.ts";
+import { type InitialCluster, parseInitialCluster } from "./initial-cluster.ts";
 import { type OptionName, options, type RawOptions } from "./options.ts";
 
 export interface Address {
@@ -16,8 +18,12 @@ export interface Config {
   readonly advertiseClientUrls: readonly string[];
   readonly advertisePeerUrls: readonly string[];
   readonly clusterToken: string;
-  /** Name ▸ peer URLs of the members at the cluster's birth. */
-  readonly initialCluster: ReadonlyMap<string, readonly string[]>;
+  /**
+   * Name ▸ peer URLs of the members at the cluster's birth, as the flags say it: unchecked, and empty with --discovery-srv. Counts at a member's first
+   * start only, when `resolveInitialCluster` makes it whole.
+   */
+  readonly initialCluster: InitialCluster;
+  readonly discoverySrv: DiscoverySrv | undefined;
   readonly initialClusterState: "new" | "existing";
   readonly forceNewCluster: boolean;
   readonly strictReconfigCheck: boolean;
@@ -26,21 +32,40 @@ export interface Config {
   readonly initialElectionTickAdvance: boolean;
   readonly tickMs: number;
   readonly electionTicks: number;
+  /** How long a connection of another member may be silent, and how long it may take none of our bytes. */
+  readonly raftReadTimeoutMs: number;
+  readonly raftWriteTimeoutMs: number;
   /** Stored bytes at which writes are refused; Infinity for no limit. */
   readonly quotaBytes: number;
   readonly backendBatchIntervalMs: number;
   readonly backendBatchOps: number;
   readonly raw: RawOptions;
   readonly logLevel: LogLevel;
+  /** What the user should know of what was made of the options; for the log. */
+  readonly notices: readonly Notice[];
 }
+
+export interface Notice {
+  readonly level: "info" | "warn";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** etcd's bounds. */
+const electionMsMax = 50_000;
+const raftTimeoutMsMin = 5000;
 
 export type Checked =
   | { readonly kind: "ok"; readonly config: Config }
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
 export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Checked {
-  const initialCluster = initialClusterOf(raw);
-  const problems = [...electionProblems(raw), ...initialClusterProblems(raw, initialCluster)];
+  const problems = [...urlProblems(raw), ...electionProblems(raw)];
+  if (raw["discovery-srv"] !== "" && raw["initial-cluster"] !== "") {
+    problems.push(
+      'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"',
+    );
+  }
   if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
     problems.push(
       "--advertise-client-urls is required when --listen-client-urls is set explicitly",
@@ -58,7 +83,8 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     advertiseClientUrls: raw["advertise-client-urls"],
     advertisePeerUrls: raw["initial-advertise-peer-urls"],
     clusterToken: raw["initial-cluster-token"],
-    initialCluster,
+    initialCluster: initialClusterOf(raw, given),
+    discoverySrv: discoverySrvOf(raw),
     initialClusterState: raw["initial-cluster-state"],
     forceNewCluster: raw["force-new-cluster"],
     strictReconfigCheck: raw["strict-reconfig-check"],
@@ -67,6 +93,8 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     initialElectionTickAdvance: raw["initial-election-tick-advance"],
     tickMs: raw["heartbeat-interval"],
     electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
+    raftReadTimeoutMs: Math.max(raw["raft-read-timeout"], raftTimeoutMsMin),
+    raftWriteTimeoutMs: Math.max(raw["raft-write-timeout"], raftTimeoutMsMin),
     quotaBytes: quotaOf(raw["quota-backend-bytes"]),
     // 0 asks for the default, as on etcd.
     backendBatchIntervalMs: orDefault(
@@ -76,6 +104,7 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     backendBatchOps: orDefault(raw["backend-batch-limit"], options["backend-batch-limit"].default),
     raw,
     logLevel: raw["log-level"],
+    notices: noticesOf(raw),
   };
   return { kind: "ok", config };
 }
@@ -84,58 +113,66 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
 function electionProblems(raw: RawOptions): readonly string[] {
   const tick = raw["heartbeat-interval"];
   const election = raw["election-timeout"];
-  return election >= 5 * tick
+  if (tick === 0) return ["--heartbeat-interval must be >0 (set to 0ms)"];
+  if (election === 0) return ["--election-timeout must be >0 (set to 0ms)"];
+  if (5 * tick > election) {
+    return [
+      `--election-timeout[${election}ms] should be at least as 5 times as --heartbeat-interval[${tick}ms]`,
+    ];
+  }
+  return election <= electionMsMax
     ? []
     : [
-        `--election-timeout (${election} ms) must be at least 5 times --heartbeat-interval (${tick} ms)`,
+        `--election-timeout[${election}ms] is too long, and should be set less than ${electionMsMax}ms`,
       ];
 }
 
-/** etcd's NAME=URL pairs; a name may come several times. Without any, this member alone. A pair without a name gets the empty one. */
-function initialClusterOf(raw: RawOptions): ReadonlyMap<string, readonly string[]> {
-  const text = raw["initial-cluster"];
-  if (text === "") return new Map([[raw.name, raw["initial-advertise-peer-urls"]]]);
-  const urlsByName = new Map<string, string[]>();
-  for (const pair of text.split(",").filter((part) => part !== "")) {
-    const at = pair.indexOf("=");
-    const name = at < 0 ? "" : pair.slice(0, at);
-    const urls = urlsByName.get(name) ?? [];
-    urls.push(pair.slice(at + 1).replace(/\/$/, ""));
-    urlsByName.set(name, urls);
-  }
-  return urlsByName;
+/** Listening needs addresses, "localhost" apart: a name could stand for several, or for another machine. */
+function urlProblems(raw: RawOptions): string[] {
+  return (["listen-peer-urls", "listen-client-urls"] as const).flatMap((flag) =>
+    raw[flag].flatMap((url) => {
+      const host = new URL(url).hostname;
+      const isAddress = /^\[.*\]$|^\d+\.\d+\.\d+\.\d+$/.test(host);
+      return isAddress || host === "localhost"
+        ? []
+        : [`--${flag}: expected IP in URL for binding (${url})`];
+    }),
+  );
 }
 
 /**
- * What stands behind several members and a running cluster is there, but members find one another only with the peer network, which comes with a
- * later version: refused, not ignored.
+ * Without --initial-cluster, and without another way to find members, this member alone. Unlike etcd also for a member of the default name that
+ * advertises other URLs than the default ones, whom etcd refuses to start.
  */
-function initialClusterProblems(
-  raw: RawOptions,
-  initialCluster: ReadonlyMap<string, readonly string[]>,
-): readonly string[] {
-  const unnamed = initialCluster.get("");
-  if (unnamed !== undefined && raw["initial-cluster"] !== "") {
-    return [`--initial-cluster: "${unnamed.join()}" is not NAME=URL`];
+function initialClusterOf(raw: RawOptions, given: ReadonlySet<OptionName>): InitialCluster {
+  const isDiscovered = raw["discovery-srv"] !== "" || raw["discovery-srv-name"] !== "";
+  return given.has("initial-cluster") || isDiscovered
+    ? parseInitialCluster(raw["initial-cluster"])
+    : new Map([[raw.name, raw["initial-advertise-peer-urls"]]]);
+}
+
+function discoverySrvOf(raw: RawOptions): DiscoverySrv | undefined {
+  const domain = raw["discovery-srv"];
+  return domain === "" ? undefined : { domain, serviceName: raw["discovery-srv-name"] };
+}
+
+function noticesOf(raw: RawOptions): readonly Notice[] {
+  const notices: Notice[] = [];
+  for (const flag of ["raft-read-timeout", "raft-write-timeout"] as const) {
+    if (raw[flag] >= raftTimeoutMsMin) continue;
+    const message = `${flag} increased to minimum value: ${raftTimeoutMsMin / 1000}s`;
+    notices.push({ level: "info", message, fields: {} });
   }
-  if (raw["initial-cluster-state"] === "existing") {
-    return [
-      "--initial-cluster-state=existing: only single-member clusters are served over the network yet, so there is none to join",
-    ];
+  if (raw.name === options.name.default) {
+    notices.push({
+      level: "warn",
+      message:
+        "it isn't recommended to use default name, please set a value for --name. " +
+        "Note that etcd might run into issue when multiple members have the same default name",
+      fields: { name: raw.name },
+    });
   }
-  const others = [...initialCluster.keys()].filter((name) => name !== raw.name);
-  if (others.length > 0) {
-    return [
-      `--initial-cluster names other members than "${raw.name}" (${others.join(", ")}); only single-member clusters are served over the network yet`,
-    ];
-  }
-  const urls = [...(initialCluster.get(raw.name) ?? [])].sort();
-  const advertised = [...raw["initial-advertise-peer-urls"]].sort();
-  return urls.join() === advertised.join()
-    ? []
-    : [
-        `--initial-cluster has ${urls.join()} for "${raw.name}", but --initial-advertise-peer-urls is ${advertised.join()}`,
-      ];
+  return notices;
 }
 
 const orDefault = (value: number, fallback: number): number => (value === 0 ? fallback : value);
@@ -148,6 +185,8 @@ function quotaOf(bytes: number): number {
 
 function addressOf(url: string): Address {
   const { hostname, port } = new URL(url);
+  // Go binds "localhost" to its IPv4 address, which a client that resolves it to both finds too.
+  const host = hostname === "localhost" ? "127.0.0.1" : hostname.replace(/^\[|\]$/g, "");
   // URL drops the scheme's own port.
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) };
+  return { host, port: port === "" ? 80 : Number(port) };
 }

@@ -56,20 +56,33 @@ const booleanOption = (fallback: boolean, help: string): Option<boolean> => ({
   isBoolean: true,
 });
 
+/** 0 asks for the default, as for etcd. */
+const orDefault =
+  (fallback: number, parse: Parse<number>): Parse<number> =>
+  (value) => {
+    const number = parse(value);
+    return number === 0 ? fallback : number;
+  };
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** A Go duration of one unit, in milliseconds. */
+/** A Go duration such as "5s", "1.5s" or "1h30m0s", in whole milliseconds. */
 const duration: Parse<number> = (value) => {
-  const match = /^(\d+)(ms|s|m|h)$/.exec(value);
-  const unit = unitMs[match?.[2] ?? ""];
   if (value === "0") return 0;
-  if (match?.[1] !== undefined && unit !== undefined) return Number(match[1]) * unit;
+  if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
+    const parts = [...value.matchAll(/([\d.]+)(ms|s|m|h)/g)];
+    const ms = parts.reduce(
+      (sum, [, count, unit]) => sum + Number(count) * (unitMs[unit ?? ""] ?? 0),
+      0,
+    );
+    if (Number.isSafeInteger(Math.round(ms))) return Math.round(ms);
+  }
   throw new Error('expected a duration such as "100ms" or "5s"');
 };
 
-/** A comma-separated list of http URLs with a host and a port and no path. */
+/** A comma-separated list of http URLs with a host and a port and no path; sorted and each once, as etcd has them. */
 const urls: Parse<readonly string[]> = (value) =>
-  value.split(",").map((url) => checkedUrl(url.trim()));
+  [...new Set(value.split(",").map((url) => checkedUrl(url.trim())))].sort();
 
 function checkedUrl(value: string): string {
   let url: URL;
@@ -120,7 +133,7 @@ export const options = {
     default: ["http://127.0.0.1:2380"],
     parse: urls,
     placeholder: "URLS",
-    help: "where other members will be served",
+    help: "where other members are served",
   }),
   "initial-advertise-peer-urls": option({
     default: ["http://localhost:2380"],
@@ -131,20 +144,32 @@ export const options = {
   "initial-cluster": option({
     default: "",
     parse: text,
-    placeholder: "NAME=URL",
-    help: "the members at the cluster's birth: this one alone",
+    placeholder: "NAME=URL,...",
+    help: "the members at the cluster's birth, this one among them; this one alone when not given",
   }),
   "initial-cluster-state": option<"new" | "existing">({
     default: "new",
     parse: oneOf("new", "existing"),
     placeholder: "STATE",
-    help: "the cluster's state at first start: new; existing is not served yet",
+    help: "at this member's first start: new founds the cluster, existing joins the one that runs",
   }),
   "initial-cluster-token": option({
     default: "etcd-cluster",
     parse: text,
     placeholder: "TOKEN",
     help: "keeps clusters with equal URLs apart",
+  }),
+  "discovery-srv": option({
+    default: "",
+    parse: text,
+    placeholder: "DOMAIN",
+    help: "full name of the DNS domain whose SRV records list the members at the cluster's birth",
+  }),
+  "discovery-srv-name": option({
+    default: "",
+    parse: text,
+    placeholder: "NAME",
+    help: "asks for the records of _etcd-server-NAME instead of _etcd-server",
   }),
   "force-new-cluster": booleanOption(
     false,
@@ -170,27 +195,41 @@ export const options = {
   ),
   "heartbeat-interval": option({
     default: 100,
-    parse: integer({ min: 1, max: 50_000 }),
+    parse: integer({ min: 0 }),
     placeholder: "MS",
     help: "length of a tick in milliseconds",
   }),
   "election-timeout": option({
     default: 1000,
-    parse: integer({ min: 1, max: 50_000 }),
+    parse: integer({ min: 0 }),
     placeholder: "MS",
     help: "milliseconds without a leader before an election",
   }),
+  "raft-read-timeout": option({
+    default: 5000,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "5s",
+    help: "silence after which a connection of another member is given up; at least 5s",
+  }),
+  "raft-write-timeout": option({
+    default: 5000,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "5s",
+    help: "time another member has to take what is sent to it; at least 5s",
+  }),
   "snapshot-count": option({
     default: 10_000,
-    parse: integer({ min: 1 }),
+    parse: orDefault(10_000, integer({ min: 0 })),
     placeholder: "N",
-    help: "applied entries between two marks that let old log files go",
+    help: "applied entries between two marks that let old log files go; 0 for the default",
   }),
   "snapshot-catchup-entries": option({
     default: 5000,
-    parse: integer({ min: 0 }),
+    parse: orDefault(5000, integer({ min: 0 })),
     placeholder: "N",
-    help: "entries kept in memory behind such a mark",
+    help: "entries kept in memory behind such a mark; 0 for the default",
   }),
   "max-wals": option({
     default: 5,

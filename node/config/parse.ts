@@ -8,7 +8,7 @@ import {
   options,
   type RawOptions,
 } from "./options.ts";
-import { unservedOptions } from "./unserved.ts";
+import { insteadOf, unservedOptions } from "./unserved.ts";
 
 export type Parsed =
   | {
@@ -40,7 +40,9 @@ export function parseOptions(args: readonly string[], environment: Environment):
       problems.push(`"${arg}" is not a flag; flags begin with --`);
     } else if (!isOptionName(name)) {
       problems.push(
-        unservedOptions.has(name) ? notServed(`--${name}`) : `--${name} is not known; see --help`,
+        unservedOptions.has(name)
+          ? notServed(`--${name}`, name)
+          : `--${name} is not known; see --help`,
       );
       if (match?.[2] === undefined && args[at + 1]?.startsWith("-") === false) at += 1;
     } else {
@@ -61,8 +63,8 @@ export function parseOptions(args: readonly string[], environment: Environment):
   };
 }
 
-const notServed = (source: string): string =>
-  `${source} is not served in this version; see --help for what is`;
+const notServed = (source: string, name: string): string =>
+  `${source} is not served in this version; ${insteadOf(name)}`;
 
 function unrecognizedIn(environment: Environment): readonly string[] {
   const known = new Set(names.map(environmentName));
@@ -86,7 +88,7 @@ function readEnvironment(
   }
   for (const name of unservedOptions) {
     const text = environment[environmentName(name)] ?? "";
-    if (text !== "") problems.push(notServed(environmentName(name)));
+    if (text !== "") problems.push(notServed(environmentName(name), name));
   }
 }
 

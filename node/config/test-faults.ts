@@ -1,6 +1,7 @@
 /**
- * Switches that break the member on purpose, or make its files small, so that the power-cut test can show that it notices
- * (test/power). Set by environment variables that no option documents; each is logged loudly. Never in production.
+ * Switches that break the member on purpose, slow it down, or make its files small, so that the power-cut test can show
+ * that it notices (test/power) and clusters meet a slow member (test/cluster). Set by environment variables that no option
+ * documents; each is logged loudly. Never in production.
  */
 import type { Clock, Logger } from "../lib/ports.ts";
 
@@ -11,6 +12,8 @@ export interface TestFaults {
   readonly noBackendSync: boolean;
   /** The log is released for what is applied, not for what the backend's disk holds. */
   readonly earlyWalRelease: boolean;
+  /** Each write to the log takes so much longer, as on a slow disk; 0 for none. */
+  readonly logWriteDelayMs: number;
   readonly segmentBytes: number | undefined;
   readonly writeBufferBytes: number | undefined;
 }
@@ -21,6 +24,12 @@ export function testFaults(
 ): TestFaults {
   const fault = environment["ETCD_TS_TEST_FAULT"] ?? "";
   if (fault !== "") logger.warn("THIS MEMBER IS BROKEN ON PURPOSE and will lose data", { fault });
+  const logWriteDelayMs = Number(environment["ETCD_TS_TEST_LOG_WRITE_DELAY_MS"] ?? "");
+  if (logWriteDelayMs > 0) {
+    logger.warn("THIS MEMBER'S DISK IS SLOW ON PURPOSE", {
+      "log-write-delay": `${logWriteDelayMs}ms`,
+    });
+  }
   const bytes = (name: string): number | undefined => {
     const text = environment[name] ?? "";
     return text === "" ? undefined : Number(text);
@@ -29,6 +38,7 @@ export function testFaults(
     noWalSync: fault === "no-wal-sync",
     noBackendSync: fault === "no-backend-sync",
     earlyWalRelease: fault === "early-wal-release",
+    logWriteDelayMs: logWriteDelayMs > 0 ? logWriteDelayMs : 0,
     segmentBytes: bytes("ETCD_TS_TEST_SEGMENT_BYTES"),
     writeBufferBytes: bytes("ETCD_TS_TEST_WRITE_BUFFER_BYTES"),
   };

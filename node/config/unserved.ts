@@ -10,8 +10,8 @@ export const unservedOptions: ReadonlySet<string> = new Set(
   compact-hash-check-time config-file corrupt-check-time cors
   discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints discovery-fallback
   discovery-insecure-skip-tls-verify discovery-insecure-transport discovery-keepalive-time
-  discovery-keepalive-timeout discovery-key discovery-password discovery-request-timeout discovery-srv
-  discovery-srv-name discovery-token discovery-user distributed-tracing-address
+  discovery-keepalive-timeout discovery-key discovery-password discovery-request-timeout
+  discovery-token discovery-user distributed-tracing-address
   distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name
   downgrade-check-time enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof
   feature-gates
@@ -19,7 +19,7 @@ export const unservedOptions: ReadonlySet<string> = new Set(
   log-outputs log-rotation-config-json logger memory-mlock metrics
   peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-auth
   peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file peer-skip-client-san-verification
-  peer-trusted-ca-file raft-read-timeout raft-write-timeout self-signed-cert-validity
+  peer-trusted-ca-file self-signed-cert-validity
   socket-reuse-address socket-reuse-port tls-max-version tls-min-version
   trusted-ca-file unsafe-no-fsync v2-deprecation warning-apply-duration warning-unary-request-duration
   watch-progress-notify-interval
@@ -27,3 +27,9 @@ export const unservedOptions: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 );
+
+/** What a user of an option that is not served can do. */
+export const insteadOf = (name: string): string =>
+  name.startsWith("discovery-")
+    ? "use --initial-cluster or --discovery-srv instead"
+    : "see --help for what is";

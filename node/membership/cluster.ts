@@ -16,11 +16,18 @@ import type { MemberChange, MembershipChange } from "./membership-change.ts";
 import { validateChange } from "./validate-change.ts";
 
 const clusterVersionKey = fromText("clusterVersion");
+const storageVersionKey = fromText("storageVersion");
 const confStateKey = fromText("confState");
 /** What etcd writes for a removed member. */
 const removedMark = fromText("removed");
 
 const bucketKey = (id: MemberId): Uint8Array => fromText(idToHex(id));
+
+/** The schema was first named in 3.6. */
+function knowsSchema(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 3 || (major === 3 && minor >= 6);
+}
 
 /** What a change did to the addresses that the network has to know. */
 export interface AppliedChange {
@@ -112,8 +119,19 @@ export class Cluster {
     if (member !== undefined) this.save({ ...member, ...attributes });
   }
 
+  /**
+   * The schema of the state: the cluster's version, for those that know of a schema; undefined for the others. An etcd refuses a state of a
+   * newer one than its own, so it must not run ahead of the oldest member (etcd version/monitor.go, UpdateStorageVersionIfNeeded).
+   */
+  get storageVersion(): string | undefined {
+    const stored = this.backend.get("meta", storageVersionKey);
+    return stored === undefined ? undefined : toText(stored);
+  }
+
   setVersion(version: string): void {
     this.clusterVersion = version;
+    if (knowsSchema(version)) this.backend.put("meta", storageVersionKey, fromText(version));
+    else this.backend.delete("meta", storageVersionKey);
     this.backend.put("cluster", clusterVersionKey, fromText(version));
   }
 

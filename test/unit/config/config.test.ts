@@ -41,17 +41,39 @@ test("the data directory follows the name, the log's follows the data directory"
 
 test("addresses keep port 80 and lose the brackets of IPv6", () => {
   const { listenClient } = config(
-    "--listen-client-urls=http://[::1]:2379,http://a:80",
+    "--listen-client-urls=http://[::1]:2379,http://127.0.0.2:80",
     "--advertise-client-urls=http://a:80",
   );
   assert.deepEqual(listenClient, [
+    { host: "127.0.0.2", port: 80 },
     { host: "::1", port: 2379 },
-    { host: "a", port: 80 },
   ]);
 });
 
+test("a member listens for others on several addresses, and on all of a machine", () => {
+  const { listenPeer } = config(
+    "--listen-peer-urls=http://0.0.0.0:1,http://[::]:2,http://127.0.0.1:3,http://localhost:4,http://127.0.0.1:3",
+  );
+  assert.deepEqual(listenPeer, [
+    { host: "0.0.0.0", port: 1 },
+    { host: "127.0.0.1", port: 3 },
+    { host: "::", port: 2 },
+    { host: "127.0.0.1", port: 4 },
+  ]);
+});
+
+test("who listens says an address, not a name, as on etcd", () => {
+  assert.deepEqual(problems("--listen-peer-urls=http://127.0.0.1:1,http://a.example:2"), [
+    "--listen-peer-urls: expected IP in URL for binding (http://a.example:2)",
+  ]);
+  assert.deepEqual(
+    problems("--listen-client-urls=http://a:1", "--advertise-client-urls=http://a:1"),
+    ["--listen-client-urls: expected IP in URL for binding (http://a:1)"],
+  );
+});
+
 test("who listens elsewhere must say what clients are told, as on etcd", () => {
-  const listen = "--listen-client-urls=http://a:1";
+  const listen = "--listen-client-urls=http://127.0.0.1:1";
   assert.deepEqual(config().advertiseClientUrls, ["http://localhost:2379"]);
   assert.deepEqual(problems(listen), [
     "--advertise-client-urls is required when --listen-client-urls is set explicitly",
@@ -75,35 +97,92 @@ test("a commit interval or limit of 0 is the default, as on etcd", () => {
 test("an election takes at least five heartbeats", () => {
   assert.equal(config("--heartbeat-interval=200", "--election-timeout=1000").electionTicks, 5);
   assert.equal(config("--heartbeat-interval=300", "--election-timeout=1999").electionTicks, 6);
-  const [problem] = problems("--heartbeat-interval=201", "--election-timeout=1000");
-  assert.match(problem ?? "", /--election-timeout \(1000 ms\).*--heartbeat-interval \(201 ms\)/);
+  assert.deepEqual(problems("--heartbeat-interval=201", "--election-timeout=1000"), [
+    "--election-timeout[1000ms] should be at least as 5 times as --heartbeat-interval[201ms]",
+  ]);
 });
 
-test("an initial cluster names this member alone, with its own peer URLs", () => {
-  const me = ["--name=m1", "--initial-advertise-peer-urls=http://a:1,http://b:2"];
-  const { initialCluster } = config(...me, "--initial-cluster=m1=http://b:2/,m1=http://a:1");
-  assert.deepEqual([...initialCluster], [["m1", ["http://b:2", "http://a:1"]]]);
+test("heartbeats and elections have etcd's bounds", () => {
+  assert.equal(config("--heartbeat-interval=10000", "--election-timeout=50000").electionTicks, 5);
+  assert.deepEqual(problems("--election-timeout=50001"), [
+    "--election-timeout[50001ms] is too long, and should be set less than 50000ms",
+  ]);
+  assert.deepEqual(problems("--heartbeat-interval=0"), [
+    "--heartbeat-interval must be >0 (set to 0ms)",
+  ]);
+  assert.deepEqual(problems("--election-timeout=0"), [
+    "--election-timeout must be >0 (set to 0ms)",
+  ]);
+});
+
+test("connections of other members have five seconds at least, and the user is told", () => {
+  assert.equal(config().raftReadTimeoutMs, 5000);
+  assert.equal(config("--raft-read-timeout=1m").raftReadTimeoutMs, 60_000);
+  const { raftReadTimeoutMs, raftWriteTimeoutMs, notices } = config(
+    "--name=m1",
+    "--raft-read-timeout=4s",
+    "--raft-write-timeout=0",
+  );
+  assert.deepEqual([raftReadTimeoutMs, raftWriteTimeoutMs], [5000, 5000]);
   assert.deepEqual(
-    [...config(...me, "--initial-cluster=").initialCluster],
-    [["m1", ["http://a:1", "http://b:2"]]],
+    notices.map(({ level, message }) => [level, message]),
+    [
+      ["info", "raft-read-timeout increased to minimum value: 5s"],
+      ["info", "raft-write-timeout increased to minimum value: 5s"],
+    ],
   );
-  assert.match(
-    problems(...me, "--initial-cluster=m1=http://a:1")[0] ?? "",
-    /--initial-cluster has http:\/\/a:1 .*--initial-advertise-peer-urls is http:\/\/a:1,http:\/\/b:2/,
-  );
-  assert.match(
-    problems(...me, "--initial-cluster=m1=http://a:1,m2=http://c:3")[0] ?? "",
-    /--initial-cluster names other members than "m1" \(m2\); only single-member clusters are served over the network yet/,
-  );
-  assert.match(
-    problems(...me, "--initial-cluster=http://a:1")[0] ?? "",
-    /--initial-cluster: "http:\/\/a:1" is not NAME=URL/,
-  );
+  assert.deepEqual(config("--name=m1", "--raft-read-timeout=5s").notices, []);
 });
 
-test("a cluster that exists already is not joined in silence", () => {
-  assert.deepEqual(problems("--initial-cluster-state=existing"), [
-    "--initial-cluster-state=existing: only single-member clusters are served over the network yet, so there is none to join",
+test("the default name is warned of", () => {
+  const [notice, ...more] = config().notices;
+  assert.deepEqual(more, []);
+  assert.equal(notice?.level, "warn");
+  assert.match(notice.message, /^it isn't recommended to use default name/);
+});
+
+test("an initial cluster has several members, each with several URLs", () => {
+  const { initialCluster, initialClusterState } = config(
+    "--name=m1",
+    "--initial-cluster=m1=http://b:2/,m2=http://c:3,m1=http://a:1,",
+    "--initial-cluster-state=existing",
+  );
+  assert.deepEqual(
+    [...initialCluster],
+    [
+      ["m1", ["http://b:2", "http://a:1"]],
+      ["m2", ["http://c:3"]],
+    ],
+  );
+  assert.equal(initialClusterState, "existing");
+});
+
+test("without an initial cluster it is this member, where it says to be found", () => {
+  const urls = "--initial-advertise-peer-urls=http://b:2,http://a:1";
+  const both = ["http://a:1", "http://b:2"];
+  assert.deepEqual([...config("--name=m1", urls).initialCluster], [["m1", both]]);
+  assert.deepEqual([...config(urls).initialCluster], [["default", both]]);
+  assert.deepEqual([...config("--name=m1", urls, "--initial-cluster=").initialCluster], []);
+});
+
+test("what an initial cluster says is judged at a first start only, not by its text", () => {
+  for (const text of ["nonsense", "m2=http://a:1", "m1=http://elsewhere:1", "m1="]) {
+    assert.equal(config("--name=m1", `--initial-cluster=${text}`).name, "m1");
+  }
+});
+
+test("members are found by DNS, or listed, not both", () => {
+  const srv = config("--discovery-srv=example.com", "--discovery-srv-name=prod");
+  assert.deepEqual(srv.discoverySrv, { domain: "example.com", serviceName: "prod" });
+  assert.deepEqual([...srv.initialCluster], []);
+  assert.equal(config().discoverySrv, undefined);
+  assert.deepEqual(
+    [...config("--discovery-srv=example.com", "--initial-cluster=").initialCluster],
+    [],
+  );
+  assert.deepEqual([...config("--discovery-srv-name=prod").initialCluster], []);
+  assert.deepEqual(problems("--discovery-srv=example.com", "--initial-cluster=a=http://a:1"), [
+    'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"',
   ]);
 });
 
@@ -115,17 +194,10 @@ test("what changes of the members may do reaches the member", () => {
   assert.equal(given.preVote, true);
 });
 
-test("an initial cluster with a name that is not this member's is told", () => {
-  assert.match(
-    problems("--name=m1", "--initial-cluster=default=http://localhost:2380")[0] ?? "",
-    /names other members than "m1" \(default\)/,
-  );
-});
-
 test("all problems of the whole are told at once", () => {
-  const found = problems("--name=", "--election-timeout=100", "--initial-cluster=b=http://b:1");
+  const found = problems("--name=", "--election-timeout=100", "--listen-peer-urls=http://b:1");
   assert.equal(found.length, 3);
-  for (const flag of ["--name", "--election-timeout", "--initial-cluster"]) {
+  for (const flag of ["--name", "--election-timeout", "--listen-peer-urls"]) {
     assert.ok(
       found.some((one) => one.startsWith(flag)),
       flag,

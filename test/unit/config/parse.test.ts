@@ -82,16 +82,16 @@ test("a variable that a flag shadows is a problem that names both", () => {
 
 test("all problems are told at once, each with its flag or variable", () => {
   const found = problems(
-    ["--nonsense=1", "--max-txn-ops=0", "stray", "--snapshot-count", "x", "--log-level=loud"],
+    ["--nonsense=1", "--max-txn-ops=0", "stray", "--max-wals", "x", "--log-level=loud"],
     { ETCD_ELECTION_TIMEOUT: "1s", ETCD_LISTEN_PEER_URLS: "https://a:1" },
   );
   const expected = [
     /--nonsense is not known/,
     /"stray" is not a flag/,
     /^--max-txn-ops: expected an integer from 1/,
-    /^--snapshot-count: expected an integer/,
+    /^--max-wals: expected an integer/,
     /^--log-level: expected one of debug, info, warn, error/,
-    /^ETCD_ELECTION_TIMEOUT: expected an integer from 1 to 50000/,
+    /^ETCD_ELECTION_TIMEOUT: expected an integer from 0/,
     /^ETCD_LISTEN_PEER_URLS: "https:\/\/a:1": https is not served yet/,
   ];
   for (const pattern of expected)
@@ -117,6 +117,37 @@ test("an option of etcd that is not served is refused by its environment variabl
   });
 });
 
+test("ways to find members that are not served are refused with what to use instead", () => {
+  assert.deepEqual(
+    problems(["--discovery-endpoints=http://a:1"], { ETCD_DISCOVERY_TOKEN: "t" }),
+    ["--discovery-endpoints", "ETCD_DISCOVERY_TOKEN"].map(
+      (source) =>
+        `${source} is not served in this version; use --initial-cluster or --discovery-srv instead`,
+    ),
+  );
+});
+
+test("what makes a cluster can be set by environment variables", () => {
+  const { values: all, given } = values([], {
+    ETCD_INITIAL_CLUSTER: "a=http://a:1,b=http://b:1",
+    ETCD_INITIAL_CLUSTER_STATE: "existing",
+    ETCD_INITIAL_CLUSTER_TOKEN: "t",
+    ETCD_INITIAL_ADVERTISE_PEER_URLS: "http://b:2,http://a:1,http://b:2",
+    ETCD_RAFT_READ_TIMEOUT: "7s",
+    ETCD_RAFT_WRITE_TIMEOUT: "8s",
+  });
+  assert.equal(all["initial-cluster"], "a=http://a:1,b=http://b:1");
+  assert.equal(all["initial-cluster-state"], "existing");
+  assert.equal(all["initial-cluster-token"], "t");
+  assert.deepEqual(all["initial-advertise-peer-urls"], ["http://a:1", "http://b:2"]);
+  assert.equal(all["raft-read-timeout"], 7000);
+  assert.equal(all["raft-write-timeout"], 8000);
+  assert.equal(given.size, 6);
+  const srv = values([], { ETCD_DISCOVERY_SRV: "example.com", ETCD_DISCOVERY_SRV_NAME: "p" });
+  assert.equal(srv.values["discovery-srv"], "example.com");
+  assert.equal(srv.values["discovery-srv-name"], "p");
+});
+
 test("a variable that Kubernetes sets for a Service called etcd is told, not refused", () => {
   const parsed = parseOptions([], { ETCD_SERVICE_HOST: "10.0.0.1", ETCD_NAME: "m1" });
   assert.ok(parsed.kind === "ok");
@@ -136,21 +167,26 @@ test("a last flag without a value is told", () => {
 
 test("numbers must be whole, in their bounds and exact", () => {
   for (const bad of ["", " 1", "1.5", "1e3", "0x10", "ten", "9007199254740993", "0", "-5"]) {
-    assert.match(problems([`--snapshot-count=${bad}`])[0] ?? "", /^--snapshot-count: expected/);
+    assert.match(problems([`--max-txn-ops=${bad}`])[0] ?? "", /^--max-txn-ops: expected/);
   }
-  assert.equal(problems(["--heartbeat-interval=50001"]).length, 1);
   assert.equal(problems(["--max-concurrent-streams=4294967296"]).length, 1);
-  assert.equal(values(["--snapshot-catchup-entries=0"]).values["snapshot-catchup-entries"], 0);
+  assert.equal(values(["--max-wals=0"]).values["max-wals"], 0);
 });
 
-test("durations have one of Go's units", () => {
+test("0 entries between or behind snapshots asks for the default, as on etcd", () => {
+  const { values: all } = values(["--snapshot-count=0", "--snapshot-catchup-entries=0"]);
+  assert.equal(all["snapshot-count"], 10_000);
+  assert.equal(all["snapshot-catchup-entries"], 5000);
+});
+
+test("durations are written as Go's", () => {
   const interval = (text: string) =>
     values([`--backend-batch-interval=${text}`]).values["backend-batch-interval"];
   assert.deepEqual(
-    ["0", "0s", "250ms", "5s", "2m", "1h"].map(interval),
-    [0, 0, 250, 5000, 120_000, 3_600_000],
+    ["0", "0s", "250ms", "5s", "2m", "1h", "1.5s", "1m30s", "5m0s"].map(interval),
+    [0, 0, 250, 5000, 120_000, 3_600_000, 1500, 90_000, 300_000],
   );
-  for (const bad of ["5", "s", "-1s", "1d"]) {
+  for (const bad of ["5", "s", "-1s", "1d", "1s2", ".s", "1s 2s", "999999999999999h"]) {
     assert.match(problems([`--backend-batch-interval=${bad}`])[0] ?? "", /duration/);
   }
 });
@@ -158,7 +194,7 @@ test("durations have one of Go's units", () => {
 test("URLs need http, a host and a port, and nothing behind", () => {
   const urls = (text: string) =>
     values([`--listen-client-urls=${text}`]).values["listen-client-urls"];
-  assert.deepEqual(urls("http://a:1, http://[::1]:2/"), ["http://a:1", "http://[::1]:2"]);
+  assert.deepEqual(urls("http://a:1, http://[::1]:2/"), ["http://[::1]:2", "http://a:1"]);
   assert.deepEqual(urls("http://a:80"), ["http://a:80"]);
   for (const [bad, why] of [
     ["a:1", /scheme|is no URL/],

@@ -167,3 +167,12 @@ test("a backend without a configuration has that of its members' flags", () => {
   backend.put("members", fromText("6"), fromText('{"id":6,"peerURLs":[],"isLearner":true}'));
   assert.deepEqual(new Cluster(backend).confState, confStateOf({ voters: [5], learners: [6] }));
 });
+
+test("the state's schema follows the cluster's version, and is not named before 3.6, so that the oldest member can read the state", () => {
+  const cluster = clusterOf(memberOf(1));
+  const seen = ["3.0.0", "3.5.0", "3.6.0", "3.7.0", "3.5.0"].map((version) => {
+    cluster.setVersion(version);
+    return cluster.storageVersion;
+  });
+  assert.deepEqual(seen, [undefined, undefined, "3.6.0", "3.7.0", undefined]);
+});
