@@ -13,6 +13,7 @@ import { type InternalRaftView, internalRequest } from "../proto/internal-raft-c
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
 import { PutRequestView } from "../proto/put-request.ts";
 import { decodeTxnRequest } from "../proto/txn-request.ts";
+import { decodeV2Request } from "../proto/v2-request.ts";
 import { applyCompaction, CompactionRequestView } from "./compaction.ts";
 import { deleteRangeInSlices, deletesRange, executeDeleteRange } from "./delete-range.ts";
 import { checkPut, executePut } from "./put.ts";
@@ -20,6 +21,7 @@ import { type ApplyResult, type DeleteRangeResult, done, refuse } from "./result
 import { SliceBudget, type Slices, sliceKeysDefault } from "./slices.ts";
 import { decideTxn, executeTxn } from "./txn.ts";
 import { deletesRanges, executeTxnInSlices } from "./txn-slices.ts";
+import { applyV2Request } from "./v2-request.ts";
 
 /** The applied state: everything that an entry can change. */
 export interface AppliedState {
@@ -49,6 +51,10 @@ export class Applier {
   apply(entry: InternalRaftView): ApplyResult | undefined {
     assert(this.underWay === undefined, "an entry while another one is being applied");
     const { buffer, start, end } = entry;
+    if (entry.isV2) {
+      applyV2Request(this.state.cluster, decodeV2Request(buffer, entry.entryStart, entry.entryEnd));
+      return done;
+    }
     switch (entry.field) {
       case internalRequest.put:
         return this.applyPut(buffer, start, end);

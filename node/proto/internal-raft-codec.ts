@@ -27,6 +27,8 @@ export const internalRequest = {
 const idField = 1;
 const headerField = 100;
 const idTag = tagOf(idField, wireType.varint);
+/** Reserved in 3.7; before, a request of the v2 API stood in it. In a v2 request without anything around it, the method does. */
+const v2Field = 2;
 const headerTag = tagOf(headerField, wireType.bytes);
 
 /** Whose permissions count when the entry is applied; absent while auth is off. */
@@ -99,6 +101,10 @@ export class InternalRaftView {
   field = 0;
   start = 0;
   end = 0;
+  /** The entry is, or holds, a request of the v2 API: `decodeV2Request` reads buffer[entryStart, entryEnd). `field` means nothing then. */
+  isV2 = false;
+  entryStart = 0;
+  entryEnd = 0;
 
   /** Throws WireError when buffer[start, end) is malformed; the view is then undefined. */
   decode(buffer: Uint8Array, start: number, end: number): void {
@@ -106,7 +112,10 @@ export class InternalRaftView {
     this.idHigh = this.idLow = this.authRevision = 0;
     this.username = "";
     this.field = 0;
+    this.isV2 = false;
     this.start = this.end = start;
+    this.entryStart = start;
+    this.entryEnd = end;
     let oldHigh = 0;
     let oldLow = 0;
     reader.reset(buffer, start, end);
@@ -124,6 +133,7 @@ export class InternalRaftView {
         this.field = Math.floor(tag / 8);
         this.start = reader.start;
         this.end = reader.stop;
+        if (this.field === v2Field) this.isV2 = true;
       } else {
         reader.skip(tag);
       }

@@ -15,6 +15,7 @@ import {
 } from "../lib/units.ts";
 import { Cluster } from "../membership/cluster.ts";
 import type { Member } from "../membership/member.ts";
+import type { ResolveHost } from "../membership/peer-urls.ts";
 import { MemoryStorage } from "../raft/memory-storage.ts";
 import type { HardState } from "../raft/types.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
@@ -53,6 +54,10 @@ export interface BootstrapOptions {
   readonly snaps: SnapDir;
   /** Who this member is if the data directory is new. */
   readonly newMember: NewMember;
+  /** The members at the cluster's birth, where `newMember` does not have them yet: finding them may need DNS, so only a first start asks. */
+  readonly initialCluster?: (() => Promise<NewMember["initialCluster"]>) | undefined;
+  /** Looks up the hosts of peer URLs, where the texts do not fit. */
+  readonly resolveHost?: ResolveHost | undefined;
   /** Undefined for a member that can reach no other. */
   readonly network?: Pick<PeerNetwork, "fetchCluster"> | undefined;
   /** --max-learners; etcd's default when not given. */
@@ -77,8 +82,9 @@ export interface Bootstrapped {
   readonly peers: readonly KnownPeer[];
 }
 
-export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
-  const { fs, paths, backend, maxLearners = maxLearnersDefault } = options;
+export async function bootstrap(given: BootstrapOptions): Promise<Bootstrapped> {
+  const { fs, paths, backend, maxLearners = maxLearnersDefault } = given;
+  let options = given;
   let beginning: Beginning | undefined;
   if (!(await Wal.exists(fs, paths.wal))) {
     if (backend.committed.consistentIndex > 0) {
@@ -86,6 +92,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
         `${paths.backend} holds data, but there is no log in ${paths.wal}; put the log back, or move the data directory away and restore the member`,
       );
     }
+    options = await withInitialCluster(given);
     beginning = await beginMember(options);
     await createLog(options, beginning);
   }
@@ -115,6 +122,12 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
   }
 }
 
+async function withInitialCluster(options: BootstrapOptions): Promise<BootstrapOptions> {
+  const { newMember, initialCluster } = options;
+  if (initialCluster === undefined) return options;
+  return { ...options, newMember: { ...newMember, initialCluster: await initialCluster() } };
+}
+
 interface OpenedLog {
   readonly wal: Wal;
   readonly snapshot: WalSnapshot;
@@ -141,10 +154,11 @@ async function knownLog(
   const isEmpty =
     snapshot.index === 0 && content.entries.length === 0 && content.hardState.term === 0;
   if (isEmpty && consistentIndex === 0) {
-    if (newMember.initialClusterState === "new") return foundCluster(options, wal, content);
+    const known = beginning === undefined ? await withInitialCluster(options) : options;
+    if (newMember.initialClusterState === "new") return foundCluster(known, wal, content);
     if (beginning !== undefined) return { ...content, peers: beginning.peers };
     // A member that joins was stopped before anything reached it: who it is stands in the log, where the others are does not.
-    const remote = await fetchOthers(options);
+    const remote = await fetchOthers(known);
     return { ...content, peers: remote?.members ?? [] };
   }
   if (options.forceNewCluster !== true) return content;

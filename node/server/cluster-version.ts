@@ -2,12 +2,13 @@
  * The version of the cluster: that of its oldest member. The leader decides it and raises it when the last member was upgraded
  * (etcdserver/version/monitor.go). It never goes down: downgrading is not built.
  */
+
+import { serverVersion } from "../lib/etcd-version.ts";
 import type { Logger, Timer, Timers } from "../lib/ports.ts";
 import { idToHex, type MemberId } from "../lib/units.ts";
 import { internalRequest } from "../proto/internal-raft-codec.ts";
 import { encodeClusterVersionSet } from "../proto/membership-codec.ts";
 import type { Proposer } from "./propose.ts";
-import { serverVersion } from "./version.ts";
 
 /** Between two looks at the members' versions (etcd's monitorVersionInterval). */
 const monitorMs = 4000;

@@ -29,9 +29,14 @@ export interface KnownLog {
 
 /** Who a member without a log is: a founder, or one that the running cluster knows. */
 export async function beginMember(options: BootstrapOptions): Promise<Beginning> {
-  const { newMember, network, maxLearners = maxLearnersDefault } = options;
+  const { newMember, network, resolveHost, maxLearners = maxLearnersDefault } = options;
   if (newMember.initialClusterState === "existing") {
-    const { own, cluster } = await joinCluster({ newMember, network, maxLearners });
+    const { own, cluster } = await joinCluster({
+      newMember,
+      network,
+      resolveHost,
+      maxLearners,
+    });
     return { nodeId: own.id, clusterId: cluster.clusterId, peers: cluster.members };
   }
   const { own, clusterId, members } = foundersOf(newMember);

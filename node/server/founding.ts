@@ -5,10 +5,10 @@
 import { type ClusterId, type LogIndex, logIndex, type MemberId, term } from "../lib/units.ts";
 import { bootstrapClusterId, bootstrapMemberId, type Member } from "../membership/member.ts";
 import { encodeChange } from "../membership/membership-change.ts";
-import { isSameUrls, parsePeerUrls } from "../membership/peer-urls.ts";
+import { parsePeerUrls } from "../membership/peer-urls.ts";
 import type { ConfState, Entry, HardState } from "../raft/types.ts";
 
-/** What a member with an empty data directory is told. */
+/** What a member with an empty data directory is told. That it advertises what the cluster has for it is checked before (config/initial-cluster.ts). */
 export interface NewMember {
   readonly name: string;
   /** --initial-advertise-peer-urls. */
@@ -29,7 +29,6 @@ export interface Founders {
 /** Throws an Error in etcd's words where the flags do not make a cluster. */
 export function foundersOf(newMember: NewMember): Founders {
   const urlsByName = initialClusterUrls(newMember);
-  checkAdvertised(newMember, urlsByName);
   const members = [...urlsByName].map(([name, peerUrls]): Member => {
     const id = bootstrapMemberId(peerUrls, newMember.clusterToken);
     return { id, peerUrls, isLearner: false, name, clientUrls: [] };
@@ -85,27 +84,6 @@ export function initialClusterUrls(newMember: NewMember): ReadonlyMap<string, re
     throw new Error(`initial cluster ${pairsOf(urlsByName)} has duplicate url`);
   }
   return urlsByName;
-}
-
-/** etcd also resolves the names; here the texts decide. */
-function checkAdvertised(
-  { name, peerUrls }: NewMember,
-  urlsByName: ReadonlyMap<string, readonly string[]>,
-): void {
-  const initial = urlsByName.get(name) ?? [];
-  const advertised = parsePeerUrls(peerUrls) ?? peerUrls;
-  if (isSameUrls(initial, advertised)) return;
-  const missing = initial.filter((url) => !advertised.includes(url));
-  if (missing.length > 0) {
-    throw new Error(
-      `--initial-cluster has ${missing.map((url) => `${name}=${url}`).join(",")} but missing from ` +
-        `--initial-advertise-peer-urls=${advertised.join(",")}`,
-    );
-  }
-  const extra = advertised.filter((url) => !initial.includes(url));
-  throw new Error(
-    `--initial-advertise-peer-urls has ${extra.join(",")} but missing from --initial-cluster=${pairsOf(new Map([[name, initial]]))}`,
-  );
 }
 
 /** As etcd prints such a map. */

@@ -13,6 +13,8 @@ export const loneTransport: PeerTransport = {
   removePeer: nothing,
   activeSinceMs: () => undefined,
   promote: () => Promise.reject(new Error("there is no peer network")),
+  versions: () => Promise.resolve(new Map()),
+  isEtcdTs: () => false,
   close: nothing,
 };
 

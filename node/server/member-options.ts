@@ -1,9 +1,11 @@
 /** What a member is made of and with. `config/` fills it from flags, the simulator from its own. */
 import type { BackendHome, MemberBackend } from "../backend/backend-snapshot.ts";
 import type { Clock, Fs, Logger, Random, Timers } from "../lib/ports.ts";
+import type { ResolveHost } from "../membership/peer-urls.ts";
 import { type RaftConfig, raftDefaults } from "../raft/config.ts";
 import type { WalOptions } from "../wal/wal.ts";
 import type { DataPaths, NewMember } from "./bootstrap.ts";
+import type { Member } from "./member.ts";
 import type { PeerNetwork } from "./peer-transport.ts";
 
 export interface MemberPorts {
@@ -66,8 +68,11 @@ export interface MemberOptions {
   /** The live one, opened; what was received before was dealt with (received-state.ts). */
   readonly backend: MemberBackend;
   readonly peers: PeerNetwork;
-  /** True when every member of the cluster can apply joint entries; a real etcd panics on one. Without it none is ever written. */
-  readonly canEnterJoint?: () => boolean;
+  /** See BootstrapOptions. */
+  readonly initialCluster?: () => Promise<MembershipSettings["initialCluster"]>;
+  readonly resolveHost?: ResolveHost;
+  /** Called once, when the member takes part in the cluster, and before it has published itself, which needs a quorum. */
+  readonly onOpen?: (member: Member) => void;
   /** Changes to how lagging followers are waited for; tests use it. */
   readonly catchUp?: { readonly catchUpBytesMax?: number; readonly isEnabled?: boolean };
   /** Never in production: lets log files go for what is applied only, so that the power-cut test can show that it notices. */

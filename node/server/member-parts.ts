@@ -1,4 +1,6 @@
 /** The parts of a member that live as long as it does, made and wired: queues, loop, peers, snapshots, changes of the members. */
+
+import { serverVersion } from "../lib/etcd-version.ts";
 import { idToHex } from "../lib/units.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Wal } from "../wal/wal.ts";
@@ -62,11 +64,8 @@ export function makeParts(from: PartsOptions): MemberParts {
   const { clock, timers, random, logger } = options.ports;
   const { memberId: id, clusterId, cluster, wal } = booted;
   const timeoutMs = requestTimeoutMs(options.config);
-  const leadership = new Leadership({
-    id,
-    clock,
-    electionTimeoutMs: electionTimeoutMs(options.config),
-  });
+  const electionMs = electionTimeoutMs(options.config);
+  const leadership = new Leadership({ id, clock, electionTimeoutMs: electionMs });
   const timeoutError = (sinceMs: number) => leadership.timeoutError(sinceMs);
   const { requestBytesMax } = options.config;
   const proposals = new Proposals({ clock, timeoutMs, id, requestBytesMax, timeoutError });
@@ -119,7 +118,12 @@ export function makeParts(from: PartsOptions): MemberParts {
     catchUp,
     sending,
     reconfig,
-    versions: new ClusterVersionMonitor({ member, timers, logger }),
+    versions: new ClusterVersionMonitor({
+      member,
+      timers,
+      logger,
+      versions: async () => new Map([[id, serverVersion], ...(await transport.versions())]),
+    }),
     removal,
   };
 }
@@ -135,10 +139,11 @@ function newReconfig(
 ): Reconfig {
   const { clock, logger } = options.ports;
   const { transport, loop, timeoutMs, timeoutError } = wires;
+  const { memberId: id, cluster } = booted;
   const { strictReconfigCheck, maxLearners } = membershipSettings(options.config);
   return new Reconfig({
-    id: booted.memberId,
-    cluster: booted.cluster,
+    id,
+    cluster,
     clock,
     logger,
     node: {
@@ -158,7 +163,9 @@ function newReconfig(
     timeoutError,
     strictReconfigCheck,
     maxLearners,
-    canEnterJoint: options.canEnterJoint ?? (() => false),
+    // A real etcd panics on a joint entry.
+    canEnterJoint: () =>
+      cluster.members.every((other) => other.id === id || transport.isEtcdTs(other.id)),
   });
 }
 

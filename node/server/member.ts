@@ -13,10 +13,10 @@ import { RawNode } from "../raft/raw-node.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import { SnapDir } from "../snap/snap-dir.ts";
 import { openStore } from "./applied-state.ts";
+import { ApplyLag } from "./apply-lag.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import type { CompactionWaiter } from "./compactor.ts";
 import { advanceInitialTicks } from "./initial-ticks.ts";
-import { applyGapMax } from "./limits.ts";
 import {
   electionTimeoutMs,
   type MemberOptions,
@@ -44,6 +44,7 @@ export class Member {
   private readonly parts: MemberParts;
   private readonly ticker: Timer;
   private readonly turns: MemberTurns;
+  private readonly applyLag = new ApplyLag();
   private isRemoved = false;
   private state: "running" | "stopped" | "failed" = "running";
 
@@ -61,6 +62,8 @@ export class Member {
       backend,
       snaps: new SnapDir(paths.snap, { fs, logger, maxSnapshots }),
       newMember: newMemberOf(config),
+      initialCluster: options.initialCluster,
+      resolveHost: options.resolveHost,
       network,
       maxLearners,
       forceNewCluster,
@@ -76,6 +79,7 @@ export class Member {
       "replayed-entries": booted.storage.lastIndex - backend.committed.consistentIndex,
     });
     const member = new Member(options, store, booted);
+    options.onOpen?.(member);
     const { name, clientUrls } = config;
     await publish(member, { name, clientUrls }, ports.timers, member.parts.versions);
     logger.info("published local member to cluster through raft", ids);
@@ -211,7 +215,7 @@ export class Member {
       proposer.refused("Stopped");
       return;
     }
-    if (this.node.committed - this.node.applied > applyGapMax) {
+    if (this.applyLag.isTooLong(this.node.applied)) {
       proposer.refused("TooManyRequests");
       return;
     }
@@ -302,6 +306,7 @@ export class Member {
     const { node } = this;
     const { proposals, reads, readContexts, reconfig, catchUp, loop } = this.parts;
     node.tick();
+    this.applyLag.tick(node.committed);
     proposals.expire();
     reads.expire();
     reads.retry((context) => node.readIndex(readContexts.encode(context)));

@@ -64,6 +64,10 @@ export class PeerInbox implements PeerReceiver {
     return { clusterId, members: cluster.members };
   }
 
+  isRemoved(id: MemberId): boolean {
+    return this.options.cluster.isRemoved(id);
+  }
+
   unreachable(id: MemberId): void {
     if (this.options.isRunning()) this.options.node.reportUnreachable(id);
   }

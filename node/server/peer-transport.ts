@@ -44,6 +44,10 @@ export interface PeerTransport {
   activeSinceMs(id: MemberId): number | undefined;
   /** Asks the leader to promote a learner; resolves with the error's name, or undefined. Rejects when it cannot be reached. */
   promote(leader: MemberId, learner: MemberId): Promise<EtcdErrorKind | undefined>;
+  /** Asks every peer for its server version ("3.7.1"); undefined for one that does not answer. Without this member's own. */
+  versions(): Promise<ReadonlyMap<MemberId, string | undefined>>;
+  /** It is connected, and has said that it is etcd-ts, which knows joint configurations. False for a real etcd, and for whom nothing is known of. */
+  isEtcdTs(id: MemberId): boolean;
   /** Ends all connections; nothing is received any more. */
   close(): void;
 }
@@ -64,6 +68,8 @@ export interface PeerReceiver {
   promote(learner: MemberId): Promise<EtcdErrorKind | undefined>;
   /** The members as this one has them applied. */
   members(): RemoteCluster;
+  /** Whether `id` was removed from the cluster, as far as this member has applied. */
+  isRemoved(id: MemberId): boolean;
   /** `id` could not be reached with what was sent to it. */
   unreachable(id: MemberId): void;
   /** `by` refuses to talk to this member, because it was removed from the cluster. Told again at every attempt. */

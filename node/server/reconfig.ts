@@ -147,7 +147,7 @@ export class Reconfig implements Reconfiguration {
   ): void {
     const { node, canEnterJoint } = this.options;
     const check = (): EtcdErrorKind | undefined =>
-      canEnterJoint() ? this.checks.mayReplace(changes, node.status()) : "NotCapable";
+      canEnterJoint() ? this.checks.mayReplace(changes, node.status()) : "JointChangeNotPossible";
     this.ask(changes, precondition, { check, waiter });
   }
 

@@ -4,6 +4,7 @@
  */
 import type { BackendSnapshot } from "../../node/backend/backend-snapshot.ts";
 import type { EtcdErrorKind } from "../../node/lib/etcd-error.ts";
+import { serverVersion } from "../../node/lib/etcd-version.ts";
 import type { MemberId } from "../../node/lib/units.ts";
 import type { Message } from "../../node/raft/messages.ts";
 import type {
@@ -150,6 +151,26 @@ export class PeerLink implements PeerTransport {
         );
       });
     });
+  }
+
+  /** Those that are cut off do not answer. */
+  async versions(): Promise<ReadonlyMap<MemberId, string | undefined>> {
+    const { network, machine, links, loop } = this.options;
+    const versions = new Map<MemberId, string | undefined>();
+    for (const id of this.peers.keys()) {
+      const other = this.machineOf(id);
+      const answers = other !== undefined && links.has(other) && network.isWhole(machine, other);
+      versions.set(id, answers ? serverVersion : undefined);
+    }
+    await new Promise<void>((resolve) => {
+      loop.after(network.delayMs(), resolve);
+    });
+    return versions;
+  }
+
+  /** Every member here is. */
+  isEtcdTs(): boolean {
+    return true;
   }
 
   /** The machine that a member is reached at. */

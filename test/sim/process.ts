@@ -134,7 +134,6 @@ export class SimProcess {
       home,
       backend,
       peers,
-      canEnterJoint: () => true,
       onFatal: (error) => this.end({ kind: "failed", error }),
       onRemoved: () => this.removed(),
     });

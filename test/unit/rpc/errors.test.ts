@@ -94,6 +94,10 @@ const goTable = {
 
 /** What etcd does not know. */
 const ownTable = {
+  JointChangeNotPossible: [
+    9,
+    "etcd-ts: several members cannot be changed at once while one is a real etcd, which would stop, or is not connected; change one after the other",
+  ],
   MemberListChanged: [
     9,
     "etcd-ts: the member list has changed: its hash is not the one that the request names; nothing was changed",

@@ -130,6 +130,24 @@ test("a founder that the cluster knows as one that has served is not born again 
   await (await machine.boot()).wal.close();
 });
 
+test("the members at the cluster's birth are looked for at the first start only, and again when that came to nothing", async () => {
+  const machine = new Machine();
+  let lookups = 0;
+  const found = { newMember: { ...newMember, initialCluster: new Map() } };
+  const look = (): Promise<NewMember["initialCluster"]> => {
+    lookups += 1;
+    return Promise.resolve(initialCluster);
+  };
+  const failing = (): Promise<never> => Promise.reject(new Error("no such host"));
+  await assert.rejects(machine.boot({ ...found, initialCluster: failing }), /no such host/);
+  const first = await machine.boot({ ...found, initialCluster: look });
+  assert.deepEqual([lookups, first.storage.lastIndex], [1, 3]);
+  await first.wal.close();
+  const second = await machine.boot({ ...found, initialCluster: failing });
+  await second.wal.close();
+  assert.equal(lookups, 1);
+});
+
 test("a member that joins has the ids that the cluster gives it, and an empty log", async () => {
   const machine = new Machine();
   machine.members = [started(1), memberOf(2), started(3)];

@@ -4,6 +4,7 @@
  */
 import type { BackendSnapshot } from "../../../node/backend/backend-snapshot.ts";
 import { MemoryDisks, MemoryHome } from "../../../node/backend/memory-home.ts";
+import { serverVersion } from "../../../node/lib/etcd-version.ts";
 import type { Timers } from "../../../node/lib/ports.ts";
 import type { MemberId } from "../../../node/lib/units.ts";
 import type { Message } from "../../../node/raft/messages.ts";
@@ -103,7 +104,6 @@ export class ClusterLab {
       home,
       backend: await home.open(),
       peers: this.networkOf(machine),
-      canEnterJoint: () => true,
       onFatal: (error) => void machine.fatal.push(error),
       onRemoved: () => {
         machine.removals += 1;
@@ -233,6 +233,9 @@ export class ClusterLab {
           ? Promise.reject(new Error("down"))
           : other.receiver.promote(learner);
       },
+      versions: async () =>
+        new Map([...peers].map((peer) => [peer, this.linked(peer) && serverVersion])),
+      isEtcdTs: (peer) => this.linked(peer) !== undefined,
       close: () => {
         if (isUp()) machine.link = undefined;
       },

@@ -46,6 +46,20 @@ test("a member that lags and does not know of the newcomer yet does not keep it 
   assert.equal(own.id, 0x33n);
 });
 
+test("a member that the cluster knows by its address, and its own flags by its host's name, is the same", async () => {
+  const known = three.map((member, at) => ({
+    ...member,
+    peerUrls: [`http://10.0.0.${at + 1}:2380`],
+  }));
+  const network = { fetchCluster: () => Promise.resolve(remote(...known)) };
+  const resolveHost = (host: string): Promise<string> =>
+    Promise.resolve(host.replace(/^m/, "10.0.0."));
+  const { own } = await joinCluster({ newMember, network, resolveHost, maxLearners: 1 });
+  assert.equal(own.id, 0x33n);
+  const noNames = { newMember, network, maxLearners: 1 };
+  await assert.rejects(joinCluster(noNames), /PeerURLs: no match found/);
+});
+
 test("a cluster that does not answer, or is another one, is not joined", async () => {
   const refused = async (
     members: readonly Member[] | undefined,

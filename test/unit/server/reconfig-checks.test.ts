@@ -155,5 +155,5 @@ test("several changes need a quorum of both halves, the new members counted as d
   assert.equal(verdict(ready, replace(...promotion)), "NotLeader");
   const mixed = new ReconfigLab(three, { canEnterJoint: () => false });
   mixed.connect(2, 3);
-  assert.equal(verdict(mixed, replace(...swap)), "NotCapable");
+  assert.equal(verdict(mixed, replace(...swap)), "JointChangeNotPossible");
 });

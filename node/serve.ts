@@ -1,0 +1,191 @@
+/**
+ * A member in the real world, from the first listener to the last byte on disk. Order of the start: peer port, which may be asked from then on;
+ * the member, which takes part in the cluster; clients, once it has published itself. Order of the end: clients, then the member, which
+ * still needs its peers to hand its leadership over, then the peer port.
+ */
+import { type Address, type Config } from "./config/config.ts";
+import { blocksLoopOnSignal, usesNodeHttp2 } from "./config/test-faults.ts";
+import { NodeHttp2Server } from "./grpc/node-http2/server.ts";
+import { GrpcServer } from "./grpc/server.ts";
+import type { GrpcTransport } from "./grpc/transport.ts";
+import { ClientHttp } from "./http/client-http.ts";
+import { Metrics } from "./http/metrics.ts";
+import { PeerHttp } from "./http/peer-http.ts";
+import { SystemTimers, systemClock } from "./lib/platform/clock.ts";
+import { systemNet } from "./lib/platform/net.ts";
+import type { ByteSocket, Listener, Logger, Timers } from "./lib/ports.ts";
+import { RaftHttp } from "./peer/raft-http.ts";
+import { registerServices } from "./rpc/services.ts";
+import type { Member } from "./server/member.ts";
+import { StallWatch } from "./server/stall-watch.ts";
+import { startMember } from "./start-member.ts";
+
+/** What a gRPC message may have beyond --max-request-bytes: etcd's 512 KiB of overhead. */
+const grpcOverheadBytes = 512 * 1024;
+/** Two signals in such a time are one that came by two ways. */
+const sameSignalMs = 500;
+
+/** Resolves when clients are served. The process ends by itself from then on: by a signal, by a removal, or when it cannot go on. */
+export async function serve(config: Config, logger: Logger): Promise<void> {
+  const shutdown = new Shutdown(logger);
+  try {
+    await start(config, logger, shutdown);
+  } catch (error) {
+    // A member that is stopped while it waits for the others does not come up.
+    if (!shutdown.isStopping) throw error;
+  }
+}
+
+async function start(config: Config, logger: Logger, shutdown: Shutdown): Promise<void> {
+  for (const { level, message, fields } of config.notices) logger[level](message, fields);
+  const onFatal = (error: Error): void => {
+    logger.error("the member cannot go on", { error, stack: error.stack });
+    process.exit(1);
+  };
+  // Corruption that a read outside of the log has met, or a bug: the process stops, with a word in its log.
+  process.on("uncaughtException", onFatal);
+  const timers = new SystemTimers();
+  const stalls = new StallWatch({ clock: systemClock, timers, logger });
+  blocksLoopOnSignal(process.env, { logger, clock: systemClock });
+  const network = new RaftHttp({
+    clock: systemClock,
+    timers,
+    logger,
+    peerUrls: config.advertisePeerUrls,
+    electionMs: config.tickMs * config.electionTicks,
+    readTimeoutMs: config.raftReadTimeoutMs,
+    writeTimeoutMs: config.raftWriteTimeoutMs,
+  });
+  const peerHttp = new PeerHttp(network);
+  const onPeer = (socket: ByteSocket): void => peerHttp.serve(socket);
+  shutdown.peers = {
+    listeners: await listenAll("--listen-peer-urls", config.listenPeer, onPeer),
+    peerHttp,
+  };
+  const member = await startMember(config, timers, logger, {
+    peers: network,
+    onOpen: (opened) => {
+      peerHttp.member = opened;
+      shutdown.member = opened;
+    },
+    onFatal,
+    onRemoved: () => {
+      logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
+      shutdown.stop("member removed");
+    },
+  });
+  const grpc = grpcServer(config, member, timers, logger);
+  const { quotaBytes } = config;
+  const http = new ClientHttp(
+    member,
+    new Metrics({ member, grpc, stalls, peers: network.stats, quotaBytes }),
+  );
+  grpc.onHttp1((socket, unread) => http.serve(socket, unread));
+  const onClient = (socket: ByteSocket): void => grpc.serve(socket);
+  const listeners = await listenAll("--listen-client-urls", config.listenClient, onClient);
+  shutdown.clients = { listeners, grpc, http };
+  for (const { address } of listeners) {
+    logger.info("serving client traffic insecurely; this is strongly discouraged!", {
+      traffic: "grpc+http",
+      address: `${address.host}:${address.port}`,
+    });
+  }
+  logger.info("ready to serve client requests");
+}
+
+function grpcServer(config: Config, member: Member, timers: Timers, logger: Logger): GrpcTransport {
+  const { raw, quotaBytes } = config;
+  const Server = usesNodeHttp2(process.env, logger) ? NodeHttp2Server : GrpcServer;
+  const grpc = new Server({
+    clock: systemClock,
+    timers,
+    logger,
+    receiveMessageBytesMax: raw["max-request-bytes"] + grpcOverheadBytes,
+    maxConcurrentStreams: raw["max-concurrent-streams"],
+    keepaliveMinTimeMs: raw["grpc-keepalive-min-time"],
+    keepaliveIntervalMs: raw["grpc-keepalive-interval"],
+    keepaliveTimeoutMs: raw["grpc-keepalive-timeout"],
+  });
+  registerServices(grpc, member, {
+    txnOpsMax: raw["max-txn-ops"],
+    quotaBytes,
+    quotaBackendBytes: raw["quota-backend-bytes"],
+  });
+  return grpc;
+}
+
+function listenAll(
+  flag: string,
+  addresses: readonly Address[],
+  serve: (socket: ByteSocket) => void,
+): Promise<Listener[]> {
+  const listen = async (address: Address): Promise<Listener> => {
+    try {
+      return await systemNet.listen(address, serve);
+    } catch (error) {
+      throw new Error(`${flag}: cannot listen on ${address.host}:${address.port}`, {
+        cause: error,
+      });
+    }
+  };
+  return Promise.all(addresses.map(listen));
+}
+
+/** Ends the process in order, whatever of it is there already. */
+class Shutdown {
+  peers: { readonly listeners: readonly Listener[]; readonly peerHttp: PeerHttp } | undefined;
+  member: Member | undefined;
+  clients:
+    | {
+        readonly listeners: readonly Listener[];
+        readonly grpc: GrpcTransport;
+        readonly http: ClientHttp;
+      }
+    | undefined;
+
+  private readonly logger: Logger;
+  /** It has begun. */
+  isStopping = false;
+
+  /** The first signal stops in order, a second one at once. npm passes on what the terminal has sent to both: that is one. */
+  constructor(logger: Logger) {
+    this.logger = logger;
+    let firstMs = Infinity;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        if (systemClock.monotonicMs() - firstMs > sameSignalMs) process.exit(1);
+        firstMs = Math.min(firstMs, systemClock.monotonicMs());
+        this.stop(signal);
+      });
+    }
+  }
+
+  /** `reason`: the signal, or what else it is. Twice is fine. */
+  stop(reason: string): void {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    this.logger.info("received signal; shutting down", { signal: reason });
+    this.end().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        this.logger.error("could not stop in order", { error });
+        process.exit(1);
+      },
+    );
+  }
+
+  private async end(): Promise<void> {
+    const { clients, member, peers } = this;
+    await closeAll(clients?.listeners);
+    await clients?.grpc.shutdown();
+    clients?.http.close();
+    await member?.stop();
+    await closeAll(peers?.listeners);
+    peers?.peerHttp.close();
+    this.logger.info("closed etcd server");
+  }
+}
+
+async function closeAll(listeners: readonly Listener[] = []): Promise<void> {
+  await Promise.all(listeners.map((listener) => listener.close()));
+}
