@@ -17,6 +17,16 @@ const flags: readonly string[] = ["--quota-backend-bytes=8589934592", "--log-lev
 
 const stopTimeoutMs = 60_000;
 
+/** A member's place in a cluster of several; a contender without one is alone. */
+export interface Place {
+  memberName: string;
+  clientPort: number;
+  peerPort: number;
+  initialCluster: string;
+  /** Beside those that all contenders get. */
+  flags: readonly string[];
+}
+
 /** Program of a contender; throws when it is not there, with the command that brings it. */
 export function commandOf(name: ContenderName): ServerCommand {
   if (name === "etcd") return [peer("etcd")];
@@ -27,33 +37,26 @@ export function commandOf(name: ContenderName): ServerCommand {
 export class Contender {
   readonly #command: ServerCommand;
   readonly #directory: string;
-  readonly #clientPort: number;
-  readonly #peerPort: number;
+  readonly #place: Place;
   #process: ServerProcess | undefined;
 
-  private constructor(
-    command: ServerCommand,
-    directory: string,
-    ports: { client: number; peer: number },
-  ) {
-    this.#command = command;
-    this.#directory = directory;
-    this.#clientPort = ports.client;
-    this.#peerPort = ports.peer;
+  /** A new, empty one under `parent`; not started yet. */
+  constructor(name: ContenderName, parent: string, place: Place) {
+    this.#command = commandOf(name);
+    this.#directory = mkdtempSync(join(parent, `etcd-ts-bench-${name}-`));
+    this.#place = place;
   }
 
-  /** A new, empty one under `parent`; not started yet. */
+  /** A new, empty one that is a cluster of its own. */
   static async create(name: ContenderName, parent: string): Promise<Contender> {
-    const ports = { client: await freePort(), peer: await freePort() };
-    return new Contender(
-      commandOf(name),
-      mkdtempSync(join(parent, `etcd-ts-bench-${name}-`)),
-      ports,
-    );
+    const [clientPort, peerPort] = [await freePort(), await freePort()];
+    const initialCluster = `m1=http://127.0.0.1:${peerPort}`;
+    const place = { memberName: "m1", clientPort, peerPort, initialCluster, flags: [] };
+    return new Contender(name, parent, place);
   }
 
   get target(): string {
-    return `127.0.0.1:${this.#clientPort}`;
+    return `127.0.0.1:${this.#place.clientPort}`;
   }
 
   get pid(): number {
@@ -66,9 +69,11 @@ export class Contender {
       command: this.#command,
       dataDirectory: join(this.#directory, "data"),
       logFile: join(this.#directory, "log"),
-      clientPort: this.#clientPort,
-      peerPort: this.#peerPort,
-      flags,
+      name: this.#place.memberName,
+      clientPort: this.#place.clientPort,
+      peerPort: this.#place.peerPort,
+      initialCluster: this.#place.initialCluster,
+      flags: [...flags, ...this.#place.flags],
     });
   }
 

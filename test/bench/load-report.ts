@@ -24,6 +24,36 @@ export interface LoadReport {
   /** CPU of everything else on the machine in the window, and what the hypervisor took. */
   othersCpuSeconds: number;
   stolenSeconds: number;
+  /** Fail-over runs: calls that got no result, which such a run allows. */
+  lost?: number;
+  lostTexts?: Readonly<Record<string, number>>;
+  failover?: FailoverReport;
+}
+
+/** Milliseconds since the signal; -1 for what did not come about before the end of the run. */
+export interface FailoverReport {
+  /** The first acknowledgement, through another member, of a write that was sent after the signal. */
+  firstAckMillis: number;
+  /** The longest time without an acknowledged write through any member, and when it began. */
+  longestGapMillis: number;
+  longestGapAtMillis: number;
+  processGoneMillis: number;
+  /** The first acknowledgement of a write that was sent after the process had ended. */
+  servedWithoutMillis: number;
+  /** Ids of the keys whose puts were acknowledged, before the signal and after it. */
+  acknowledgedKeys: readonly number[];
+}
+
+/** What is wrong with the store after a fail-over; empty when it holds every key whose put was acknowledged. */
+export function lostKeysIn(report: LoadReport, present: ReadonlySet<number>): string[] {
+  const acknowledged = report.failover?.acknowledgedKeys ?? [];
+  const lost = acknowledged.filter((id) => !present.has(id));
+  const problems: string[] = [];
+  if (lost.length > 0)
+    problems.push(`${lost.length} acknowledged keys are lost, the first of them ${lost[0] ?? 0}`);
+  if (acknowledged.length !== report.acknowledged)
+    problems.push(`${acknowledged.length} keys reported of ${report.acknowledged} acknowledged`);
+  return problems;
 }
 
 /** Checks that the text is a report; throws with what was printed instead. */
@@ -74,5 +104,28 @@ export function problemsOf(report: LoadReport): string[] {
   if (report.measured === 0) problems.push("no call was answered in the measured window");
   if (report.keysRepeated > 0)
     problems.push(`the key space was too small: ${report.keysRepeated} keys came twice`);
+  return problems;
+}
+
+/**
+ * The same of a run in which a member went: calls may get no result, and each such write may or may not have been
+ * applied; those acknowledged must be. `revisionNow`: of all members, after the one that went is back.
+ */
+export function failoverProblemsOf(report: LoadReport, revisionNow: number): string[] {
+  const { lost = 0, failover } = report;
+  const problems = problemsOf({ ...report, revisionAfter: report.revisionBefore, writes: false });
+  const { acknowledged } = report;
+  for (const revision of [report.revisionAfter, revisionNow]) {
+    const moved = revision - report.revisionBefore;
+    if (moved < acknowledged || moved > acknowledged + lost) {
+      problems.push(
+        `the revision moved by ${moved}, acknowledged writes: ${acknowledged}, without a result: ${lost}`,
+      );
+    }
+  }
+  if (failover === undefined) problems.push("the load generator reported no fail-over");
+  else if (failover.processGoneMillis < 0) problems.push("the signalled member did not end");
+  else if (failover.servedWithoutMillis < 0)
+    problems.push("no write was acknowledged after the leader had gone");
   return problems;
 }

@@ -6,15 +6,18 @@
 import { writeFileSync } from "node:fs";
 import type { ContenderName } from "./contender.ts";
 import { commandOf } from "./contender.ts";
-import { machineLine, memoryFilesystem } from "./machine.ts";
+import { runFailoverTurn } from "./failover-turn.ts";
+import { memoryFilesystem } from "./machine.ts";
 import type { Measurement } from "./measurement.ts";
 import { type BenchOptions, helpText, parseOptions, UsageError } from "./options.ts";
-import { type Row, summarise } from "./summary.ts";
+import { linesBelow, type Results } from "./report.ts";
+import { summarise } from "./summary.ts";
 import { markdownTable, roundLines, terminalTable } from "./table.ts";
+import { runThreeTurn } from "./three-turn.ts";
 import { runTurn } from "./turn.ts";
-import { chooseWorkloads, type Workload } from "./workloads.ts";
-
-type Results = Record<"etcd" | "ours", Measurement[]>;
+import type { TurnPlan } from "./turn-plan.ts";
+import type { Workload } from "./workload.ts";
+import { chooseWorkloads, isThree } from "./workloads.ts";
 
 const started = performance.now();
 const interrupted = new AbortController();
@@ -25,19 +28,42 @@ function progress(text: string): void {
   );
 }
 
-async function runRounds(options: BenchOptions, workloads: readonly Workload[]): Promise<Results> {
+/** The workloads that share a turn: servers run only in their own, so that nothing else is on the machine. */
+interface Part {
+  what: string;
+  workloads: readonly Workload[];
+  run: (plan: TurnPlan) => Promise<Measurement[]>;
+}
+
+function partsOf(workloads: readonly Workload[]): Part[] {
+  const those = (belongs: (workload: Workload) => boolean) => workloads.filter(belongs);
+  const isFailover = ({ failover }: Workload) => failover !== undefined;
+  const parts: Part[] = [
+    { what: "one member", workloads: those((w) => !isThree(w)), run: runTurn },
+    {
+      what: "three members",
+      workloads: those((w) => isThree(w) && !isFailover(w)),
+      run: runThreeTurn,
+    },
+    { what: "the leader of three goes", workloads: those(isFailover), run: runFailoverTurn },
+  ];
+  return parts.filter((part) => part.workloads.length > 0);
+}
+
+async function runRounds(options: BenchOptions, parts: readonly Part[]): Promise<Results> {
   const results: Results = { etcd: [], ours: [] };
   const { signal } = interrupted;
-  for (let round = 1; round <= options.rounds; round += 1) {
-    for (const side of ["etcd", "ours"] as const) {
-      if (signal.aborted) return results;
-      const contender: ContenderName = side === "etcd" ? "etcd" : options.ours;
-      progress(`round ${round} of ${options.rounds}: ${contender}`);
-      const rateOf = (workload: Workload, soFar: readonly Measurement[]) =>
-        openLoopRate(workload, [...results.etcd, ...(side === "etcd" ? soFar : [])]);
-      results[side].push(
-        ...(await runTurn({ contender, workloads, options, rateOf, progress, signal })),
-      );
+  for (const { what, workloads, run } of parts) {
+    for (let round = 1; round <= options.rounds; round += 1) {
+      for (const side of ["etcd", "ours"] as const) {
+        if (signal.aborted) return results;
+        const contender: ContenderName = side === "etcd" ? "etcd" : options.ours;
+        progress(`${what}, round ${round} of ${options.rounds}: ${contender}`);
+        const rateOf = (workload: Workload, soFar: readonly Measurement[]) =>
+          openLoopRate(workload, [...results.etcd, ...(side === "etcd" ? soFar : [])]);
+        const plan: TurnPlan = { contender, workloads, options, rateOf, progress, signal };
+        results[side].push(...(await run(plan)));
+      }
     }
   }
   return results;
@@ -51,66 +77,11 @@ function openLoopRate(workload: Workload, ofEtcd: readonly Measurement[]): numbe
   return Math.round(maximum / 2);
 }
 
-function notes(options: BenchOptions, results: Results): string[] {
-  const rate = results.etcd.find((m) => m.rate > 0)?.rate;
-  return [
-    `Ratio is etcd-ts / etcd, by the medians of ${options.rounds} round(s) in turns; pairs read etcd / etcd-ts.`,
-    `${options.preload.toLocaleString("en-US")} keys of 44 bytes with 256 random bytes each loaded once per server and ` +
-      `round; every window ${options.seconds} s after ${options.warmupSeconds} s of warm-up. Keys put in a window are new ` +
-      "and stay, so the faster server carries more keys into the workloads that come later.",
-    "Every answer is checked, and after each run the revision equals the acknowledged writes. CPU is the server's, all " +
-      "threads; the load generator shares the machine. grpc-timeout differs per call; fsync is on; plain text.",
-    ...(rate === undefined
-      ? []
-      : [`put-open-loop: Poisson arrivals, ${rate.toLocaleString("en-US")} per second for both.`]),
-    ...(options.ours === "etcd"
-      ? ["Self-test: the column etcd-ts is etcd too; each ratio should be near 1."]
-      : []),
-    ...(options.short ? ["Short form: it checks that all works. Its figures claim nothing."] : []),
-  ];
-}
-
-function loadGeneratorLine(rows: readonly Row[]): string {
-  const micros = (value: number) => (Number.isNaN(value) ? "–" : value.toFixed(1));
-  const shares = rows
-    .filter(
-      ({ etcd, ours }) => !(Number.isNaN(etcd.loadCpuMicros) && Number.isNaN(ours.loadCpuMicros)),
-    )
-    .map(
-      ({ name, etcd, ours }) =>
-        `${name} ${micros(etcd.loadCpuMicros)} / ${micros(ours.loadCpuMicros)}`,
-    );
-  return `Load generator's own CPU, µs/op: ${shares.join(", ")}`;
-}
-
-/** Above this share of the machine, what else ran is named below the table. */
-const disturbedShare = 0.1;
-
-function disturbedLine(rows: readonly Row[]): string[] {
-  const percent = (share: number) => (share * 100).toFixed(0);
-  const disturbed = rows
-    .filter((row) => Math.max(row.etcd.othersShare, row.ours.othersShare) > disturbedShare)
-    .map(
-      (row) => `${row.name} ${percent(row.etcd.othersShare)} / ${percent(row.ours.othersShare)}`,
-    );
-  if (disturbed.length === 0) return [];
-  return [
-    `DISTURBED, other processes had this much of the machine (%, worst round): ${disturbed.join(", ")}`,
-  ];
-}
-
 function report(options: BenchOptions, workloads: readonly Workload[], results: Results): boolean {
   const rows = workloads.map((workload) =>
     summarise(workload, results.etcd, results.ours, !options.short),
   );
-  const problems = rows.flatMap((row) => row.problems);
-  const below = [
-    machineLine(),
-    ...notes(options, results),
-    loadGeneratorLine(rows),
-    ...disturbedLine(rows),
-    ...problems.map((problem) => `INVALID: ${problem}`),
-  ];
+  const below = linesBelow(options, workloads, results, rows);
   const rounds = roundLines(rows);
   process.stdout.write(
     `\n${[terminalTable(rows), "", ...below, "", "Rounds:", ...rounds].join("\n")}\n`,
@@ -124,7 +95,7 @@ function report(options: BenchOptions, workloads: readonly Workload[], results: 
   }
   if (options.json !== undefined)
     writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
-  return problems.length === 0;
+  return rows.every((row) => row.problems.length === 0);
 }
 
 async function main(): Promise<number> {
@@ -137,8 +108,8 @@ async function main(): Promise<number> {
   const inMemory = memoryFilesystem(options.dir);
   if (inMemory !== undefined)
     progress(`${options.dir} is ${inMemory}: an fsync costs nothing there, choose another --dir`);
-  const workloads = chooseWorkloads(options.only);
-  return report(options, workloads, await runRounds(options, workloads)) ? 0 : 1;
+  const workloads = chooseWorkloads(options);
+  return report(options, workloads, await runRounds(options, partsOf(workloads))) ? 0 : 1;
 }
 
 for (const name of ["SIGINT", "SIGTERM"] as const) {

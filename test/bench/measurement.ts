@@ -1,7 +1,8 @@
 /** One workload, one server, one round: the figures, and why they do not count if they do not. */
 import { availableParallelism } from "node:os";
 import { type LoadReport, problemsOf } from "./load-report.ts";
-import type { Unit, WorkloadName } from "./workloads.ts";
+import { median, quantile } from "./statistics.ts";
+import type { Unit, WorkloadName } from "./workload.ts";
 
 export interface Measurement {
   workload: WorkloadName;
@@ -27,6 +28,10 @@ export interface Measurement {
   othersShare: number;
   /** Not empty: the run is INVALID. */
   problems: readonly string[];
+  /** Of a time taken several times: each; the value is their median. Empty otherwise. */
+  samples: readonly number[];
+  /** What a reader should know and what makes no run INVALID. */
+  remarks: readonly string[];
 }
 
 export interface Memory {
@@ -55,10 +60,17 @@ export function measurementOf(
     peakBytes: memory.peak,
     rate,
     lateShare: rate > 0 ? report.late / report.measured : 0,
-    othersShare:
-      (report.othersCpuSeconds + report.stolenSeconds) / (report.seconds * availableParallelism()),
+    othersShare: othersShareOf(report),
     problems: problemsOf(report),
+    samples: [],
+    remarks: [],
   };
+}
+
+/** What neither the servers nor the load generator had of the machine, 0 to 1. */
+export function othersShareOf(report: LoadReport): number {
+  const capacity = report.seconds * availableParallelism();
+  return (report.othersCpuSeconds + report.stolenSeconds) / capacity;
 }
 
 /** A figure the runner took itself: no calls, no latency. */
@@ -85,5 +97,23 @@ export function plainMeasurement(
     lateShare: 0,
     othersShare: Number.NaN,
     problems,
+    samples: [],
+    remarks: [],
+  };
+}
+
+/** Times in milliseconds that the runner took itself, one after the other. */
+export function sampledMeasurement(
+  workload: { name: WorkloadName; unit: Unit },
+  samples: readonly number[],
+  memory: Memory,
+  problems: readonly string[],
+): Measurement {
+  return {
+    ...plainMeasurement(workload, median(samples), memory, problems),
+    p50Ms: quantile(samples, 0.5),
+    p99Ms: quantile(samples, 0.99),
+    p999Ms: quantile(samples, 0.999),
+    samples,
   };
 }

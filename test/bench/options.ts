@@ -3,13 +3,16 @@
  */
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
-import { isWorkloadName, type WorkloadName, workloads } from "./workloads.ts";
+import type { WorkloadName } from "./workload.ts";
+import { isWorkloadName, workloads } from "./workloads.ts";
 
 export interface BenchOptions {
   /** Checks only: few keys, short windows, no verdict on any gate. */
   short: boolean;
   /** Empty for all. */
   only: readonly WorkloadName[];
+  /** Without `only`: the workloads on one member, or on three; undefined for both. */
+  members: 1 | 3 | undefined;
   rounds: number;
   /** The measured window of each workload. */
   seconds: number;
@@ -17,6 +20,8 @@ export interface BenchOptions {
   warmupSeconds: number;
   /** Keys loaded before the first workload. */
   preload: number;
+  /** How often in each turn the leader of three members is killed, and told to stop. */
+  failovers: number;
   /** Data directories are made in here: it decides which disk is measured. */
   dir: string;
   markdown: string | undefined;
@@ -28,10 +33,15 @@ export interface BenchOptions {
 const flags = {
   short: { type: "boolean", help: "checks only, a few seconds for each server; claims nothing" },
   only: { type: "string", help: "comma-separated workloads, from the list below" },
+  members: { type: "string", help: "only the workloads on 1 member, or those on 3 (both)" },
   rounds: { type: "string", help: "how often each server has its turn, etcd first (2; short: 1)" },
   seconds: { type: "string", help: "the measured window of a workload (60; short: 0.5)" },
   warmup: { type: "string", help: "seconds before each window (5; short: 0.2)" },
   preload: { type: "string", help: "keys loaded before the first workload (1000000; short: 3000)" },
+  failovers: {
+    type: "string",
+    help: "how often in a turn the leader of three is killed, and stopped (5; short: 1)",
+  },
   dir: {
     type: "string",
     help: "where data directories are made (the system's folder for temporary files)",
@@ -70,7 +80,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   const short = given.short === true;
   const problems: string[] = [];
   const number = (
-    name: "rounds" | "seconds" | "warmup" | "preload",
+    name: "rounds" | "seconds" | "warmup" | "preload" | "failovers",
     fallback: number,
     least: number,
   ): number => {
@@ -84,13 +94,18 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   if (unknown.length > 0) problems.push(`--only does not know ${unknown.join(", ")}; see --help`);
   const ours = given.ours ?? "etcd-ts";
   if (ours !== "etcd-ts" && ours !== "etcd") problems.push("--ours must be etcd-ts or etcd");
+  const members = given.members;
+  if (members !== undefined && members !== "1" && members !== "3")
+    problems.push("--members must be 1 or 3");
   const options: BenchOptions = {
     short,
     only: only.filter(isWorkloadName),
+    members: members === undefined ? undefined : members === "3" ? 3 : 1,
     rounds: Math.floor(number("rounds", short ? 1 : 2, 1)),
     seconds: number("seconds", short ? 0.5 : 60, 0.1),
     warmupSeconds: number("warmup", short ? 0.2 : 5, 0),
     preload: Math.floor(number("preload", short ? 3000 : 1_000_000, 1000)),
+    failovers: Math.floor(number("failovers", short ? 1 : 5, 1)),
     dir: given.dir ?? tmpdir(),
     markdown: given.markdown,
     json: given.json,

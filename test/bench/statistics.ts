@@ -1,5 +1,5 @@
 /** The arithmetic of the comparison: medians over rounds, ratios, verdicts. Knows no server. */
-import type { Gate } from "./workloads.ts";
+import type { Gate } from "./workload.ts";
 
 export type Verdict = "pass" | "miss" | "invalid" | "none";
 
@@ -10,6 +10,12 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? Number.NaN;
   if (sorted.length % 2 === 1) return upper;
   return ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** The smallest value that at least the share `q` of all does not exceed: of few values their largest, for a high q. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
 /** Ours divided by theirs, each the median over its rounds. NaN when one has no value or theirs is 0. */

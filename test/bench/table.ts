@@ -1,6 +1,6 @@
 /** The rows as text: a table for the terminal, the same as Markdown. Pads by itself, knows no server. */
 import type { Row, Side } from "./summary.ts";
-import type { Gate, Unit } from "./workloads.ts";
+import type { Gate, Unit } from "./workload.ts";
 
 const headings = [
   "workload",
@@ -84,7 +84,7 @@ export function gateText(gate: Gate | undefined): string {
 /** Thousands are separated, small values keep three digits. */
 export function figure(value: number, unit: Unit): string {
   if (Number.isNaN(value)) return "–";
-  if (unit === "p99 ms") return milliseconds(value);
+  if (unit === "p99 ms" || unit === "ms") return milliseconds(value);
   if (unit === "s") return value.toFixed(2);
   return Math.round(value).toLocaleString("en-US");
 }

@@ -1,54 +1,14 @@
 /**
- * The table of workloads: what each one does, how its result is read, and its gate (the promise of the project's
+ * The table of workloads on one member, and the choice among all: what each one does, how its result is read, and its gate (the promise of the project's
  * performance table). Order matters: reads come first, while both servers hold the same keys; those that add keys
  * in their own region of the key space come after, the open loop behind the closed loop its rate is taken from.
  */
 
-/** Our figure divided by etcd's must be at least, or at most, this. */
-export interface Gate {
-  bound: "atLeast" | "atMost";
-  ratio: number;
-}
+import { threeWorkloads } from "./three-workloads.ts";
+import { atLeast, atMost, type Workload, type WorkloadName } from "./workload.ts";
 
-export type Unit = "ops/s" | "p99 ms" | "s" | "MiB";
-
-export type WorkloadName =
-  | "fill"
-  | "memory"
-  | "restart"
-  | "range-1x1"
-  | "range-linearizable-10x100"
-  | "range-serializable-10x100"
-  | "range-1000-keys"
-  | "put-1x1"
-  | "put-10x100"
-  | "put-open-loop"
-  | "put-100x10"
-  | "put-compacted-10x100"
-  | "txn-10x100";
-
-export interface Workload {
-  name: WorkloadName;
-  what: string;
-  unit: Unit;
-  gate: Gate | undefined;
-  /** Mode and flags for the load generator; absent where the runner measures by itself. */
-  load?: {
-    mode: "put" | "txn" | "range";
-    connections: number;
-    streams: number;
-    flags?: readonly string[];
-  };
-  /** While the load runs, all but the newest revisions are compacted again and again. */
-  compacts?: boolean;
-  /** Arrivals at a fixed rate, half of what etcd did in this workload. */
-  halfRateOf?: WorkloadName;
-}
-
-const atLeast = (ratio: number): Gate => ({ bound: "atLeast", ratio });
-const atMost = (ratio: number): Gate => ({ bound: "atMost", ratio });
-
-export const workloads: readonly Workload[] = [
+/** One member. */
+const loneWorkloads: readonly Workload[] = [
   {
     name: "fill",
     what: "load the keys, 10 connections, 100 calls in flight on each",
@@ -141,16 +101,36 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
+export const workloads: readonly Workload[] = [...loneWorkloads, ...threeWorkloads];
+
 export function isWorkloadName(name: string): name is WorkloadName {
   return workloads.some((workload) => workload.name === name);
 }
 
+export const isThree = (workload: Workload): boolean =>
+  workload.clients !== undefined || workload.failover !== undefined;
+
+export interface Choice {
+  /** Empty for all. */
+  only: readonly WorkloadName[];
+  /** Without `only`: of how many members; undefined for both. */
+  members: 1 | 3 | undefined;
+  short: boolean;
+}
+
 /** The workloads of a run: those asked for, the load that all build on, and what another one takes its rate from. */
-export function chooseWorkloads(only: readonly WorkloadName[]): readonly Workload[] {
-  if (only.length === 0) return workloads;
-  const wanted = new Set<WorkloadName>([...only, "fill"]);
-  for (const { name, halfRateOf } of workloads) {
-    if (halfRateOf !== undefined && wanted.has(name)) wanted.add(halfRateOf);
+export function chooseWorkloads({ only, members, short }: Choice): readonly Workload[] {
+  if (only.length === 0) {
+    return workloads.filter((workload) => {
+      if (short && workload.isInShort === false) return false;
+      return members === undefined || isThree(workload) === (members === 3);
+    });
+  }
+  const wanted = new Set<WorkloadName>(only);
+  for (const { name, clients, failover, halfRateOf } of workloads) {
+    if (!wanted.has(name)) continue;
+    if (halfRateOf !== undefined) wanted.add(halfRateOf);
+    if (failover === undefined) wanted.add(clients === undefined ? "fill" : "three-fill");
   }
   return workloads.filter(({ name }) => wanted.has(name));
 }

@@ -15,6 +15,7 @@ import (
 type connection struct {
 	run     *run
 	work    *workload
+	target  string
 	source  requestSource
 	fd      int
 	headers *headerEncoder
@@ -65,7 +66,7 @@ func dial(r *run, work *workload, target string, streams int) (*connection, erro
 	r.dialled++
 	seed := r.seed + r.dialled
 	c := &connection{
-		run: r, work: work, fd: fd, luck: newRandom(seed), in: make([]byte, readBufferBytes),
+		run: r, work: work, target: target, fd: fd, luck: newRandom(seed), in: make([]byte, readBufferBytes),
 		headers: newHeaderEncoder(work.method, target, seed*997), answers: newResponseHeaders(),
 		streams: newStreams(streams), tally: newTally(), sendWindow: defaultWindow, streamWindow: defaultWindow,
 	}
@@ -239,11 +240,17 @@ func (c *connection) finish(call *call, now int64) {
 		call.wrong = errors.New("grpc-status 0 without a message")
 	}
 	t := &c.tally
+	noResult := new(noResult)
 	switch {
+	case call.wrong != nil && c.run.failover != nil && errors.As(call.wrong, noResult):
+		t.lost[call.wrong.Error()]++
 	case call.wrong != nil:
 		t.errors[call.wrong.Error()]++
 	default:
 		t.sawRevision(call.revision)
+		if c.run.failover != nil {
+			c.run.failover.acknowledged(c.target, call, now)
+		}
 		at := now
 		if c.run.openLoop {
 			at = call.start
@@ -267,7 +274,7 @@ func (c *connection) finish(call *call, now int64) {
 }
 
 // fail closes the connection. Calls without an answer count as errors; so does the loss of an idle connection, except at
-// the end of a run.
+// the end of a run. In a fail-over run calls may stay without an answer, and the signalled server's connections may end.
 func (c *connection) fail(err error) {
 	if c.closed != nil {
 		return
@@ -278,7 +285,12 @@ func (c *connection) fail(err error) {
 		lost += c.queue.length()
 	}
 	c.run.open -= lost
+	failover := c.run.failover
 	switch {
+	case err == errFinished && failover != nil && lost > 0:
+		c.tally.lost["no answer in time"] += uint64(lost)
+	case err != errFinished && failover != nil && failover.mayEnd(c.target):
+		c.tally.lost["connection closed: "+err.Error()] += uint64(lost)
 	case err != errFinished:
 		c.tally.errors["connection closed: "+err.Error()] += uint64(max(lost, 1))
 	case lost > 0:

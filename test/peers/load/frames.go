@@ -94,7 +94,7 @@ func (c *connection) frame(f frameHeader, payload []byte, now int64) error {
 		return c.headersDone(stream, c.partial.flags, c.partial.bytes, now)
 	case frameReset:
 		if call := c.streams.find(f.stream); call != nil && len(payload) == 4 {
-			call.wrong = fmt.Errorf("RST_STREAM code %d", binary.BigEndian.Uint32(payload))
+			call.wrong = noResult(fmt.Sprintf("RST_STREAM code %d", binary.BigEndian.Uint32(payload)))
 			c.finish(call, now)
 		}
 	case frameSettings:

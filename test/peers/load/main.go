@@ -25,6 +25,9 @@ type report struct {
 	OpsPerSecond   float64           `json:"opsPerSecond"`
 	Errors         uint64            `json:"errors"`
 	ErrorTexts     map[string]uint64 `json:"errorTexts"`
+	Lost           uint64            `json:"lost,omitempty"` // fail-over: calls without a result, not among the errors
+	LostTexts      map[string]uint64 `json:"lostTexts,omitempty"`
+	Failover       *failoverReport   `json:"failover,omitempty"`
 	Latency        latencies         `json:"latencyMicros"`
 	RevisionBefore int64             `json:"revisionBefore"` // by a linearizable read before the first and after the last call
 	RevisionAfter  int64             `json:"revisionAfter"`
@@ -117,7 +120,8 @@ func newReport(o options, result *outcome) report {
 	return report{
 		Mode: o.mode, Connections: o.connections, Streams: o.streams, Rate: o.rate, Seconds: result.seconds,
 		Acknowledged: t.acknowledged(), Warmup: t.warmup, Measured: t.measured, Drained: t.drained,
-		OpsPerSecond: float64(t.measured) / result.seconds, Errors: t.failed(), ErrorTexts: t.errors,
+		OpsPerSecond: float64(t.measured) / result.seconds, Errors: sum(t.errors), ErrorTexts: t.errors,
+		Lost: sum(t.lost), LostTexts: t.lost, Failover: result.changes.report(),
 		Latency: latencies{
 			t.latency.quantile(0.5), t.latency.quantile(0.9), t.latency.quantile(0.99), t.latency.quantile(0.999), t.latency.max,
 		},

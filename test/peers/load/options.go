@@ -3,12 +3,14 @@ package main
 import (
 	"flag"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
 type options struct {
 	mode                 string
-	target               string
+	targets              []string
 	connections, streams int
 	warmup, duration     time.Duration
 	rate                 float64
@@ -19,7 +21,10 @@ type options struct {
 	rangeKeys            int
 	serializable         bool
 	overwrite            bool
-	serverPid            int
+	serverPids           []int
+	signal               string
+	signalPid            int
+	signalAfter          time.Duration
 	seed                 uint64
 }
 
@@ -31,11 +36,14 @@ const usageText = `load MODE [flags]: drives an etcd with unary gRPC calls and c
   range  reads --range-keys neighbouring keys at random among the first --keys
   probe  waits at most --duration for one linearizable read to be answered
 
+With --signal-pid it is a fail-over run: after --signal-after of the window the server at the first target gets --signal, the
+arrivals of the open loop go on through the other targets, and the run ends when these are served again, or after --duration.
+
 `
 
 func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("load", flag.ExitOnError)
-	f.StringVar(&o.target, "target", "127.0.0.1:2379", "host:port of the server; plain text")
+	target := f.String("target", "127.0.0.1:2379", "host:port of the server, plain text; of several, with commas, connections take them in turn")
 	f.IntVar(&o.connections, "connections", 10, "connections")
 	f.IntVar(&o.streams, "streams", 100, "calls in flight on each connection")
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "time before the measured window; counted apart")
@@ -49,7 +57,10 @@ func parseOptions(args []string) (o options, err error) {
 	f.IntVar(&o.valueSize, "value-size", 256, "bytes of a value, a multiple of 8")
 	f.IntVar(&o.rangeKeys, "range-keys", 1, "range: keys of one answer")
 	f.BoolVar(&o.serializable, "serializable", false, "range: serializable instead of linearizable")
-	f.IntVar(&o.serverPid, "server-pid", 0, "process whose CPU time is measured over the window")
+	pids := f.String("server-pid", "", "processes, with commas, whose CPU time is measured over the window")
+	f.IntVar(&o.signalPid, "signal-pid", 0, "fail-over: process of the first target, which gets the signal")
+	f.StringVar(&o.signal, "signal", "KILL", "fail-over: KILL or TERM")
+	f.DurationVar(&o.signalAfter, "signal-after", 500*time.Millisecond, "fail-over: time from the start of the window to the signal")
 	f.Uint64Var(&o.seed, "seed", 1, "of values, timeouts, arrivals and random keys")
 	f.Usage = func() { fmt.Fprint(f.Output(), usageText); f.PrintDefaults() }
 	if len(args) == 0 || args[0][0] == '-' {
@@ -59,6 +70,14 @@ func parseOptions(args []string) (o options, err error) {
 	o.mode = args[0]
 	if err := f.Parse(args[1:]); err != nil {
 		return o, err
+	}
+	o.targets = strings.Split(*target, ",")
+	for _, text := range strings.FieldsFunc(*pids, func(r rune) bool { return r == ',' }) {
+		pid, err := strconv.Atoi(text)
+		if err != nil {
+			return o, fmt.Errorf("--server-pid: %w", err)
+		}
+		o.serverPids = append(o.serverPids, pid)
 	}
 	if o.keyOffset == 0 {
 		o.keyOffset = o.keys
@@ -82,6 +101,11 @@ func (o *options) validate(rest []string) error {
 		return fmt.Errorf("--key-space must be 200000 or more and end below %d", uint64(keyIdMax))
 	case o.rate < 0 || o.duration <= 0 || o.warmup < 0 || o.keys < 1:
 		return fmt.Errorf("--rate, --warmup must not be negative, --duration and --keys be above 0")
+	case o.signalPid != 0 && (o.rate == 0 || len(o.targets) < 2 || o.connections < len(o.targets)):
+		// In a closed loop all calls would soon hang on a proposal that died with the leader.
+		return fmt.Errorf("--signal-pid needs --rate, two targets or more and a connection to each")
+	case o.signal != "KILL" && o.signal != "TERM":
+		return fmt.Errorf("--signal must be KILL or TERM")
 	}
 	return nil
 }

@@ -75,6 +75,12 @@ func onlyIndexes(block []byte) bool {
 	return len(block) > 0
 }
 
+// noResult is a call that the server ended without a result, as it may when a leader dies. Any other error of a call is a
+// wrong answer.
+type noResult string
+
+func (n noResult) Error() string { return string(n) }
+
 // checkOpening tells what is wrong with the headers an answer starts with.
 func (m headersMeaning) checkOpening() error {
 	if m.status != "200" {
@@ -95,5 +101,5 @@ func (m headersMeaning) checkClosing() error {
 	if err != nil {
 		return fmt.Errorf("no grpc-status in the trailers")
 	}
-	return fmt.Errorf("grpc-status %d: %s", code, m.grpcMessage)
+	return noResult(fmt.Sprintf("grpc-status %d: %s", code, m.grpcMessage))
 }

@@ -19,6 +19,7 @@ type run struct {
 	end      int64
 	budget   int64 // calls that a closed loop may still send
 	open     int   // calls without an answer; in an open loop also arrivals that were not sent
+	failover *failover
 }
 
 const (
@@ -32,6 +33,7 @@ type outcome struct {
 	tally   tally
 	seconds float64 // of the measured window
 	spent   usage   // CPU in the window
+	changes *failover
 }
 
 // connect opens the connections and waits until the server has greeted on all of them.
@@ -41,11 +43,12 @@ func connect(work *workload, o options) (*run, error) {
 		return nil, err
 	}
 	r := &run{base: time.Now(), loop: l, seed: o.seed, openLoop: o.rate > 0, end: unlimited, budget: unlimited}
-	for range o.connections {
-		c, err := dial(r, work, o.target, o.streams)
+	for i := range o.connections {
+		target := o.targets[i%len(o.targets)]
+		c, err := dial(r, work, target, o.streams)
 		if err != nil {
 			r.finish()
-			return nil, fmt.Errorf("connect to %s: %w", o.target, err)
+			return nil, fmt.Errorf("connect to %s: %w", target, err)
 		}
 		r.all = append(r.all, c)
 		if err := l.add(c); err != nil {
@@ -66,7 +69,7 @@ func connect(work *workload, o options) (*run, error) {
 	if c := r.someUnusable(); c != nil {
 		err := c.usable()
 		r.finish()
-		return nil, fmt.Errorf("connect to %s: %w", o.target, err)
+		return nil, fmt.Errorf("connect to %s: %w", c.target, err)
 	}
 	return r, nil
 }
@@ -112,6 +115,9 @@ func timed(work *workload, o options) (outcome, error) {
 	r.warmEnd = begin + int64(o.warmup)
 	r.end = r.warmEnd + int64(o.duration)
 	next := func(int64) int64 { return unlimited }
+	if o.signalPid != 0 {
+		r.failover = newFailover(o, r.warmEnd)
+	}
 	if r.openLoop {
 		next = newPacer(r, o.rate, begin).due
 	} else {
@@ -119,13 +125,25 @@ func timed(work *workload, o options) (outcome, error) {
 			c.start(o.streams)
 		}
 	}
+	cpu := newCpuReader(o.serverPids)
 	var samples []usage // at warmEnd and at end
 	for {
 		now := r.now()
 		for len(samples) < 2 && now >= []int64{r.warmEnd, r.end}[len(samples)] {
-			samples = append(samples, readUsage(o.serverPid))
+			samples = append(samples, cpu.read())
 		}
 		wake := next(now)
+		if f := r.failover; f != nil {
+			if err := f.advance(r, cpu); err != nil {
+				return outcome{}, err
+			}
+			if f.isOver(now) || now >= r.end {
+				samples = append(samples[:1], cpu.read())
+				r.end = now
+				break
+			}
+			wake = min(wake, f.wake(now))
+		}
 		if len(samples) < 2 {
 			wake = min(wake, []int64{r.warmEnd, r.end}[len(samples)])
 		} else if r.open == 0 || now > r.end+int64(drainTimeout) {
@@ -135,7 +153,9 @@ func timed(work *workload, o options) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	return outcome{tally: r.finish(), seconds: o.duration.Seconds(), spent: samples[1].minus(samples[0])}, nil
+	return outcome{
+		tally: r.finish(), seconds: float64(r.end-r.warmEnd) / 1e9, spent: samples[1].minus(samples[0]), changes: r.failover,
+	}, nil
 }
 
 // counted runs the workload in a closed loop until `calls` were answered, or none was for drainTimeout.
@@ -146,7 +166,8 @@ func counted(work *workload, o options, calls uint64) (outcome, error) {
 		return outcome{}, err
 	}
 	r.budget = int64(calls)
-	begin, first := r.now(), readUsage(o.serverPid)
+	cpu := newCpuReader(o.serverPids)
+	begin, first := r.now(), cpu.read()
 	for _, c := range r.all {
 		c.start(o.streams)
 	}
@@ -165,7 +186,7 @@ func counted(work *workload, o options, calls uint64) (outcome, error) {
 			notice = now + noticeEvery
 		}
 	}
-	result := outcome{spent: readUsage(o.serverPid).minus(first), tally: r.finish()}
+	result := outcome{spent: cpu.read().minus(first), tally: r.finish()}
 	result.seconds = float64(result.tally.lastDone-begin) / 1e9
 	return result, nil
 }
@@ -196,13 +217,14 @@ func newPacer(r *run, rate float64, begin int64) *pacer {
 
 // due lets what is due by now arrive, and returns when the next one is.
 func (p *pacer) due(now int64) int64 {
-	first := p.turn
-	for ; int64(p.next) <= now && int64(p.next) < p.run.end; p.turn++ {
-		p.run.all[p.turn%len(p.run.all)].arrive(int64(p.next), now)
+	for int64(p.next) <= now && int64(p.next) < p.run.end {
+		p.connection().arrive(int64(p.next), now)
 		p.next += p.luck.exponential() * p.gap
 	}
-	for i := first; i < p.turn && i < first+len(p.run.all); i++ {
-		p.run.all[i%len(p.run.all)].flush()
+	for _, c := range p.run.all {
+		if len(c.out) > c.written {
+			c.flush()
+		}
 	}
 	if int64(p.next) >= p.run.end {
 		return unlimited
@@ -210,9 +232,30 @@ func (p *pacer) due(now int64) int64 {
 	return int64(p.next)
 }
 
-// probeRevision asks for the revision with one linearizable read.
-func probeRevision(o options) (int64, error) {
-	o.connections, o.streams = 1, 1
+// connection is the next in turn; in a fail-over run the next of those that still stand.
+func (p *pacer) connection() *connection {
+	for range p.run.all {
+		c := p.run.all[p.turn%len(p.run.all)]
+		p.turn++
+		if p.run.failover == nil || c.closed == nil {
+			return c
+		}
+	}
+	return p.run.all[0]
+}
+
+// probeRevision asks for the revision with one linearizable read of the first target that answers one.
+func probeRevision(o options) (revision int64, err error) {
+	for _, target := range o.targets {
+		if revision, err = probeTarget(o, target); err == nil {
+			return revision, nil
+		}
+	}
+	return 0, err
+}
+
+func probeTarget(o options, target string) (int64, error) {
+	o.targets, o.connections, o.streams = []string{target}, 1, 1
 	result, err := counted(probeWorkload(), o, 1)
 	if err != nil {
 		return 0, err

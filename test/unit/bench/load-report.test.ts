@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type LoadReport, parseLoadReport, problemsOf } from "../../bench/load-report.ts";
+import {
+  type FailoverReport,
+  failoverProblemsOf,
+  type LoadReport,
+  lostKeysIn,
+  parseLoadReport,
+  problemsOf,
+} from "../../bench/load-report.ts";
 import { measurementOf } from "../../bench/measurement.ts";
 
 const goodReport: LoadReport = {
@@ -80,4 +87,45 @@ test("an open loop is measured in its 99th percentile and tells how much was sen
   assert.equal(m.value, 1.5);
   assert.equal(m.lateShare, 0.1);
   assert.deepEqual(m.problems, []);
+});
+
+const times: FailoverReport = {
+  firstAckMillis: 1200,
+  longestGapMillis: 1200,
+  longestGapAtMillis: 1,
+  processGoneMillis: 2,
+  servedWithoutMillis: 1201,
+  acknowledgedKeys: [],
+};
+/** 1200 acknowledged, 50 without a result. */
+const failover: LoadReport = { ...goodReport, lost: 50, failover: times };
+
+test("in a fail-over a write without a result may have been applied or not, an acknowledged one must be", () => {
+  for (const revision of [1201, 1230, 1251]) {
+    assert.deepEqual(failoverProblemsOf({ ...failover, revisionAfter: revision }, revision), []);
+  }
+  assert.match(failoverProblemsOf(failover, 1200).join(), /moved by 1199, .*: 1200, .*: 50/);
+  assert.match(failoverProblemsOf(failover, 1252).join(), /moved by 1251/);
+  assert.match(failoverProblemsOf({ ...failover, revisionAfter: 1200 }, 1201).join(), /1199/);
+});
+
+test("a wrong answer in a fail-over does not count as a call without a result", () => {
+  const wrong = { ...failover, errors: 1, errorTexts: { "answer without revision": 1 } };
+  assert.deepEqual(failoverProblemsOf(wrong, 1201), ["1 × answer without revision"]);
+});
+
+test("a fail-over in which the member stayed, or nobody took over, does not count", () => {
+  const stayed = { ...failover, failover: { ...times, processGoneMillis: -1 } };
+  assert.match(failoverProblemsOf(stayed, 1201).join(), /did not end/);
+  const nobody = { ...failover, failover: { ...times, servedWithoutMillis: -1 } };
+  assert.match(failoverProblemsOf(nobody, 1201).join(), /no write was acknowledged/);
+  assert.match(failoverProblemsOf({ ...goodReport }, 1201).join(), /reported no fail-over/);
+});
+
+test("every acknowledged key must be there after a fail-over, others may", () => {
+  const acknowledgedKeys = [3, 4];
+  const report = { ...failover, acknowledged: 2, failover: { ...times, acknowledgedKeys } };
+  assert.deepEqual(lostKeysIn(report, new Set([3, 4, 5])), []);
+  assert.match(lostKeysIn(report, new Set([3, 5])).join(), /1 acknowledged keys are lost, .* 4/);
+  assert.match(lostKeysIn({ ...report, acknowledged: 3 }, new Set([3, 4])).join(), /2 keys .* 3/);
 });

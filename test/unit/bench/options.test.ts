@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { helpText, parseOptions, UsageError } from "../../bench/options.ts";
-import { chooseWorkloads, workloads } from "../../bench/workloads.ts";
+import type { WorkloadName } from "../../bench/workload.ts";
+import { type Choice, chooseWorkloads, isThree, workloads } from "../../bench/workloads.ts";
 
-const names = (only: Parameters<typeof chooseWorkloads>[0]) =>
-  chooseWorkloads(only).map(({ name }) => name);
+const names = (only: readonly WorkloadName[], choice: Partial<Choice> = {}) =>
+  chooseWorkloads({ members: undefined, short: false, ...choice, only }).map(({ name }) => name);
 
 test("without flags the long form runs: a million keys, windows of a minute, two rounds", () => {
   const options = parseOptions([]);
   assert.ok(options !== "help");
   assert.deepEqual(
-    [options.preload, options.seconds, options.rounds, options.short],
-    [1_000_000, 60, 2, false],
+    [options.preload, options.seconds, options.rounds, options.short, options.failovers],
+    [1_000_000, 60, 2, false, 5],
   );
 });
 
@@ -36,10 +37,16 @@ test("every bad flag is named in one message", () => {
         "redis",
         "--seconds",
         "x",
+        "--members",
+        "2",
+        "--failovers",
+        "0",
       ]),
     (error) =>
       error instanceof UsageError &&
-      ["--rounds", "nonsense", "--ours", "--seconds"].every((text) => error.message.includes(text)),
+      ["--rounds", "nonsense", "--ours", "--seconds", "--members", "--failovers"].every((text) =>
+        error.message.includes(text),
+      ),
   );
   assert.throws(() => parseOptions(["--fast"]), UsageError);
 });
@@ -53,6 +60,42 @@ test("without --only all workloads run, reads before writes that add keys", () =
   const all = names([]);
   assert.equal(all.length, workloads.length);
   assert.ok(all.indexOf("range-1000-keys") < all.indexOf("put-1x1"));
+});
+
+test("--members chooses the workloads on one member or those on three", () => {
+  const [one, three] = [names([], { members: 1 }), names([], { members: 3 })];
+  assert.deepEqual([...one, ...three], names([]));
+  assert.ok(three.every((name) => name.startsWith("three-")));
+  assert.ok(one.every((name) => !name.startsWith("three-")));
+  const options = parseOptions(["--members", "3"]);
+  assert.ok(options !== "help" && options.members === 3);
+});
+
+test("the short form has few of the workloads on three members, and those that --only names", () => {
+  const short = names([], { short: true });
+  assert.deepEqual(
+    short.filter((name) => !name.startsWith("three-")),
+    names([], { members: 1 }),
+  );
+  const three = short.filter((name) => name.startsWith("three-"));
+  assert.ok(three.includes("three-fill") && three.includes("three-put-all-10x100"));
+  assert.equal(three.filter((name) => name.includes("-kill-")).length, 1);
+  assert.ok(names(["three-stop-leader-100ms"], { short: true }).length === 1);
+});
+
+test("a workload on three members comes with their load, a fail-over with none", () => {
+  assert.deepEqual(names(["three-put-leader-1x1"]), ["three-fill", "three-put-leader-1x1"]);
+  assert.deepEqual(names(["three-kill-leader-100ms"]), ["three-kill-leader-100ms"]);
+  assert.deepEqual(names(["three-put-all-open-loop"]), [
+    "three-fill",
+    "three-put-all-10x100",
+    "three-put-all-open-loop",
+  ]);
+});
+
+test("the name of a workload tells whether it has three members", () => {
+  for (const workload of workloads)
+    assert.equal(isThree(workload), workload.name.startsWith("three-"), workload.name);
 });
 
 test("--only brings along the load, and the workload an open loop takes its rate from", () => {

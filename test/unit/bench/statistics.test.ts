@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { judge, median, ratioOf } from "../../bench/statistics.ts";
+import { judge, median, quantile, ratioOf } from "../../bench/statistics.ts";
 
 const values = fc.array(fc.double({ min: 0.001, max: 1e9, noNaN: true }), {
   minLength: 1,
@@ -28,6 +28,22 @@ test("the median does not depend on the order, and leaves the list as it was", (
 
 test("the median of nothing is not a number", () => {
   assert.ok(Number.isNaN(median([])));
+});
+
+test("a quantile is one of the values, with at least that share of all at or below it", () => {
+  fc.assert(
+    fc.property(values, fc.double({ min: 0.001, max: 1, noNaN: true }), (list, q) => {
+      const value = quantile(list, q);
+      assert.ok(list.includes(value));
+      assert.ok(list.filter((other) => other <= value).length >= q * list.length);
+      assert.ok(list.filter((other) => other < value).length < q * list.length);
+    }),
+  );
+});
+
+test("a high quantile of few values is their largest, and of none it is not a number", () => {
+  assert.equal(quantile([3, 9, 1], 0.99), 9);
+  assert.ok(Number.isNaN(quantile([], 0.5)));
 });
 
 test("the ratio of a server to itself is 1", () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Measurement, plainMeasurement } from "../../bench/measurement.ts";
+import { type Measurement, plainMeasurement, sampledMeasurement } from "../../bench/measurement.ts";
 import { type Row, summarise } from "../../bench/summary.ts";
 import { figure, gateText, markdownTable, roundLines, terminalTable } from "../../bench/table.ts";
-import { type Workload, workloads } from "../../bench/workloads.ts";
+import type { Workload } from "../../bench/workload.ts";
+import { workloads } from "../../bench/workloads.ts";
 
 function workload(name: string): Workload {
   const found = workloads.find((w) => w.name === name);
@@ -117,4 +118,33 @@ test("the rounds are listed for both", () => {
   assert.deepEqual(roundLines([good()]), [
     "put-10x100 (ops/s): etcd 20,000, 22,000; etcd-ts 80,000, 67,000",
   ]);
+});
+
+const kill = workload("three-kill-leader-1000ms");
+const sampled = (...samples: number[]): Measurement =>
+  sampledMeasurement(kill, samples, { resident: 0, peak: 0 }, []);
+
+test("times taken several times are compared by the median over all of them in all rounds", () => {
+  const row = summarise(kill, [sampled(1000, 1100), sampled(3000)], [sampled(900, 1900)], true);
+  assert.equal(row.etcd.value, 1100);
+  assert.equal(row.ours.value, 1400);
+  assert.deepEqual(row.etcd.rounds, [1000, 1100, 3000]);
+  assert.equal(row.etcd.p99Ms, 3000);
+  assert.equal(row.verdict, "miss");
+  assert.deepEqual(roundLines([row]), [
+    "three-kill-leader-1000ms (ms): etcd 1000, 1100, 3000; etcd-ts 900, 1900",
+  ]);
+});
+
+test("a time that could not be taken is a dash, and its row invalid", () => {
+  const none = sampledMeasurement(kill, [], { resident: 0, peak: 0 }, ["no write"]);
+  const row = summarise(kill, [sampled(1000)], [none], true);
+  assert.equal(row.verdict, "invalid");
+  assert.doesNotMatch(terminalTable([row]), /NaN/);
+});
+
+test("a remark is kept with its round and makes nothing invalid", () => {
+  const row = summarise(put, [measured(1, { remarks: ["moved"] })], [measured(9)], true);
+  assert.deepEqual(row.remarks, ["put-10x100, etcd, round 1: moved"]);
+  assert.equal(row.verdict, "pass");
 });
