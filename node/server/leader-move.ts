@@ -52,7 +52,7 @@ export class LeaderMove {
     polls.add({
       check: () => {
         if (node.status().lead !== target) return false;
-        const tookMs = clock.monotonicMs() - sinceMs;
+        const tookMs = Math.round(clock.monotonicMs() - sinceMs);
         logger.info("leadership transfer finished", { ...fields, "took-ms": tookMs });
         waiter.moved();
         return true;

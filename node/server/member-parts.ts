@@ -85,6 +85,7 @@ export function makeParts(from: PartsOptions): MemberParts {
     cluster,
     node,
     home: options.home,
+    clock,
     logger,
     reconfig: () => reconfig,
     isRunning,

@@ -167,7 +167,8 @@ export class MemberTurns implements ReadyHandler {
 
   issueReads(): void {
     const { node } = this.given;
-    const { reads, readContexts, leadership, versions } = this.parts;
+    const { reads, readContexts, leadership, versions, inbox } = this.parts;
+    inbox.release();
     // A new leader does not know what the one before was asked.
     if (leadership.note(node.lead)) {
       reads.leaderChanged();

@@ -304,8 +304,9 @@ export class Member {
   private tick(): void {
     if (!this.isRunning) return;
     const { node } = this;
-    const { proposals, reads, readContexts, reconfig, catchUp, loop } = this.parts;
+    const { proposals, reads, readContexts, reconfig, catchUp, loop, inbox } = this.parts;
     node.tick();
+    inbox.release();
     this.applyLag.tick(node.committed);
     proposals.expire();
     reads.expire();

@@ -1,7 +1,7 @@
 /** What the peer network brings to a member: raft's messages, the bodies of snapshots, and questions of other members. */
 import type { BackendHome, SnapshotReceiver } from "../backend/backend-snapshot.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
-import type { Logger } from "../lib/ports.ts";
+import type { Clock, Logger } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { Message } from "../raft/messages.ts";
@@ -14,6 +14,7 @@ export interface PeerInboxOptions {
   readonly cluster: Cluster;
   readonly node: RawNode;
   readonly home: BackendHome;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly reconfig: () => Reconfig;
   readonly isRunning: () => boolean;
@@ -25,8 +26,15 @@ export interface PeerInboxOptions {
   readonly onError: (error: Error) => void;
 }
 
+/** Proposals held at a time, and for how long; what is beyond is lost, as raft would lose all of them. */
+const heldMax = 4096;
+const heldMsMax = 2000;
+
 export class PeerInbox implements PeerReceiver {
   private readonly options: PeerInboxOptions;
+  /** Proposals that others have passed on while nobody leads, or the leadership is on its way to somebody else. */
+  private held: Message[] = [];
+  private heldSinceMs = 0;
 
   constructor(options: PeerInboxOptions) {
     this.options = options;
@@ -37,11 +45,39 @@ export class PeerInbox implements PeerReceiver {
     if (!isRunning() || cluster.isRemoved(message.from)) return;
     try {
       if (message.type === "MsgSnap") this.receiveSnapshotMessage(message);
+      else if (message.type === "MsgProp" && !this.takesProposals) this.hold(message);
       else node.step(message);
     } catch (error) {
       onError(error instanceof Error ? error : new Error(String(error)));
     }
     schedule();
+  }
+
+  /**
+   * Gives raft the proposals that were held, once somebody leads again, this member or another one to pass them on to. raft drops
+   * proposals without a word while it hands over (thesis 3.10) or knows no leader, and who had sent them would wait for nothing. They
+   * were never given to raft before, so none is applied twice. To be called at every turn and tick.
+   */
+  release(): void {
+    const { node, clock, schedule } = this.options;
+    if (this.held.length === 0) return;
+    const isLate = clock.monotonicMs() - this.heldSinceMs > heldMsMax;
+    if (!isLate && !this.takesProposals) return;
+    const { held } = this;
+    this.held = [];
+    if (isLate) return;
+    for (const message of held) node.step(message);
+    schedule();
+  }
+
+  private get takesProposals(): boolean {
+    const { lead, leadTransferee } = this.options.node;
+    return lead !== 0n && leadTransferee === 0n;
+  }
+
+  private hold(message: Message): void {
+    if (this.held.length === 0) this.heldSinceMs = this.options.clock.monotonicMs();
+    if (this.held.length < heldMax) this.held.push(message);
   }
 
   receiveSnapshot(): Promise<SnapshotReceiver> {

@@ -272,3 +272,37 @@ test("one that is left of three becomes a cluster of its own, with everything th
   const again = await lab.settled(lab.starting("a", { initialCluster }));
   assert.equal(again.store.keyCount, 2);
 });
+
+test("writes that others pass on while the leadership moves are not lost: each is applied once, and answered", async () => {
+  const lab = await foundThree();
+  const [through] = others(lab);
+  const follower = lab.at(through);
+  const target = [...lab.machines.values()].find(
+    ({ member }) => member !== undefined && member !== follower && member !== lab.leader,
+  )?.member as Member;
+  const answers: string[] = [];
+  const write = (key: string): void => {
+    const message = encodePut(key, "1");
+    follower.propose(internalRequest.put, message, 0, message.length, {
+      applied: ({ kind }) => void answers.push(kind),
+      refused: (error) => void answers.push(error),
+    });
+  };
+  const before = follower.store.currentRevision;
+  const from = lab.leader;
+  let isMoved = false;
+  from?.reconfig.moveLeader(target.id, {
+    moved: () => {
+      isMoved = true;
+    },
+    refused: (error) => assert.fail(error),
+  });
+  for (let count = 0; count < 40; count++) {
+    write(`key${count}`);
+    await lab.pass(1);
+  }
+  await lab.until(() => isMoved && answers.length === 40);
+  assert.deepEqual(new Set(answers), new Set(["put"]));
+  await lab.pass(3000);
+  assert.equal(follower.store.currentRevision, before + 40);
+});
