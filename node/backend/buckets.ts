@@ -26,10 +26,6 @@ const bucketNames: ReadonlyMap<number, BucketName> = new Map(
   bucketNamesAll.map((name) => [bucketIds[name], name]),
 );
 
-/** The number that stands for a bucket in stored keys and in streams. */
-export const bucketId = (name: BucketName): number => bucketIds[name];
-export const bucketOfId = (id: number): BucketName | undefined => bucketNames.get(id);
-
 export interface BucketEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;

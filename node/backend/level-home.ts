@@ -2,7 +2,8 @@
  * The home of a member's backend on LevelDB: the live directory, and beside it, under names that begin with its own, what is received.
  *
  *     backend                        the live one
- *     backend.partial-<n>            being received, or being removed: worth nothing, gone at the next start
+ *     backend.partial-<n>            being received, or being removed: worth nothing, gone at the next start. A file, the database as it comes in,
+ *                                    or a directory, the backend that is made of it; together twice the room of the state
  *     backend.received-<index>       received whole, checked and synced
  *     backend.replaced-by-<index>    the live one of before, during an install
  *
@@ -12,8 +13,10 @@
 import { assert } from "../lib/assert.ts";
 import { diskError, isSystemError } from "../lib/disk-error.ts";
 import { parentDir } from "../lib/durable-dir.ts";
+import type { Fs } from "../lib/ports.ts";
 import { type LogIndex, logIndex } from "../lib/units.ts";
 import type { BackendHome, SnapshotReceiver } from "./backend-snapshot.ts";
+import { FileOnDisk } from "./bbolt/received-file.ts";
 import { LevelBackend, type LevelBackendOptions } from "./level-backend.ts";
 import { removeTree } from "./remove-tree.ts";
 import { StateReceiver } from "./snapshot-receiver.ts";
@@ -48,20 +51,21 @@ export class LevelHome implements BackendHome {
 
   async receive(): Promise<SnapshotReceiver> {
     await this.received();
+    const { fs, logger } = this.options;
+    const dir = this.nextPartial();
     const path = this.nextPartial();
-    const remove = (): Promise<void> =>
-      this.inTurn("remove", () => removeTree(this.options.fs, path));
-    try {
-      return new StateReceiver({
-        name: path,
-        backend: await LevelBackend.open(path, this.options),
-        keep: ({ consistentIndex }) => this.inTurn("keep", () => this.keep(path, consistentIndex)),
-        remove,
-      });
-    } catch (error) {
-      await remove().catch(() => undefined);
+    const file = await FileOnDisk.create(fs, path).catch((error: unknown) => {
       throw diskError(`cannot make ${path} for a state from another member`, error);
-    }
+    });
+    return new StateReceiver({
+      name: dir,
+      file,
+      openBackend: () => this.openPartial(dir),
+      keep: ({ consistentIndex }) => this.inTurn("keep", () => this.keep(dir, consistentIndex)),
+      removeBackend: () => this.inTurn("remove", () => removeTree(fs, dir)),
+      ignored: (buckets) =>
+        logger.warn("a state from another member has buckets that are not taken over", { buckets }),
+    });
   }
 
   async received(): Promise<readonly LogIndex[]> {
@@ -94,9 +98,19 @@ export class LevelHome implements BackendHome {
     const { fs } = this.options;
     for (const [name, index] of await this.named("replaced-by-"))
       await this.finishExchange(name, index);
-    for (const [name] of await this.named("partial-")) await removeTree(fs, name);
+    for (const [name] of await this.named("partial-")) await removeFileOrTree(fs, name);
     for (const [, index] of await this.named("received-")) this.known.add(index);
     this.isSettled = true;
+  }
+
+  private async openPartial(dir: string): Promise<LevelBackend> {
+    const { fs } = this.options;
+    try {
+      return await LevelBackend.open(dir, this.options);
+    } catch (error) {
+      await this.inTurn("remove", () => removeTree(fs, dir)).catch(() => undefined);
+      throw diskError(`cannot make ${dir} for a state from another member`, error);
+    }
   }
 
   private async finishExchange(replaced: string, index: LogIndex): Promise<void> {
@@ -185,4 +199,8 @@ export class LevelHome implements BackendHome {
         : error;
     }
   }
+}
+
+async function removeFileOrTree(fs: Fs, path: string): Promise<void> {
+  await fs.remove(path).catch(() => removeTree(fs, path));
 }

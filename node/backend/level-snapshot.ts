@@ -1,12 +1,13 @@
 /** The newest committed state of a LevelDB backend, read from a snapshot of the store while writes go on. */
 import type { AppliedPosition, BucketName } from "./backend.ts";
 import type { StateSnapshot } from "./backend-snapshot.ts";
+import type { StateSource, StoredRecord } from "./bbolt/state-source.ts";
+import { encodeState } from "./bbolt/state-writer.ts";
 import { type BucketEntry, Buckets } from "./buckets.ts";
 import { damaged } from "./damage.ts";
 import { bucketSpace, RevisionKey, revisionSpace } from "./layout.ts";
 import type { LevelStore, SharedSnapshot } from "./level-store.ts";
 import type { LiveSums } from "./live-totals.ts";
-import { encodeState, type StateSource, type StoredRecord } from "./snapshot-stream.ts";
 
 /** What a seal says of the state that it ends. */
 export interface SealedState {

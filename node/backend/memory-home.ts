@@ -6,6 +6,7 @@ import { assert } from "../lib/assert.ts";
 import type { Timers } from "../lib/ports.ts";
 import { type LogIndex, logIndex } from "../lib/units.ts";
 import type { BackendHome, SnapshotReceiver } from "./backend-snapshot.ts";
+import { ReceivedBytes } from "./bbolt/received-file.ts";
 import { MemoryBackend, type MemoryBackendOptions } from "./memory-backend.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { StateReceiver } from "./snapshot-receiver.ts";
@@ -83,12 +84,14 @@ export class MemoryHome implements BackendHome {
     const disk = disks.spare();
     return new StateReceiver({
       name: disks.name,
-      backend: new MemoryBackend(disk, options),
+      file: new ReceivedBytes(),
+      openBackend: async () => new MemoryBackend(disk, options),
       keep: ({ consistentIndex }) =>
         this.change(() => {
           if (!disks.received.has(consistentIndex)) disks.received.set(consistentIndex, disk);
         }),
-      remove: async () => {},
+      removeBackend: async () => {},
+      ignored: () => undefined,
     });
   }
 

@@ -2,9 +2,10 @@
 import type { Timers } from "../lib/ports.ts";
 import type { AppliedPosition, BucketName } from "./backend.ts";
 import type { StateSnapshot } from "./backend-snapshot.ts";
+import type { StateSource, StoredRecord } from "./bbolt/state-source.ts";
+import { encodeState } from "./bbolt/state-writer.ts";
 import { type BucketEntry, bucketNamesAll } from "./buckets.ts";
 import type { MemoryDisk, MemoryRecord } from "./memory-disk.ts";
-import { encodeState, type StateSource, type StoredRecord } from "./snapshot-stream.ts";
 
 const sliceRecords = 500;
 

@@ -1,12 +1,13 @@
 /** Every fuzz target. A new one is added here: main.ts, the short runs in `npm test` and the corpus find it by its name. */
 import type { Target } from "./target.ts";
+import { bboltTarget } from "./targets/bbolt.ts";
 import { generatedTarget } from "./targets/generated.ts";
 import { grpcMessagesTarget } from "./targets/grpc-messages.ts";
 import { hpackTarget } from "./targets/hpack.ts";
 import { http2Target } from "./targets/http2.ts";
+import { peerFramesTarget } from "./targets/peer-frames.ts";
 import { protobufTarget } from "./targets/protobuf.ts";
 import { snapTarget } from "./targets/snap.ts";
-import { stateStreamTarget } from "./targets/state-stream.ts";
 import { walTarget } from "./targets/wal.ts";
 
 export const targets: readonly Target[] = [
@@ -17,7 +18,8 @@ export const targets: readonly Target[] = [
   generatedTarget,
   walTarget,
   snapTarget,
-  stateStreamTarget,
+  bboltTarget,
+  peerFramesTarget,
 ];
 
 /** Throws for a name that no target has. */
