@@ -113,6 +113,11 @@ class Sending {
   }
 
   start(): void {
+    this.shipment.context.logger.info("sending database snapshot", this.logFields());
+    this.run().catch((error: unknown) => this.fail(errorText(error)));
+  }
+
+  private dial(): ClientRequest {
     const { context, url } = this.shipment;
     const headers = {
       ...context.headers,
@@ -130,8 +135,7 @@ class Sending {
     request.on("error", (error) => this.fail(errorText(error)));
     request.on("close", () => this.fail("the connection was closed"));
     request.on("response", (response) => this.onResponse(response));
-    context.logger.info("sending database snapshot", this.logFields());
-    this.run(request).catch((error: unknown) => this.fail(errorText(error)));
+    return request;
   }
 
   fail(reason: string, isRemoved = false): void {
@@ -143,19 +147,26 @@ class Sending {
     this.end({ kind: "failed", reason, isRemoved });
   }
 
-  private async run(request: ClientRequest): Promise<void> {
+  private async run(): Promise<void> {
     const { message, body, limits } = this.shipment;
+    const chunks = body.chunks()[Symbol.asyncIterator]();
+    // The first chunk may take long, as the whole state is looked through for it; a real etcd gives a silent connection five seconds.
+    let next = await chunks.next();
+    if (this.isOver) return;
+    const request = this.dial();
     const writer = new Writer();
     new MessageEncoder().encode(writer, message);
     await this.write(request, writer.buffer.subarray(0, writer.position));
     let sum = 0;
-    for await (const chunk of body.chunks()) {
+    while (next.done !== true) {
+      const chunk = next.value;
       sum = crc32c(chunk, sum);
       for (let at = 0; at < chunk.length; at += pieceBytes) {
         await this.write(request, chunk.subarray(at, at + pieceBytes));
       }
-      // Also while the chunk was read.
+      // Over perhaps since long; asked before the next chunk is, which then nobody wants.
       if (this.isOver) return;
+      next = await chunks.next();
     }
     if (this.isOver) return;
     request.addTrailers({ [sumTrailer]: sum.toString(16) });

@@ -165,6 +165,36 @@ test("a state that fails before its first chunk is no empty one", async () => {
   assert.notEqual(lab.taken.end, "finished");
 });
 
+test("a state that takes long before its first chunk keeps no connection waiting: a real etcd would cut it", async () => {
+  let connections = 0;
+  lab.server.on("connection", () => {
+    connections += 1;
+  });
+  let isLookedThrough: () => void = () => undefined;
+  const first = new Promise<void>((resolve) => {
+    isLookedThrough = resolve;
+  });
+  const state = new State(async function* () {
+    await first;
+    yield Buffer.alloc(1000);
+  });
+  const result = ship(state);
+  await settled();
+  assert.equal(connections, 0);
+  isLookedThrough();
+  assert.deepEqual(await result, { kind: "finished" });
+});
+
+test("close gives up a state whose first chunk has not come", async () => {
+  const through = new SnapshotSender(lab.context);
+  const state = new State(() => ({
+    [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }),
+  }));
+  const result = ship(state, { through });
+  through.close();
+  assert.equal(failed(await result).reason, "the network is closed");
+});
+
 /** A state that goes on until it is let go; `begun` when the receiver has some of it. */
 function endless(): { state: State; begun: Promise<void> } {
   const state = new State(async function* () {
