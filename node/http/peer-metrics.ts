@@ -14,11 +14,12 @@ export function registerPeers(to: MetricRegistry, { member, peers }: PeerMetricS
   const both = (remote: string): Sample["labels"] => ({ Local: local, Remote: remote });
   to.samples(
     "gauge",
-    { name: "etcd_network_known_peers", help: "Whether it is a member: 1.", labels: bothLabels },
-    () =>
-      member.cluster.members
-        .filter(({ id }) => id !== member.id)
-        .map(({ id }) => ({ labels: both(idToHex(id)), value: 1 })),
+    {
+      name: "etcd_network_known_peers",
+      help: "Members, this one too: 1 for each.",
+      labels: bothLabels,
+    },
+    () => member.cluster.members.map(({ id }) => ({ labels: both(idToHex(id)), value: 1 })),
   );
   const each = (read: (of: PeerCounters) => number) => (): Sample[] =>
     [...peers.entries()].map(([id, of]) => ({ labels: both(id), value: read(of) }));
