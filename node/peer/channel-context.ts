@@ -39,7 +39,7 @@ export const streamQueueMax = 4096;
 export const pipelineQueueMax = 64;
 export const pipelinePostsMax = 4;
 /** Bytes of messages that wait for one member, on all channels together. etcd has none: its entries share memory with raft's log, as ours do. */
-export const waitingBytesMax = 64 * 1024 * 1024;
+const waitingBytesMax = 64 * 1024 * 1024;
 /** Node.js keeps all it is given: a connection is given no more at once. */
 export const sliceBytesMax = 256 * 1024;
 

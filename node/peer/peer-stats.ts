@@ -58,4 +58,4 @@ export class PeerStats {
 }
 
 /** etcd's name, in its counter of snapshots that came to nothing. */
-export const unknownPeer = "UNKNOWN_SNAPSHOT_SENDER";
+const unknownPeer = "UNKNOWN_SNAPSHOT_SENDER";

@@ -16,7 +16,7 @@ import { UrlPicker } from "./url-picker.ts";
 export const probingPath = "/raft/probing";
 
 /** etcd's proberInterval: shorter than the time after which a peer port closes a connection on which nothing comes. */
-export const probeEveryMs = 4000;
+const probeEveryMs = 4000;
 /** Clocks that differ by more are worth a word. etcd looks at those only that are behind. */
 const driftMsMax = 1000;
 /** Weight of a new round trip in the smoothed one. */

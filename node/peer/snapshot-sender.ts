@@ -152,7 +152,7 @@ class Sending {
     const chunks = body.chunks()[Symbol.asyncIterator]();
     // The first chunk may take long, as the whole state is looked through for it; a real etcd gives a silent connection five seconds.
     let next = await chunks.next();
-    if (this.isOver) return;
+    if (this.hasEnded()) return;
     const request = this.dial();
     const writer = new Writer();
     new MessageEncoder().encode(writer, message);
@@ -165,14 +165,19 @@ class Sending {
         await this.write(request, chunk.subarray(at, at + pieceBytes));
       }
       // Over perhaps since long; asked before the next chunk is, which then nobody wants.
-      if (this.isOver) return;
+      if (this.hasEnded()) return;
       next = await chunks.next();
     }
-    if (this.isOver) return;
+    if (this.hasEnded()) return;
     request.addTrailers({ [sumTrailer]: sum.toString(16) });
     this.isBodySent = true;
     this.startTimer(limits.answerMs, "the receiver does not answer");
     request.end();
+  }
+
+  /** Asked behind each wait: anything may have ended it meanwhile. */
+  private hasEnded(): boolean {
+    return this.isOver;
   }
 
   /** Resolves when `bytes` have left, and the memory may be used again, or the sending is over. */

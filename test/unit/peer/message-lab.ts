@@ -28,19 +28,19 @@ import {
 import type { Entry, EntryType, Snapshot } from "../../../node/raft/types.ts";
 
 /** Small ones, borders of a varint's bytes, and the last that a number holds. */
-export const counter = fc.oneof(
+const counter = fc.oneof(
   fc.nat({ max: 300 }),
   fc.constantFrom(0, 127, 128, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 49, 2 ** 53 - 1),
   fc.maxSafeNat(),
 );
-export const anyId = fc
+const anyId = fc
   .oneof(
     fc.bigInt({ min: 0n, max: 300n }),
     fc.constantFrom(2n ** 53n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 63n + 1n, 2n ** 64n - 1n),
     fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   )
   .map((id) => id as MemberId);
-export const anyData = fc.oneof(
+const anyData = fc.oneof(
   { weight: 6, arbitrary: fc.uint8Array({ maxLength: 40 }) },
   {
     weight: 1,

@@ -194,7 +194,7 @@ export async function until(isSo: () => boolean, what: string): Promise<void> {
 }
 
 /** Both streams are open in both directions, as the log tells. */
-export const areConnected = (...members: readonly LabMember[]): boolean =>
+const areConnected = (...members: readonly LabMember[]): boolean =>
   members.every((member) =>
     members.every(
       (other) => other === member || member.logged(`established`) >= 4 * (members.length - 1),

@@ -23,7 +23,7 @@ export const sender: Self = {
 export const target: Self = { ...sender, memberId: memberId(0xb2n) };
 
 /** What a member has taken. */
-export class Taken implements SnapshotReceiver {
+class Taken implements SnapshotReceiver {
   readonly chunks: Uint8Array[] = [];
   end: "finished" | "aborted" | undefined;
   /** Set by a test: the disk's own pace, and its failures. */

@@ -289,9 +289,8 @@ test("writes that others pass on while the leadership moves are not lost: each i
     });
   };
   const before = follower.store.currentRevision;
-  const from = lab.leader;
   let isMoved = false;
-  from?.reconfig.moveLeader(target.id, {
+  lab.leader.reconfig.moveLeader(target.id, {
     moved: () => {
       isMoved = true;
     },
