@@ -35,7 +35,10 @@ export async function startMember(
     "thread-pool-size": process.env["UV_THREADPOOL_SIZE"],
   });
   const faults = testFaults(process.env, logger);
-  const fs = new SystemFs({ durableWrites: !faults.noWalSync });
+  const fs = new SystemFs({
+    durableWrites: !faults.noWalSync,
+    durableWriteDelayMs: faults.logWriteDelayMs,
+  });
   const random = new SystemRandom();
   await checkWalDir(fs, config.walDir);
   const dataDir = await prepareDataDir(fs, config.dataDir);

@@ -3,14 +3,16 @@
 #
 #   sh test/peers/install.sh                     etcd and etcdctl
 #   sh test/peers/install.sh etcdutl benchmark   what is named
+#   sh test/peers/install.sh etcd36 etcdctl36    the release before, for clusters of mixed versions
 #   sh test/peers/install.sh load raft porcupine what is named, of the folders in test/peers
 #   sh test/peers/install.sh h2spec              the HTTP/2 conformance tests
 #   sh test/peers/install.sh --all               all of these
 #   sh test/peers/install.sh --system h2load     a Debian package that carries the program (root only)
 #
-# Etcd's versions are those of test/peers/etcd/go.mod, which are the ones etcd itself was released with. Each program
-# has a stamp, the hash of the sources it came from, so a second call costs milliseconds. Prints one line per program
-# that it builds and nothing for one that is up to date. Programs land in ${ETCD_TS_CACHE:-~/.cache/etcd-ts}/peers/bin.
+# Etcd's versions are those of test/peers/etcd/go.mod and test/peers/etcd36/go.mod, which are the ones etcd itself was
+# released with. Each program has a stamp, the hash of the sources it came from, so a second call costs milliseconds.
+# Prints one line per program that it builds and nothing for one that is up to date. Programs land in
+# ${ETCD_TS_CACHE:-~/.cache/etcd-ts}/peers/bin.
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -78,7 +80,7 @@ if [ "${1:-}" = --system ]; then
 fi
 
 if [ "${1:-}" = --all ]; then
-  set -- etcd etcdctl etcdutl benchmark
+  set -- etcd etcdctl etcdutl benchmark etcdctl36
   for module in "$here"/*/go.mod; do
     name=$(basename "$(dirname "$module")")
     [ "$name" = etcd ] || set -- "$@" "$name"
@@ -92,6 +94,8 @@ for name in "$@"; do
     etcdctl) build etcdctl "$here/etcd" go.etcd.io/etcd/etcdctl/v3 ;;
     etcdutl) build etcdutl "$here/etcd" go.etcd.io/etcd/etcdutl/v3 ;;
     benchmark) build benchmark "$here/etcd" go.etcd.io/etcd/v3/tools/benchmark ;;
+    etcd36) build etcd36 "$here/etcd36" go.etcd.io/etcd/server/v3 ;;
+    etcdctl36) build etcdctl36 "$here/etcd36" go.etcd.io/etcd/etcdctl/v3 ;;
     h2spec) build h2spec "$here/h2spec" github.com/summerwind/h2spec/cmd/h2spec ;;
     *)
       [ -f "$here/$name/go.mod" ] || fail "no peer is called $name"

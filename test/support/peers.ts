@@ -19,8 +19,8 @@ import { delimiter, join } from "node:path";
 const peersDir = join(import.meta.dirname, "../peers");
 const installScript = join(peersDir, "install.sh");
 
-/** Programs that test/peers/install.sh builds from test/peers/etcd, at the version of our oracle. */
-const etcdPrograms = ["etcd", "etcdctl", "etcdutl", "benchmark"];
+/** Programs that test/peers/install.sh builds from test/peers/etcd, at the version of our oracle, and from test/peers/etcd36. */
+const etcdPrograms = ["etcd", "etcdctl", "etcdutl", "benchmark", "etcd36", "etcdctl36"];
 
 const builtThisProcess = new Set<string>();
 

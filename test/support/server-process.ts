@@ -20,6 +20,12 @@ export interface ServerOptions {
   readonly peerPort: number;
   /** The peer URL the cluster knows the member by; a member on a copied directory keeps the original's. */
   readonly advertisedPeerPort?: number;
+  /** "m1" where it is left out. */
+  readonly name?: string;
+  /** --initial-cluster: the member alone where it is left out. */
+  readonly initialCluster?: string;
+  /** "existing" for a member that was added at run time; "new" where it is left out. */
+  readonly initialClusterState?: "new" | "existing";
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -123,6 +129,11 @@ export class ServerProcess {
     await this.#ended;
   }
 
+  /** Sends the signal and waits for nothing: SIGSTOP, SIGCONT and those of test faults. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#end === undefined) this.#child.kill(signal);
+  }
+
   logTail(lines = 15): string {
     return readFileSync(this.#options.logFile, "utf8")
       .trimEnd()
@@ -133,16 +144,18 @@ export class ServerProcess {
 }
 
 function flagsOf(options: ServerOptions): string[] {
+  const { name = "m1" } = options;
   const clientUrl = `http://127.0.0.1:${options.clientPort}`;
   const advertisedPeerUrl = `http://127.0.0.1:${options.advertisedPeerPort ?? options.peerPort}`;
   return [
-    "--name=m1",
+    `--name=${name}`,
     `--data-dir=${options.dataDirectory}`,
     `--listen-client-urls=${clientUrl}`,
     `--advertise-client-urls=${clientUrl}`,
     `--listen-peer-urls=http://127.0.0.1:${options.peerPort}`,
     `--initial-advertise-peer-urls=${advertisedPeerUrl}`,
-    `--initial-cluster=m1=${advertisedPeerUrl}`,
+    `--initial-cluster=${options.initialCluster ?? `${name}=${advertisedPeerUrl}`}`,
+    `--initial-cluster-state=${options.initialClusterState ?? "new"}`,
     ...(options.flags ?? []),
   ];
 }
