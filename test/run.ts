@@ -25,6 +25,9 @@ const projectDir = resolve(import.meta.dirname, "..");
 /** A file that takes longer than this hangs: the slowest build real members and stop them. */
 const fileTimeoutMs = 10 * 60_000;
 
+/** Clusters of processes count their elections: they do not share the machine with other tests. */
+const aloneDir = "test/cluster/";
+
 const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,
   options: {
@@ -76,10 +79,22 @@ function bringPeers(names: readonly string[]): void {
 /** Runs the files; the record of missing programs is shared with the test processes through a file. */
 async function runTests(files: readonly string[]): Promise<Report> {
   const report = new Report(projectDir, { quiet: options.verbose });
+  const isAlone = (file: string): boolean => file.startsWith(aloneDir);
+  const crowded = Number(options.concurrency ?? Math.min(availableParallelism(), 8));
+  await runFiles(report, { files: files.filter((file) => !isAlone(file)), concurrency: crowded });
+  await runFiles(report, { files: files.filter(isAlone), concurrency: 1 });
+  return report;
+}
+
+async function runFiles(
+  report: Report,
+  { files, concurrency }: { readonly files: readonly string[]; readonly concurrency: number },
+): Promise<void> {
+  if (files.length === 0) return;
   const events = run({
     files: files.map((file) => join(projectDir, file)),
     cwd: projectDir,
-    concurrency: Number(options.concurrency ?? Math.min(availableParallelism(), 8)),
+    concurrency,
     timeout: fileTimeoutMs,
     ...(options.name === undefined
       ? {}
@@ -88,7 +103,6 @@ async function runTests(files: readonly string[]): Promise<Report> {
   report.listen(events);
   if (options.verbose) events.compose(spec).pipe(process.stdout);
   await new Promise((done) => events.once("close", done).resume());
-  return report;
 }
 
 async function main(): Promise<number> {

@@ -35,6 +35,7 @@ export class Report {
     return this.#failures.length === 0 && this.#totals.failed === 0;
   }
 
+  /** Of several runs one after the other, the totals are added. */
   listen(events: Events): void {
     events.on("test:stdout", ({ file, message }) => this.#keep(file, message));
     events.on("test:stderr", ({ file, message }) => this.#keep(file, message));
@@ -51,7 +52,13 @@ export class Report {
     events.on("test:summary", ({ file, counts, duration_ms: durationMs }) => {
       if (file === undefined) {
         const { passed, skipped } = counts;
-        this.#totals = { passed, failed: failedOf(counts), skipped, durationMs };
+        const before = this.#totals;
+        this.#totals = {
+          passed: before.passed + passed,
+          failed: before.failed + failedOf(counts),
+          skipped: before.skipped + skipped,
+          durationMs: before.durationMs + durationMs,
+        };
       } else if (!this.#quiet) {
         const mark = failedOf(counts) === 0 ? "ok  " : "FAIL";
         const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
