@@ -4,8 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { emptyBytes } from "../lib/bytes.ts";
-import { methodNotAllowed, plainError } from "../lib/http-answers.ts";
+import { answer, methodNotAllowed, plainError } from "../lib/http-answers.ts";
 import type { ByteSocket } from "../lib/ports.ts";
+import { idToHex } from "../lib/units.ts";
+import { statusOf } from "../rpc/errors.ts";
 import type { Member } from "../server/member.ts";
 import { writeVersion } from "./answers.ts";
 import { Http1, type Http1Limits, peerLimits, targetOf } from "./http1.ts";
@@ -18,12 +20,10 @@ export interface PeerPaths {
 
 const versionPath = "/version";
 const hashKvPath = "/members/hashkv";
-/** Paths of etcd's that go with leases and downgrades, which are not served yet. */
-const laterPaths: ReadonlySet<string> = new Set([
-  "/leases",
-  "/leases/internal",
-  "/downgrade/enabled",
-]);
+const downgradePath = "/downgrade/enabled";
+const ownPaths: ReadonlySet<string> = new Set([versionPath, hashKvPath, downgradePath]);
+/** Paths of etcd's that go with leases, which are not served yet. */
+const laterPaths: ReadonlySet<string> = new Set(["/leases", "/leases/internal"]);
 
 export class PeerHttp {
   /** Set when it has been opened; until then, what only it can answer is refused with a 503. */
@@ -51,7 +51,7 @@ export class PeerHttp {
     const { member } = this;
     if (laterPaths.has(path)) {
       plainError(response, 503, "not served yet");
-    } else if (path !== versionPath && path !== hashKvPath) {
+    } else if (!ownPaths.has(path)) {
       plainError(response, 404, "404 page not found");
     } else if (member === undefined) {
       plainError(response, 503, "the member has not started yet");
@@ -59,8 +59,21 @@ export class PeerHttp {
       methodNotAllowed(response);
     } else if (path === versionPath) {
       writeVersion(member, response);
-    } else {
+    } else if (path === hashKvPath) {
       answerHashKv(member, request, response);
+    } else {
+      answerDowngrade(member, response);
     }
   }
+}
+
+/** Whether the cluster is on its way to an older version: never, as this version has no request that begins it. */
+function answerDowngrade(member: Member, response: ServerResponse): void {
+  response.setHeader("X-Etcd-Cluster-ID", idToHex(member.clusterId));
+  member.linearizableRead({
+    readable: () => answer(response, "text/plain", "false"),
+    refused: (error) => {
+      plainError(response, 500, `failed linearized read: ${statusOf[error].text}`);
+    },
+  });
 }

@@ -9,7 +9,7 @@
 import { emptyBytes } from "../lib/bytes.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Logger } from "../lib/ports.ts";
-import { idToHex, type MemberId } from "../lib/units.ts";
+import { idToHex, type LogIndex, type MemberId } from "../lib/units.ts";
 import type { AppliedChange, Cluster } from "../membership/cluster.ts";
 import { isJoint } from "../membership/conf-state-json.ts";
 import type { Member } from "../membership/member.ts";
@@ -19,7 +19,7 @@ import {
   confChangeTransition,
   confChangeType,
 } from "../proto/conf-change-codec.ts";
-import type { ConfState, Entry } from "../raft/types.ts";
+import { type ConfState, type Entry, entryType } from "../raft/types.ts";
 
 /** The part of raft that a change reaches. */
 export interface ConfigurableNode {
@@ -36,6 +36,9 @@ export interface ConfChangeApplierOptions {
 }
 
 export interface ConfChangeOutcome extends AppliedChange {
+  /** The entry, and that it is one at which a real etcd stops, whatever came of it. */
+  readonly index: LogIndex;
+  readonly isV2: boolean;
   /** Of the proposer; 0n for nobody's. */
   readonly requestId: bigint;
   /** Why nothing was changed; undefined when it was. */
@@ -66,12 +69,17 @@ export class ConfChangeApplier {
     const { id, cluster, node, maxLearners } = this.options;
     const change = decodeChange(entry);
     const error = this.misfit(change) ?? cluster.validate(change, maxLearners);
-    if (error !== undefined || this.isIdle(change)) return this.refuse(change, error);
+    const isV2 = entry.type === entryType.confChangeV2;
+    const place = { index: entry.index, isV2 };
+    if (error !== undefined || this.isIdle(change)) {
+      return { ...place, ...this.refuse(change, error) };
+    }
     const { singles: changes, transition } = change;
     const confState = node.applyConfChange({ transition, changes, context: emptyBytes });
     const applied = cluster.applyChange(change.changes, confState);
     this.log(change, applied);
     return {
+      ...place,
       ...applied,
       requestId: change.requestId,
       error: undefined,
@@ -98,7 +106,7 @@ export class ConfChangeApplier {
   private refuse(
     { requestId, changes }: DecodedChange,
     error: EtcdErrorKind | undefined,
-  ): ConfChangeOutcome {
+  ): Omit<ConfChangeOutcome, "index" | "isV2"> {
     const { cluster, node, logger } = this.options;
     const { confState } = cluster;
     if (error !== undefined) {

@@ -7,6 +7,7 @@ import { emptyBytes } from "../lib/bytes.ts";
 import type { Timers } from "../lib/ports.ts";
 import type { LogIndex, MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
+import { isJoint } from "../membership/conf-state-json.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import type { Message } from "../raft/messages.ts";
 import type { RawNode } from "../raft/raw-node.ts";
@@ -203,7 +204,10 @@ export class MemberTurns implements ReadyHandler {
     const { node, options } = this.given;
     const { reads, snapshotter, reconfig, loop } = this.parts;
     const changes = this.confChanges.splice(0);
-    for (const change of changes) this.settle(change);
+    for (const change of changes) {
+      if (change.isV2 && !isJoint(change.confState)) snapshotter.forget(change.index);
+      this.settle(change);
+    }
     while (this.settling[0] !== undefined && this.settling[0].until <= index) {
       const [{ change }] = this.settling.splice(0, 1) as [SettlingChange];
       reconfig.applied(change);

@@ -5,6 +5,7 @@
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Timers } from "../lib/ports.ts";
 import type { MemberId } from "../lib/units.ts";
+import type { Member } from "../membership/member.ts";
 import { internalRequest } from "../proto/internal-raft-codec.ts";
 import { encodeClusterMemberAttrSet } from "../proto/membership-codec.ts";
 import type { ClusterVersionMonitor } from "./cluster-version.ts";
@@ -13,7 +14,10 @@ import type { ReadWaiter } from "./read-index.ts";
 
 export interface Publisher {
   readonly id: MemberId;
-  readonly cluster: { readonly version: string | undefined };
+  readonly cluster: {
+    readonly version: string | undefined;
+    member(id: MemberId): Pick<Member, "name" | "clientUrls"> | undefined;
+  };
   propose(field: number, message: Uint8Array, start: number, end: number, proposer: Proposer): void;
   linearizableRead(waiter: ReadWaiter): void;
 }
@@ -21,7 +25,10 @@ export interface Publisher {
 /** Between two attempts: a member that still applies its log, or finds no leader, refuses at once. */
 const retryMs = 50;
 
-/** Retries whatever the refusal is, as etcd does, until the member stops: then it rejects. The version is the leader's to decide. */
+/**
+ * Retries whatever the refusal is, as etcd does, until the member stops: then it rejects. The version is the leader's to decide. The entry may come
+ * with the state that a new member is sent: then nobody tells it that it is applied, but there it stands.
+ */
 export async function publish(
   member: Publisher,
   attributes: { readonly name: string; readonly clientUrls: readonly string[] },
@@ -29,12 +36,22 @@ export async function publish(
   versions: Pick<ClusterVersionMonitor, "check">,
 ): Promise<void> {
   const request = encodeClusterMemberAttrSet({ memberId: member.id, ...attributes });
-  await untilDone(timers, ({ done: applied, refused }) => {
-    member.propose(internalRequest.clusterMemberAttrSet, request, 0, request.length, {
-      applied,
-      refused,
-    });
+  const isPublished = (): boolean => {
+    const { name, clientUrls } = member.cluster.member(member.id) ?? {};
+    return name === attributes.name && clientUrls?.join() === attributes.clientUrls.join();
+  };
+  // What an earlier start has published says nothing of this one.
+  const wasPublished = isPublished();
+  const looking = timers.every(retryMs, () => {
+    if (!wasPublished && isPublished()) found();
   });
+  let found = (): void => undefined;
+  const propose = ({ done: applied, refused }: Attempt): void => {
+    found = applied;
+    const field = internalRequest.clusterMemberAttrSet;
+    member.propose(field, request, 0, request.length, { applied, refused });
+  };
+  await untilDone(timers, propose).finally(() => looking.cancel());
   while (!hasVersion(member)) {
     versions.check();
     await untilDone(timers, ({ done, refused }) => {

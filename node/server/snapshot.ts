@@ -16,6 +16,7 @@ import type { Logger } from "../lib/ports.ts";
 import { type LogIndex, logIndex } from "../lib/units.ts";
 import type { MemoryStorage } from "../raft/memory-storage.ts";
 import type { Ready } from "../raft/ready.ts";
+import { entryType } from "../raft/types.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
 import { encodeV2Store } from "../snap/v2-store.ts";
 import type { Wal, WalSnapshot } from "../wal/wal.ts";
@@ -46,6 +47,14 @@ const memoryStepMax = 100;
 /** Letting go copies what stays: not before it is worth it. */
 const worthwhileShare = 1 / 8;
 
+/** The last applied ConfChangeV2 that memory has; 0 for none. A crash may have come before its mark. */
+function lastConfChangeV2(storage: MemoryStorage, applied: number): number {
+  for (let index = Math.min(applied, storage.lastIndex); index >= storage.firstIndex; index--) {
+    if (storage.entry(logIndex(index))?.type === entryType.confChangeV2) return index;
+  }
+  return 0;
+}
+
 export class Snapshotter {
   private readonly options: SnapshotterOptions;
   private lastIndex: number;
@@ -56,11 +65,14 @@ export class Snapshotter {
   /** Applied index at the last look at what memory holds. */
   private memoryIndex = 0;
   private readonly memoryStep: number;
+  /** Nobody is sent entries up to here any more. */
+  private forgetTo: number;
 
   /** `lastIndex`: that of the mark found at start. */
   constructor(options: SnapshotterOptions, lastIndex: number) {
     this.options = options;
     this.lastIndex = lastIndex;
+    this.forgetTo = lastConfChangeV2(options.storage, options.applied().consistentIndex);
     this.memoryStep = Math.max(1, Math.min(memoryStepMax, options.catchupEntries));
     this.offerState();
   }
@@ -74,9 +86,18 @@ export class Snapshotter {
     const { consistentIndex: index } = applied();
     if (index - this.memoryIndex < this.memoryStep && !isConfigNew) return;
     this.offerState();
-    const to = Math.min(index - catchupEntries, holdFrom());
+    const to = Math.max(Math.min(index - catchupEntries, holdFrom()), this.forgetTo);
     const gone = to + 1 - storage.firstIndex;
-    if (gone > (storage.lastIndex - to) * worthwhileShare) storage.compact(logIndex(to));
+    const isWorthwhile = gone > (storage.lastIndex - to) * worthwhileShare;
+    if (isWorthwhile || storage.firstIndex <= this.forgetTo) storage.compact(logIndex(to));
+  }
+
+  /**
+   * The entry at `index`, which is applied, is a ConfChangeV2: no member of today's needs it, and a real etcd that joins later would stop at
+   * it. So it leaves memory now, and the disk with the next mark: who comes gets the state.
+   */
+  forget(index: LogIndex): void {
+    this.forgetTo = index;
   }
 
   /** From now on the state applied now is what raft gives a follower whose entries are gone. */
@@ -94,7 +115,8 @@ export class Snapshotter {
     const { snapshotCount, applied, membership, onError } = this.options;
     if (this.due === undefined) {
       const at = applied();
-      if (at.consistentIndex - this.lastIndex < snapshotCount) return;
+      const isDue = at.consistentIndex - this.lastIndex >= snapshotCount;
+      if (!isDue && this.lastIndex >= this.forgetTo) return;
       this.due = { at, membership: membership() };
     }
     if (position.consistentIndex < this.due.at.consistentIndex) return;

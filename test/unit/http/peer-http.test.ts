@@ -5,6 +5,7 @@ import { PeerHttp } from "../../../node/http/peer-http.ts";
 import { clusterId } from "../../../node/lib/units.ts";
 import type { HashKvOutcome } from "../../../node/mvcc/kv-hash.ts";
 import type { Member } from "../../../node/server/member.ts";
+import type { ReadWaiter } from "../../../node/server/read-index.ts";
 import { type Answer, exchange, get } from "./loopback.ts";
 
 interface Store {
@@ -71,13 +72,23 @@ test("what only the member can answer is a 503 until it is there", async () => {
   assert.equal((await ask(get("/elsewhere"), { isOpen: false })).status, 404);
 });
 
-test("what goes with leases and downgrades says that it is not served yet", async () => {
-  for (const path of ["/leases", "/leases/internal", "/downgrade/enabled"]) {
+test("what goes with leases says that it is not served yet", async () => {
+  for (const path of ["/leases", "/leases/internal"]) {
     for (const isOpen of [true, false]) {
       const { status, body } = await ask(get(path), { isOpen });
       assert.deepEqual([status, body], [503, "not served yet\n"], path);
     }
   }
+});
+
+test("/downgrade/enabled says no, behind a linearizable read", async () => {
+  const readable = { linearizableRead: (waiter: ReadWaiter) => waiter.readable() };
+  const { status, body, headers } = await ask(get("/downgrade/enabled"), { member: readable });
+  assert.deepEqual([status, body, headers.get("content-type")], [200, "false", "text/plain"]);
+  const refusing = { linearizableRead: (waiter: ReadWaiter) => waiter.refused("Timeout") };
+  const refused = await ask(get("/downgrade/enabled"), { member: refusing });
+  assert.equal(refused.status, 500);
+  assert.equal(refused.body, "failed linearized read: etcdserver: request timed out\n");
 });
 
 test("/version is the same as on the client port", async () => {

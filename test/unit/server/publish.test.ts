@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EtcdErrorKind } from "../../../node/lib/etcd-error.ts";
+import type { Timers } from "../../../node/lib/ports.ts";
 import { decodeClusterMemberAttrSet } from "../../../node/proto/membership-codec.ts";
 import type { Proposer } from "../../../node/server/propose.ts";
 import { type Publisher, publish } from "../../../node/server/publish.ts";
@@ -12,7 +13,12 @@ const attributes = { name: "m1", clientUrls: ["http://localhost:2379"] };
 
 class Member implements Publisher {
   readonly id = id(7);
-  readonly cluster: { version: string | undefined } = { version: undefined };
+  /** What the cluster has of it, where it is a member already. */
+  known: { readonly name: string; readonly clientUrls: readonly string[] } | undefined;
+  readonly cluster = {
+    version: undefined as string | undefined,
+    member: () => this.known,
+  };
   readonly published: unknown[] = [];
   /** What proposals and reads are told before they come through. */
   readonly refusals: EtcdErrorKind[];
@@ -49,6 +55,49 @@ test("a member publishes its name and URLs once, whatever refuses it before, and
   await publish(member, attributes, hastyTimers, member);
   assert.deepEqual(member.published, [{ memberId: 7n, ...attributes }]);
   assert.equal(member.checks, 3);
+});
+
+/** Periodic timers run too. */
+const busyTimers: Timers = {
+  ...hastyTimers,
+  every: (_, run) => {
+    const timer = setInterval(run, 1);
+    return { cancel: () => clearInterval(timer) };
+  },
+};
+
+test("an entry that came within a whole state is published too, though nobody tells that it is applied", async () => {
+  const member = new Member();
+  member.cluster.version = "3.7.0";
+  member.propose = (_, message) => {
+    const { name, clientUrls } = decodeClusterMemberAttrSet(message);
+    member.known = { name, clientUrls };
+  };
+  await publish(member, attributes, busyTimers, member);
+});
+
+test("what an earlier start has published does not stand for this one", async () => {
+  const member = new Member();
+  member.cluster.version = "3.7.0";
+  member.known = attributes;
+  let proposer: Proposer | undefined;
+  member.propose = (_field, _message, _start, _end, asked) => {
+    proposer = asked;
+  };
+  let isDone = false;
+  let looks = 0;
+  const every: Timers["every"] = (periodMs, run) =>
+    busyTimers.every(periodMs, () => {
+      looks += 1;
+      run();
+    });
+  const publishing = publish(member, attributes, { ...busyTimers, every }, member).then(() => {
+    isDone = true;
+  });
+  while (looks < 5) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isDone, false);
+  proposer?.applied({ kind: "done" } as never);
+  await publishing;
 });
 
 test("a cluster that has a version makes nobody wait", async () => {

@@ -104,6 +104,8 @@ export class ReconfigLab {
   settle(at: number, error?: EtcdErrorKind): void {
     const { requestId } = this.changeAt(at);
     const outcome: ConfChangeOutcome = {
+      index: logIndex(1),
+      isV2: false,
       requestId,
       error,
       confState: emptyConfState,

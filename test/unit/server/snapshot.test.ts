@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { AppliedPosition } from "../../../node/backend/backend.ts";
 import { logIndex, memberId, revision, term } from "../../../node/lib/units.ts";
 import { MemoryStorage } from "../../../node/raft/memory-storage.ts";
-import type { Entry, HardState } from "../../../node/raft/types.ts";
+import { type Entry, entryType, type HardState } from "../../../node/raft/types.ts";
 import { Snapshotter } from "../../../node/server/snapshot.ts";
 import type { SnapDir } from "../../../node/snap/snap-dir.ts";
 import type { SnapshotFile } from "../../../node/snap/snapshot-file.ts";
@@ -23,9 +23,12 @@ class Lab {
   private done: ((error: Error | null) => void) | undefined;
   private fileDone: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(lastIndex = 0, appliedIndex = 0) {
+  /** `v2Index`: a ConfChangeV2 stands there. */
+  constructor(lastIndex = 0, appliedIndex = 0, v2Index = 0) {
     this.appliedIndex = appliedIndex;
-    const entries = Array.from({ length: 500 }, (_, at) => entryAt(at + 1, 1));
+    const entries = Array.from({ length: 500 }, (_, at) => entryAt(at + 1, 1)).map((entry) =>
+      entry.index === v2Index ? { ...entry, type: entryType.confChangeV2 } : entry,
+    );
     const start = { index: logIndex(0), term: term(0), confState: votersOnly(me) };
     this.storage = new MemoryStorage(start, emptyHardState, entries);
     const wal = {
@@ -212,6 +215,29 @@ test("memory keeps what somebody is waited for with, and lets go of it behind th
   lab.holdFrom = Infinity;
   lab.applied(331);
   assert.equal(lab.storage.firstIndex, 302);
+});
+
+test("entries that would stop a real etcd leave memory when they are applied, whoever is waited for, and the disk with a mark", () => {
+  const lab = new Lab();
+  lab.holdFrom = 5;
+  lab.appliedIndex = 40;
+  lab.snapshotter.forget(logIndex(40));
+  lab.snapshotter.applied(true);
+  assert.equal(lab.storage.firstIndex, 41);
+  assert.deepEqual(lab.events, []);
+  lab.committed(41);
+  assert.deepEqual(lab.events, ["mark 41/7 of 1"]);
+});
+
+test("such an entry is known after a restart that came before its mark; one that is not applied yet stays", () => {
+  const applied = new Lab(0, 60, 50);
+  applied.snapshotter.applied(true);
+  assert.equal(applied.storage.firstIndex, 51);
+  applied.committed(60);
+  assert.deepEqual(applied.events, ["mark 60/7 of 1"]);
+  const notYet = new Lab(0, 60, 61);
+  notYet.snapshotter.applied(true);
+  assert.equal(notYet.storage.firstIndex, 1);
 });
 
 test("raft is offered a state that the log in memory continues, with the configuration of its index, from the start on", () => {
