@@ -42,12 +42,16 @@ export class Joiner {
       command: commandOf(this.#kind),
       name,
       dataDirectory: join(this.#directory, name),
-      logFile: join(this.#directory, `${name}.log`),
+      logFile: this.logFile,
       initialCluster: `${others},${name}=${this.peerUrl}`,
       initialClusterState: "existing",
     });
     await this.#process.ready();
     return this.#process;
+  }
+
+  get logFile(): string {
+    return join(this.#directory, `${this.name}.log`);
   }
 
   async stop(): Promise<void> {

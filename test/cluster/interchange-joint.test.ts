@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { memberId } from "../../node/lib/units.ts";
@@ -54,6 +55,7 @@ test(
     });
     let inner: InnerMember | undefined;
     const joiner = await Joiner.of(cluster, "etcd-ts", "joiner");
+    const late = await Joiner.of(cluster, "etcd", "late");
     try {
       const [first, second, etcd] = cluster.members;
       assert(first !== undefined && second !== undefined && etcd !== undefined);
@@ -92,6 +94,12 @@ test(
       await joiner.start(listOf(there));
       const { members } = await first.client.memberList();
       assert.deepEqual(members.map(({ id }) => id).sort(), [first.id, member.id, id].sort());
+      // One that comes later gets the state in place of the entries at which it would stop.
+      await until("the addition of an etcd", () =>
+        new Admin(first.address).addMember(late.peerUrl),
+      );
+      await late.start(listOf([...there, joiner]));
+      assert.deepEqual(findingsIn(readFileSync(late.logFile, "utf8")).errors, []);
       await inner.close();
       assert.equal(
         jointEntries(inner.walDirectory),
@@ -99,6 +107,7 @@ test(
         "one into the joint configuration, one out",
       );
     } finally {
+      await late.stop();
       await joiner.stop();
       await inner?.close();
       await cluster.close();

@@ -1,8 +1,8 @@
 /** A cluster under a script of harms, with clients at work all the time; judged when all is healed. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { judgeCluster } from "./judge.ts";
 import type { MemberKind } from "./cluster-member.ts";
+import { judgeCluster } from "./judge.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Observer } from "./observer.ts";
 import { ProcessCluster } from "./process-cluster.ts";
