@@ -6,17 +6,21 @@
 import { assert } from "../lib/assert.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { memberId } from "../lib/units.ts";
+import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
+import { decodeAlarmRequest } from "../proto/alarm-codec.ts";
 import { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 import { type InternalRaftView, internalRequest } from "../proto/internal-raft-codec.ts";
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
 import { PutRequestView } from "../proto/put-request.ts";
 import { decodeTxnRequest } from "../proto/txn-request.ts";
 import { decodeV2Request } from "../proto/v2-request.ts";
+import { applyAlarm, refusedBy } from "./alarm.ts";
 import { applyCompaction, CompactionRequestView } from "./compaction.ts";
 import { deleteRangeInSlices, deletesRange, executeDeleteRange } from "./delete-range.ts";
 import { checkPut, executePut } from "./put.ts";
+import { txnCost } from "./quota-cost.ts";
 import { type ApplyResult, type DeleteRangeResult, done, refuse } from "./result.ts";
 import { SliceBudget, type Slices, sliceKeysDefault } from "./slices.ts";
 import { decideTxn, executeTxn } from "./txn.ts";
@@ -27,6 +31,7 @@ import { applyV2Request } from "./v2-request.ts";
 export interface AppliedState {
   readonly store: KvStore;
   readonly cluster: Cluster;
+  readonly alarms: Alarms;
 }
 
 export class Applier {
@@ -55,6 +60,11 @@ export class Applier {
       applyV2Request(this.state.cluster, decodeV2Request(buffer, entry.entryStart, entry.entryEnd));
       return done;
     }
+    const { alarms } = this.state;
+    if (alarms.isNoSpace || alarms.isCorrupt) {
+      const refusal = refusedBy(alarms, entry.field);
+      if (refusal !== undefined) return refuse(refusal);
+    }
     switch (entry.field) {
       case internalRequest.put:
         return this.applyPut(buffer, start, end);
@@ -68,6 +78,8 @@ export class Applier {
       case internalRequest.range:
         // Old members asked for reads through the log. Only who proposed it is told what it found.
         return done;
+      case internalRequest.alarm:
+        return applyAlarm(alarms, decodeAlarmRequest(buffer.subarray(start, end)));
       case internalRequest.clusterVersionSet:
         this.state.cluster.setVersion(decodeClusterVersionSet(buffer.subarray(start, end)));
         return done;
@@ -123,8 +135,10 @@ export class Applier {
   }
 
   private applyTxn(buffer: Uint8Array, start: number, end: number): ApplyResult | undefined {
-    const { store } = this.state;
-    const decided = decideTxn(store, decodeTxnRequest(buffer, start, end));
+    const { store, alarms } = this.state;
+    const request = decodeTxnRequest(buffer, start, end);
+    if (alarms.isNoSpace && txnCost(request) > 0) return refuse("NoSpace");
+    const decided = decideTxn(store, request);
     if (typeof decided === "string") return refuse(decided);
     if (!deletesRanges(decided)) return executeTxn(store, decided);
     return this.begin(executeTxnInSlices(store, decided, this.newBudget()));

@@ -1,6 +1,7 @@
 /** What applying an entry leads to: values, from which rpc/ makes the answer. A refused request changed nothing. */
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Revision } from "../lib/units.ts";
+import type { AlarmMember } from "../proto/alarm-codec.ts";
 
 export interface Refused {
   readonly kind: "refused";
@@ -40,11 +41,18 @@ export interface DoneResult {
   readonly kind: "done";
 }
 
+/** Alarms that are raised, or the one that was raised or disarmed. */
+export interface AlarmResult {
+  readonly kind: "alarms";
+  readonly alarms: readonly AlarmMember[];
+}
+
 export type ApplyResult =
   | PutResult
   | DeleteRangeResult
   | TxnResult
   | CompactionResult
+  | AlarmResult
   | DoneResult
   | Refused;
 

@@ -5,6 +5,7 @@
  */
 
 import { CompactionRequestView } from "../apply/compaction.ts";
+import { putCost, txnCost } from "../apply/quota-cost.ts";
 import { writeRange } from "../apply/range.ts";
 import type { ApplyResult } from "../apply/result.ts";
 import { isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
@@ -35,7 +36,6 @@ import {
   checkRangeRequest,
   checkTxnRequest,
 } from "./kv-checks.ts";
-import { putCost, txnCost } from "./quota.ts";
 import { RangeJob, TxnReadJob } from "./range-jobs.ts";
 import { copyOf, decoded, decodedTxn } from "./request-bytes.ts";
 import type { SliceQueue } from "./slice-queue.ts";

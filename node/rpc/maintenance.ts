@@ -1,12 +1,14 @@
-/** The Maintenance service, as far as it is served: Status, Hash, HashKV, and Alarm for asking. */
+/** The Maintenance service, as far as it is served: Status, Alarm, Hash, HashKV. */
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { serverVersion } from "../lib/etcd-version.ts";
+import { type AlarmMember, alarmType } from "../proto/alarm-codec.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
+import { internalRequest } from "../proto/internal-raft-codec.ts";
 import { int64Long, type Long, longToBigint, numberLong, uint64Long } from "../proto/long.ts";
 import type { Member } from "../server/member.ts";
 import { type Hashed, hashKvAt, hashOf } from "../server/store-hash.ts";
 import type { Admission } from "./admission.ts";
-import { failWith, grpcCode, statusOf } from "./errors.ts";
+import { failWith, statusOf } from "./errors.ts";
 import { headerOf } from "./header.ts";
 import { decodedMessage } from "./request-bytes.ts";
 
@@ -23,6 +25,12 @@ export interface MaintenanceOptions {
 const sizeBytesMin = 4096;
 
 const sizeOf = (bytes: number): Long => numberLong(Math.max(bytes, sizeBytesMin));
+
+const alarmNames: readonly string[] = ["NONE", "NOSPACE", "CORRUPT"];
+
+/** As Go prints the message. */
+const alarmText = ({ memberId, alarm }: AlarmMember): string =>
+  `memberID:${memberId} alarm:${alarmNames[alarm] ?? alarm}`;
 
 export class MaintenanceService {
   private readonly options: MaintenanceOptions;
@@ -46,7 +54,10 @@ export class MaintenanceService {
       raftIndex: numberLong(raft.committed),
       raftTerm: numberLong(raft.term),
       raftAppliedIndex: numberLong(raft.applied),
-      errors: member.hasLeader ? [] : [statusOf.NoLeader.text],
+      errors: [
+        ...(member.hasLeader ? [] : [statusOf.NoLeader.text]),
+        ...member.alarms.list(alarmType.none).map(alarmText),
+      ],
       isLearner: member.isLearner,
       storageVersion: member.cluster.storageVersion ?? "",
       dbSizeQuota: numberLong(this.quota()),
@@ -54,17 +65,21 @@ export class MaintenanceService {
     });
   }
 
-  /** No request that this member serves can raise an alarm, so the list is empty; raising and disarming are not served. */
+  /** Also a list is an entry of the log, as on etcd: it is as new as the request. */
   alarm(call: UnaryCall, bytes: Uint8Array): void {
     const request = this.isAdmitted(call, etcdserverpb.AlarmRequest, bytes, false);
     if (request === undefined) return;
-    if (request.action !== etcdserverpb.AlarmRequest.AlarmAction.GET) {
-      const text = "etcd-ts: alarms can only be listed in this version";
-      call.fail(grpcCode.unimplemented, text);
-      return;
-    }
-    const header = headerOf(this.member, this.member.store.currentRevision);
-    this.reply(call, etcdserverpb.AlarmResponse, { header });
+    const { member } = this;
+    member.propose(internalRequest.alarm, bytes, 0, bytes.length, {
+      applied: (result) => {
+        const alarms = result.kind === "alarms" ? result.alarms : [];
+        this.reply(call, etcdserverpb.AlarmResponse, {
+          header: headerOf(member, member.store.currentRevision),
+          alarms: alarms.map(({ memberId, alarm }) => ({ memberID: uint64Long(memberId), alarm })),
+        });
+      },
+      refused: (error) => failWith(call, error),
+    });
   }
 
   /** Over all of the backend; for tests of etcd's kind, as it moves with every entry. */

@@ -6,6 +6,7 @@ import { ensureAuthRevision } from "../auth/auth-revision.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import type { MemberBackend } from "../backend/backend-snapshot.ts";
 import type { MemberId } from "../lib/units.ts";
+import { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
 import type { RawNode } from "../raft/raw-node.ts";
@@ -57,6 +58,7 @@ export interface AppliedStateParts {
 export class AppliedState {
   readonly backend: MemberBackend;
   readonly store: KvStore;
+  readonly alarms: Alarms;
   readonly applier: EntryApplier;
   readonly commits: CommitLoop;
   readonly compactor: Compactor;
@@ -66,10 +68,12 @@ export class AppliedState {
     const { clock, timers, logger } = options.ports;
     this.backend = backend;
     this.store = store;
+    this.alarms = new Alarms(backend);
     const { maxLearners } = membershipSettings(options.config);
     this.applier = new EntryApplier({
       store,
       cluster,
+      alarms: this.alarms,
       confChanges: new ConfChangeApplier({ id, cluster, node, maxLearners, logger }),
       proposals,
       position: backend.committed,

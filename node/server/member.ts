@@ -7,6 +7,7 @@
  */
 import type { Clock, Timer, Timers } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
+import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import { RawNode } from "../raft/raw-node.ts";
@@ -126,6 +127,10 @@ export class Member {
 
   get store(): KvStore {
     return this.turns.state.store;
+  }
+
+  get alarms(): Alarms {
+    return this.turns.state.alarms;
   }
 
   get clock(): Clock {

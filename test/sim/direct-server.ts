@@ -109,6 +109,7 @@ function answerOf(result: ApplyResult): Answer {
         succeeded: result.succeeded,
       };
     case "compaction":
+    case "alarms":
     case "done":
       return { kind: "written", revision: 0, deleted: 0, succeeded: true };
     case "refused":

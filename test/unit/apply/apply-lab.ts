@@ -5,6 +5,7 @@ import { writeRange } from "../../../node/apply/range.ts";
 import type { ApplyResult } from "../../../node/apply/result.ts";
 import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
 import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
+import { Alarms } from "../../../node/membership/alarms.ts";
 import { Cluster } from "../../../node/membership/cluster.ts";
 import { KvStore } from "../../../node/mvcc/kv-store.ts";
 import { etcdserverpb, type mvccpb } from "../../../node/proto/generated/messages.js";
@@ -234,13 +235,15 @@ export class Lab {
   readonly store: KvStore;
   readonly backend: MemoryBackend;
   readonly cluster: Cluster;
+  readonly alarms: Alarms;
   readonly applier: Applier;
 
   private constructor(store: KvStore, backend: MemoryBackend, sliceKeys?: number) {
     this.store = store;
     this.backend = backend;
     this.cluster = new Cluster(backend);
-    this.applier = new Applier({ store, cluster: this.cluster }, sliceKeys);
+    this.alarms = new Alarms(backend);
+    this.applier = new Applier(this, sliceKeys);
   }
 
   static async open(valueCacheBytesMax = 1e6, sliceKeys?: number): Promise<Lab> {

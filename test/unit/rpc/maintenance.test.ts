@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptyBytes } from "../../../node/lib/bytes.ts";
 import { etcdserverpb } from "../../../node/proto/generated/messages.js";
-import { int64Long, longToBigint, longToNumber } from "../../../node/proto/long.ts";
+import {
+  int64Long,
+  type Long,
+  longToBigint,
+  longToNumber,
+  uint64Long,
+} from "../../../node/proto/long.ts";
 import { statusOf } from "../../../node/rpc/errors.ts";
 import { MaintenanceService } from "../../../node/rpc/maintenance.ts";
 import { encodePut } from "../apply/apply-lab.ts";
@@ -28,20 +34,39 @@ test("Status tells leader, revision and the marks of raft", async () => {
   assert.deepEqual(status.errors, []);
 });
 
-test("alarms can be listed, of which there are none, and not raised", async () => {
+test("alarms are raised, listed and disarmed through the log, and Status tells them", async () => {
   const lab = await RpcLab.open();
   const service = new MaintenanceService({ ...lab, quotaBytes: 1000 });
   const { GET, ACTIVATE, DEACTIVATE } = etcdserverpb.AlarmRequest.AlarmAction;
-  const ask = (action: etcdserverpb.AlarmRequest.AlarmAction): RecordedCall => {
+  const { NONE, NOSPACE, CORRUPT } = etcdserverpb.AlarmType;
+  const memberID = uint64Long(2n ** 63n + 3n);
+  const ask = async (
+    action: etcdserverpb.AlarmRequest.AlarmAction,
+    alarm: etcdserverpb.AlarmType,
+  ): Promise<string[]> => {
     const call = new RecordedCall();
-    const message = etcdserverpb.AlarmRequest.encode({ action }).finish();
-    service.alarm(call, message);
-    return call;
+    service.alarm(call, etcdserverpb.AlarmRequest.encode({ action, alarm, memberID }).finish());
+    await lab.world.pass(50);
+    const answer = etcdserverpb.AlarmResponse.decode(call.replies[0] as Uint8Array);
+    return answer.alarms.map((it) => `${longToBigint(it.memberID as Long)} ${it.alarm}`);
   };
-  const answer = etcdserverpb.AlarmResponse.decode(ask(GET).replies[0] as Uint8Array);
-  assert.deepEqual(answer.alarms, []);
-  assert.equal(ask(ACTIVATE).failures[0]?.code, 12);
-  assert.equal(ask(DEACTIVATE).failures[0]?.code, 12);
+  const errors = (): readonly string[] => {
+    const call = new RecordedCall();
+    service.status(call, emptyBytes);
+    return etcdserverpb.StatusResponse.decode(call.replies[0] as Uint8Array).errors;
+  };
+  assert.deepEqual(await ask(GET, NONE), []);
+  assert.deepEqual(await ask(ACTIVATE, NONE), []);
+  assert.deepEqual(await ask(ACTIVATE, NOSPACE), ["9223372036854775811 1"]);
+  assert.deepEqual(await ask(GET, NONE), ["9223372036854775811 1"]);
+  assert.deepEqual(await ask(GET, CORRUPT), []);
+  assert.deepEqual(errors(), ["memberID:9223372036854775811 alarm:NOSPACE"]);
+  const refused = await lab.call("put", encodePut("a", "1"));
+  assert.equal(refused.failures[0]?.text, "etcdserver: mvcc: database space exceeded");
+  assert.deepEqual(await ask(DEACTIVATE, CORRUPT), []);
+  assert.deepEqual(await ask(DEACTIVATE, NOSPACE), ["9223372036854775811 1"]);
+  assert.deepEqual(errors(), []);
+  assert.deepEqual((await lab.call("put", encodePut("a", "1"))).failures, []);
 });
 
 test("the size of a store without keys is not 0: etcdctl divides by it", async () => {

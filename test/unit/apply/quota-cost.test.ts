@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { putCost, txnCost } from "../../../node/apply/quota-cost.ts";
 import { PutRequestView } from "../../../node/proto/put-request.ts";
 import { decodeTxnRequest } from "../../../node/proto/txn-request.ts";
-import { putCost, txnCost } from "../../../node/rpc/quota.ts";
 import {
   compare,
   del,
