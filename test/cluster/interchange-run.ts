@@ -78,6 +78,7 @@ class Interchange {
     const pairs = this.#pairs();
     try {
       await this.#leadInTurn(work);
+      await this.#listAlarms();
       await this.#compact();
       for (const [leads, joins] of pairs) await this.#catchUp(leads, joins);
       for (const [leads, joins] of pairs) await this.#replace(leads, joins);
@@ -125,6 +126,13 @@ class Interchange {
       assert.deepEqual(await snapshotsOf(member), { sent: 0, received: 0 }, member.name);
     }
     this.#say(`joined by the log: ${this.#cluster.members.map(titleOf).join(", ")}`);
+  }
+
+  /** An entry of the log, though it only asks: everybody has to stand it. */
+  async #listAlarms(): Promise<void> {
+    for (const { client } of this.#cluster.members) {
+      assert.deepEqual((await client.alarms()).alarms, []);
+    }
   }
 
   /** Everybody leads once, and everybody takes over from everybody. */
