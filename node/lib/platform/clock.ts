@@ -8,6 +8,14 @@ export const systemClock: Clock = {
 };
 
 /**
+ * How long to wait for the next multiple of the period. What was missed is not made up for, and a timer that ran a little early or late is
+ * taken for the multiple it is next to: the wait is between half a period and one and a half.
+ */
+export function delayToBeat(passedMs: number, periodMs: number): number {
+  return (Math.round(passedMs / periodMs) + 1) * periodMs - passedMs;
+}
+
+/**
  * Timers over Node's event loop. The end of a turn is the check phase (`setImmediate`), which follows the poll phase where
  * sockets and files report. One immediate drains the whole queue, so that what the member does at the end of a turn and
  * the flush of the answers it made share that turn.
@@ -29,9 +37,19 @@ export class SystemTimers implements Timers {
     return { cancel: () => clearTimeout(handle) };
   }
 
+  /** Keeps its beat: being late once does not move what follows, as it does with `setInterval`, whose ticks of 10 ms take 11. */
   every(periodMs: number, run: () => void): Timer {
-    const handle = setInterval(run, periodMs);
-    return { cancel: () => clearInterval(handle) };
+    const beganMs = performance.now();
+    let handle: NodeJS.Timeout;
+    const wait = (): void => {
+      handle = setTimeout(beat, delayToBeat(performance.now() - beganMs, periodMs));
+    };
+    const beat = (): void => {
+      wait();
+      run();
+    };
+    wait();
+    return { cancel: () => clearTimeout(handle) };
   }
 
   endOfTurn(run: () => void): void {

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs";
 import { test } from "node:test";
-import { SystemRandom, SystemTimers, systemClock } from "../../../../node/lib/platform/clock.ts";
+import {
+  delayToBeat,
+  SystemRandom,
+  SystemTimers,
+  systemClock,
+} from "../../../../node/lib/platform/clock.ts";
 
 test("what is added to the end of a turn runs once, in order, after promises and microtasks", async () => {
   const timers = new SystemTimers();
@@ -82,6 +87,14 @@ test("timers run, and cancelled ones do not", async () => {
     });
   });
   assert.deepEqual(ran, ["every", "every", "every"]);
+});
+
+test("a period keeps its beat when it was late or early, and makes up for nothing that it missed", () => {
+  const delays = [0, 10.9, 9.6, 14, 3014, 3016].map((passedMs) => delayToBeat(passedMs, 10));
+  assert.deepEqual(
+    delays.map((delayMs) => Math.round(delayMs * 10) / 10),
+    [10, 9.1, 10.4, 6, 6, 14],
+  );
 });
 
 test("the monotonic clock does not go back and knows fractions", () => {
