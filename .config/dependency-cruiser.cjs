@@ -69,6 +69,7 @@ const doors = {
   "@grpc/grpc-js": "node/client/",
   "fs-native-extensions": "node/lib/platform/file-lock[.]ts",
   "prom-client": "node/http/metric",
+  "@kubernetes/client-node": "operator/kernel/kube-config[.]ts",
 };
 
 const onlyThrough = Object.entries(doors).map(([name, door]) => ({
@@ -150,7 +151,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(^|/)dist/" },
+    exclude: { path: "^dist/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: path.join(__dirname, "../tsconfig.json") },
     enhancedResolveOptions: {

@@ -2,7 +2,7 @@
 import type { ClusterMember } from "./cluster-member.ts";
 
 /** 0 for a metric that nobody has counted in yet: etcd leaves it out then. */
-export async function metricSum(member: ClusterMember, name: string): Promise<number> {
+async function metricSum(member: ClusterMember, name: string): Promise<number> {
   const response = await fetch(`http://${member.address}/metrics`);
   const text = await response.text();
   let sum = 0;

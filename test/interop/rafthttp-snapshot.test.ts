@@ -10,10 +10,10 @@ import { needs } from "../support/peers.ts";
 import { generatedData, RafthttpPeer } from "../support/rafthttp-peer.ts";
 import { HandTimers, KeptLog } from "../unit/peer/hand-timers.ts";
 import {
-  sender,
   SnapshotLab,
-  snapMessage,
   State,
+  sender,
+  snapMessage,
   stateOf,
   target,
 } from "../unit/peer/snapshot-lab.ts";

@@ -43,7 +43,7 @@ export class DirectTransport implements Transport {
       try {
         request.beforeSend?.();
       } catch (error) {
-        reject(error as Error);
+        reject(error);
         return;
       }
       this.exchange(request, resolve, reject);
@@ -66,10 +66,14 @@ export class DirectTransport implements Transport {
     request.signal.addEventListener("abort", abort, { once: true });
     // Answers arrive in order, each after the latency, and in this process's own time.
     let arrivesAtMs = 0;
+    const inbox: (() => void)[] = [];
     const deliver = (run: () => void): void => {
       const nowMs = this.time.monotonicMs();
       arrivesAtMs = Math.max(arrivesAtMs, nowMs + this.network.latencyMs());
-      this.time.after(arrivesAtMs - nowMs, () => this.process.timers.after(0, run));
+      // Timers of a process that is stalled twice may change their order; bytes of a connection never do.
+      inbox.push(run);
+      const next = (): void => inbox.shift()?.();
+      this.time.after(arrivesAtMs - nowMs, () => this.process.timers.after(0, next));
     };
     const sink: Sink = {
       head: (status, headers) =>

@@ -1,5 +1,13 @@
 /** Who owns which field (managedFields), and server-side apply upon it: conflicts, forcing, dropping what a manager gives no more. */
-import { clone, isEqual, leavesOf, type Path, removeAt, setAt, type Tree } from "./fake-api-json.ts";
+import {
+  clone,
+  isEqual,
+  leavesOf,
+  type Path,
+  removeAt,
+  setAt,
+  type Tree,
+} from "./fake-api-json.ts";
 
 interface Owner {
   readonly manager: string;
@@ -24,7 +32,9 @@ export type ApplyResult =
   | { readonly conflicts: readonly { readonly field: string; readonly manager: string }[] };
 
 function nameOf(field: string): string {
-  return (JSON.parse(field) as Path).map((step) => step.replace(/^f:/, ".").replace(/^[kv]:(.*)$/, "[$1]")).join("");
+  return (JSON.parse(field) as Path)
+    .map((step) => step.replace(/^f:/, ".").replace(/^[kv]:(.*)$/, "[$1]"))
+    .join("");
 }
 
 export function applyFields(input: ApplyInput): ApplyResult {
@@ -79,7 +89,9 @@ export function updateFields(
   const changedFields = new Set(changed.map(([field]) => field));
   const kept = owners.map((owner) => ({
     ...owner,
-    fields: new Set([...owner.fields].filter((field) => after.has(field) && !changedFields.has(field))),
+    fields: new Set(
+      [...owner.fields].filter((field) => after.has(field) && !changedFields.has(field)),
+    ),
   }));
   const isSelf = (owner: Owner): boolean =>
     owner.manager === by.manager &&

@@ -26,7 +26,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isTree(patch)) return clone(patch);
   const result: Tree = isTree(target) ? clone(target) : {};
   for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete result[name];
+    if (value === null) Reflect.deleteProperty(result, name);
     else result[name] = mergePatch(result[name], value);
   }
   return result;
@@ -59,7 +59,7 @@ export function jsonPatch(target: Tree, operations: readonly Operation[]): Tree 
       parent.splice(at, op === "add" ? 0 : 1, ...(op === "remove" ? [] : [value]));
     } else if (op === "remove") {
       if (!(last in fields)) return undefined;
-      delete fields[last];
+      Reflect.deleteProperty(fields, last);
     } else {
       fields[last] = clone(value);
     }
@@ -100,8 +100,14 @@ export function leavesOf(tree: unknown): Map<string, unknown> {
     const listKey = keyedLists[names];
     if (Array.isArray(value) && listKey !== undefined) {
       for (const item of value as unknown[]) {
-        if (listKey === "") leaves.set(JSON.stringify([...path, `v:${JSON.stringify(item)}`]), item);
-        else visit(item, [...path, `k:${JSON.stringify({ [listKey]: (item as Tree)[listKey] })}`], `${names}[]`);
+        if (listKey === "")
+          leaves.set(JSON.stringify([...path, `v:${JSON.stringify(item)}`]), item);
+        else
+          visit(
+            item,
+            [...path, `k:${JSON.stringify({ [listKey]: (item as Tree)[listKey] })}`],
+            `${names}[]`,
+          );
       }
     } else if (isTree(value) && (Object.keys(value).length > 0 || path.length === 0)) {
       for (const [name, child] of Object.entries(value)) {
@@ -155,7 +161,7 @@ export function removeAt(parent: unknown, path: Path): void {
     const isEmpty = Array.isArray(child)
       ? child.length === 0
       : isTree(child) && Object.keys(child).length === 0;
-    if (rest.length === 0 || isEmpty) delete fields[name];
+    if (rest.length === 0 || isEmpty) Reflect.deleteProperty(fields, name);
     return;
   }
   const list = parent as unknown[];

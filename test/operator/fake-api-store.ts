@@ -4,7 +4,13 @@
  */
 import type { Clock } from "../../operator/kernel/ports.ts";
 import type { ResourceType } from "../../operator/kernel/resource.ts";
-import { type ApplyInput, applyFields, managedFieldsOf, type Owners, updateFields } from "./fake-api-fields.ts";
+import {
+  type ApplyInput,
+  applyFields,
+  managedFieldsOf,
+  type Owners,
+  updateFields,
+} from "./fake-api-fields.ts";
 import { clone, isEqual, isTree, type Tree } from "./fake-api-json.ts";
 
 export interface FakeResource extends ResourceType {
@@ -55,7 +61,15 @@ export class StatusError extends Error {
   constructor(code: number, reason: string, message: string, details: Tree = {}) {
     super(message);
     this.code = code;
-    this.status = { kind: "Status", apiVersion: "v1", status: "Failure", code, reason, message, details };
+    this.status = {
+      kind: "Status",
+      apiVersion: "v1",
+      status: "Failure",
+      code,
+      reason,
+      message,
+      details,
+    };
   }
 }
 
@@ -103,7 +117,9 @@ export class FakeStore {
   list(resource: FakeResource, namespace?: string): StoredObject[] {
     return [...this.objects]
       .filter(([, stored]) => stored.resource.plural === resource.plural)
-      .filter(([, { object }]) => namespace === undefined || object.metadata["namespace"] === namespace)
+      .filter(
+        ([, { object }]) => namespace === undefined || object.metadata["namespace"] === namespace,
+      )
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, { object }]) => clone(object));
   }
@@ -115,17 +131,26 @@ export class FakeStore {
   create(target: Target, input: Tree): StoredObject {
     const metadata = isTree(input["metadata"]) ? clone(input["metadata"]) : {};
     if (metadata["resourceVersion"] !== undefined) {
-      throw new StatusError(400, "BadRequest", "resourceVersion should not be set on objects to be created");
+      throw new StatusError(
+        400,
+        "BadRequest",
+        "resourceVersion should not be set on objects to be created",
+      );
     }
     this.uidCount += 1;
     const prefix = metadata["generateName"];
-    const name = metadata["name"] ?? (typeof prefix === "string" ? `${prefix}${this.uidCount}` : "");
+    const name =
+      metadata["name"] ?? (typeof prefix === "string" ? `${prefix}${this.uidCount}` : "");
     if (typeof name !== "string" || name === "") {
       throw new StatusError(422, "Invalid", "name or generateName is required");
     }
     const at = { ...target, name };
     if (this.objects.has(keyOf(at))) {
-      throw new StatusError(409, "AlreadyExists", `${target.resource.plural} "${name}" already exists`);
+      throw new StatusError(
+        409,
+        "AlreadyExists",
+        `${target.resource.plural} "${name}" already exists`,
+      );
     }
     const object: Tree = {
       ...clone(input),
@@ -150,7 +175,11 @@ export class FakeStore {
     const metadata = isTree(input["metadata"]) ? input["metadata"] : {};
     const { resourceVersion, uid } = stored.object.metadata;
     if (metadata["resourceVersion"] === undefined && verb === "update") {
-      throw new StatusError(422, "Invalid", "metadata.resourceVersion: must be specified for an update");
+      throw new StatusError(
+        422,
+        "Invalid",
+        "metadata.resourceVersion: must be specified for an update",
+      );
     }
     if ((metadata["resourceVersion"] ?? resourceVersion) !== resourceVersion) {
       throw new StatusError(409, "Conflict", "the object has been modified");
@@ -173,8 +202,16 @@ export class FakeStore {
         : target.resource.hasStatus
           ? { ...config, status: undefined }
           : config;
-    const given = Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
-    const input: ApplyInput = { ...target, live, owners: stored?.owners ?? [], config: given, isForced };
+    const given = Object.fromEntries(
+      Object.entries(part).filter(([, value]) => value !== undefined),
+    );
+    const input: ApplyInput = {
+      ...target,
+      live,
+      owners: stored?.owners ?? [],
+      config: given,
+      isForced,
+    };
     const result = applyFields(input);
     if ("conflicts" in result) {
       const causes = result.conflicts.map(({ field, manager }) => ({
@@ -271,7 +308,7 @@ export class FakeStore {
       const references = object.metadata["ownerReferences"];
       const owners = Array.isArray(references) ? (references as Tree[]) : [];
       if (owners.length === 0 || owners.some((owner) => owner["uid"] !== ownerUid)) continue;
-      const namespace = String(object.metadata["namespace"] ?? "");
+      const namespace = object.metadata["namespace"] as string;
       const at = { resource, namespace, name: object.metadata.name };
       this.delete({ ...at, subresource: "", manager: "garbage-collector" }, {});
     }
@@ -284,7 +321,12 @@ export class FakeStore {
   }
 
   private log(verb: Mutation["verb"], target: Target): void {
-    this.mutations.push({ verb, plural: target.resource.plural, name: target.name, by: target.manager });
+    this.mutations.push({
+      verb,
+      plural: target.resource.plural,
+      name: target.name,
+      by: target.manager,
+    });
   }
 
   private now(): string {
@@ -326,7 +368,11 @@ function admit(target: Target, before: StoredObject, input: Tree): Tree {
     delete object["status"];
     if (before["status"] !== undefined) object["status"] = clone(before["status"]);
   }
-  const withoutServers = (tree: Tree): Tree => ({ ...tree, metadata: undefined, status: undefined });
+  const withoutServers = (tree: Tree): Tree => ({
+    ...tree,
+    metadata: undefined,
+    status: undefined,
+  });
   if (!isEqual(withoutServers(object), withoutServers(before))) {
     metadata["generation"] = Number(before.metadata["generation"] ?? 0) + 1;
   }

@@ -1,6 +1,7 @@
 /** One watch of the fake API server: history first, then what happens, seen through the selectors; and what can go wrong with it. */
-import type { FakeResource, FakeStore, HistoryEvent, StoredObject } from "./fake-api-store.ts";
+
 import type { Tree } from "./fake-api-json.ts";
+import type { FakeResource, FakeStore, HistoryEvent, StoredObject } from "./fake-api-store.ts";
 
 /** Where an answer goes. After `end` or `break` nothing follows. */
 export interface Sink {

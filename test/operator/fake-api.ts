@@ -25,7 +25,12 @@ export interface FakeRequest {
 
 /** What happens to a request that matches. "before" and "after" say whether it took effect. */
 export type FaultAction =
-  | { readonly kind: "status"; readonly code: number; readonly reason?: string; readonly retryAfterSeconds?: number }
+  | {
+      readonly kind: "status";
+      readonly code: number;
+      readonly reason?: string;
+      readonly retryAfterSeconds?: number;
+    }
   | { readonly kind: "slow"; readonly beforeMs: number; readonly afterMs: number }
   | { readonly kind: "hang"; readonly effect: "before" | "after" }
   | { readonly kind: "break"; readonly effect: "before" | "after" };
@@ -54,6 +59,8 @@ export class FakeApi {
   readonly requests: string[] = [];
   /** Called after each mutation that took effect; "break" lets the client see a broken connection instead of the answer. */
   afterMutation: (mutation: Mutation, count: number) => "answer" | "break" = () => "answer";
+  /** Called when a request has arrived, before anything is done with it. */
+  onRequest: (request: FakeRequest) => void = () => undefined;
   private readonly ports: Pick<Ports, "clock" | "timers">;
   private readonly resources: readonly FakeResource[];
   private readonly watches = new Set<FakeWatch>();
@@ -103,6 +110,7 @@ export class FakeApi {
   /** Gives back what to call when the client goes away. */
   serve(request: FakeRequest, sink: Sink): () => void {
     this.requests.push(`${request.method} ${request.path}`);
+    this.onRequest(request);
     let hasLeft = false;
     let leave = (): void => undefined;
     const guarded = (run: () => void) => () => {
@@ -117,13 +125,24 @@ export class FakeApi {
         const answers = this.buffered((late) => {
           leave = this.handle(request, late);
         });
-        this.ports.timers.after(action.afterMs, guarded(() => answers(sink)));
+        if (hasLeft) leave();
+        this.ports.timers.after(
+          action.afterMs,
+          guarded(() => answers(sink)),
+        );
       });
     } else if (action?.kind === "status") {
       refuse(sink, injected(action), action.retryAfterSeconds);
     } else if (action?.kind === "hang" || action?.kind === "break") {
-      if (action.effect === "after") this.buffered((late) => this.handle(request, late));
-      if (action.kind === "break") sink.break();
+      if (action.effect === "after") {
+        this.buffered((late) => {
+          leave = this.handle(request, late);
+        });
+      }
+      if (action.kind === "break") {
+        leave();
+        sink.break();
+      }
     } else {
       leave = this.handle(request, sink);
     }
@@ -241,12 +260,20 @@ export class FakeApi {
       case "application/json-patch+json": {
         const patched = jsonPatch(store.get(route), body as unknown as []);
         if (patched === undefined) {
-          throw new StatusError(422, "Invalid", "the server rejected our request due to an error in our request");
+          throw new StatusError(
+            422,
+            "Invalid",
+            "the server rejected our request due to an error in our request",
+          );
         }
         return store.update(route, patched, "patch");
       }
       default:
-        throw new StatusError(415, "UnsupportedMediaType", "the body of the request was in an unknown format");
+        throw new StatusError(
+          415,
+          "UnsupportedMediaType",
+          "the body of the request was in an unknown format",
+        );
     }
   }
 
@@ -296,17 +323,15 @@ export class FakeApi {
     }
     this.watches.add(watch);
     watch.start(from);
-    const seconds = Number(route.query.get("timeoutSeconds") ?? "0");
-    const over = (): void => {
+    const seconds = Number(route.query.get("timeoutSeconds") ?? "3600");
+    const timer = this.ports.timers.after(seconds * 1000, () => {
+      if (this.watches.delete(watch)) watch.close("end");
+    });
+    return () => {
+      timer.cancel();
       watch.stop();
       this.watches.delete(watch);
     };
-    if (seconds > 0) {
-      this.ports.timers.after(seconds * 1000, () => {
-        if (this.watches.delete(watch)) watch.close("end");
-      });
-    }
-    return over;
   }
 }
 

@@ -67,14 +67,14 @@ export class KernelLab {
 
   /** Runs `promise` with as much time as it needs, a minute at most. */
   async finish<Value>(promise: Promise<Value>): Promise<Value> {
-    let isOver = false;
+    const state = { isOver: false };
     const over = (): void => {
-      isOver = true;
+      state.isOver = true;
     };
     promise.then(over, over);
     for (let step = 0; step < 600; step += 1) {
       await this.time.advance(0);
-      if (isOver) return promise;
+      if (state.isOver) return promise;
       await this.time.advance(100);
     }
     throw new Error("nothing happened for a minute");

@@ -21,7 +21,7 @@ export const silentLogger: Logger = {
 };
 
 /** Lets everything run that has been promised: one turn of the real event loop empties all microtasks. */
-export function settle(): Promise<void> {
+function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -56,7 +56,7 @@ export class VirtualTime implements Clock, Timers {
     for (;;) {
       const next = this.due
         .filter((entry) => entry.atMs <= endMs)
-        .sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
+        .sort((a, b) => (a.atMs === b.atMs ? a.order - b.order : a.atMs - b.atMs))[0];
       if (next === undefined) break;
       this.due = this.due.filter((entry) => entry !== next);
       this.nowMs = Math.max(this.nowMs, next.atMs);

@@ -51,6 +51,10 @@ const violations: Record<string, readonly [file: string, imports: string]> = {
   "one-door-fs-native-extensions": ["node/wal/lock-import.ts", "fs-native-extensions"],
   "one-door-prom-client": ["node/server/metrics-import.ts", "prom-client"],
   "one-door-grpc-grpc-js": ["node/rpc/grpc-js-import.ts", "@grpc/grpc-js"],
+  "one-door-kubernetes-client-node": [
+    "operator/kernel/client-node-import.ts",
+    "@kubernetes/client-node",
+  ],
 };
 
 /** What the table allows, of each kind once. */
@@ -62,6 +66,7 @@ const allowed: readonly (readonly [file: string, imports: string])[] = [
   ["node/backend/level-backend.ts", "level"],
   ["node/config/down.ts", "../rpc/target.ts"],
   ["operator/down.ts", "../node/client/target.ts"],
+  ["operator/kernel/kube-config.ts", "@kubernetes/client-node"],
 ];
 
 interface Cruise {

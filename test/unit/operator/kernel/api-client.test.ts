@@ -3,17 +3,30 @@ import assert from "node:assert/strict";
 import { after, beforeEach, describe, test } from "node:test";
 
 import { ApiClient } from "../../../../operator/kernel/api-client.ts";
-import { type ApiErrorKind, isApiError, NotLeadingError } from "../../../../operator/kernel/api-error.ts";
+import {
+  type ApiErrorKind,
+  isApiError,
+  NotLeadingError,
+} from "../../../../operator/kernel/api-error.ts";
 import type { MutationGuard } from "../../../../operator/kernel/exchange.ts";
 import { HttpTransport } from "../../../../operator/kernel/http-transport.ts";
 import { listAll } from "../../../../operator/kernel/pager.ts";
-import { processClock, processRandom, processTimers } from "../../../../operator/kernel/process-ports.ts";
+import {
+  processClock,
+  processRandom,
+  processTimers,
+} from "../../../../operator/kernel/process-ports.ts";
 import { FakeApi, type FakeRequest } from "../../../operator/fake-api.ts";
 import { FakeApiServer } from "../../../operator/fake-api-server.ts";
 import { configMaps, resources, widget, widgets } from "../../../operator/kernel-lab.ts";
 import { silentLogger } from "../../../operator/virtual-time.ts";
 
-const ports = { clock: processClock, timers: processTimers, random: processRandom, logger: silentLogger };
+const ports = {
+  clock: processClock,
+  timers: processTimers,
+  random: processRandom,
+  logger: silentLogger,
+};
 const here = { namespace: "default", name: "a" };
 const isA = (kind: ApiErrorKind) => (error: unknown) => isApiError(error, kind);
 const verb = (method: string) => (request: FakeRequest) => request.method === method;
@@ -25,7 +38,14 @@ describe("the API client", () => {
   let client: ApiClient;
 
   const clientWith = (options: { timeoutMs?: number; readTries?: number } = {}): ApiClient =>
-    new ApiClient({ transport, ports, userAgent: "test", timeoutMs: 5_000, readTries: 3, ...options });
+    new ApiClient({
+      transport,
+      ports,
+      userAgent: "test",
+      timeoutMs: 5_000,
+      readTries: 3,
+      ...options,
+    });
 
   beforeEach(async () => {
     api = new FakeApi(ports, resources);
@@ -68,10 +88,20 @@ describe("the API client", () => {
       assert.equal(await client.find(widgets, { ...here, name: "b" }), undefined);
       await assert.rejects(client.create(widgets, widget("a")), isA("AlreadyExists"));
       await client.replace(widgets, { ...created, spec: { size: 1 } });
-      await assert.rejects(client.replace(widgets, { ...created, spec: { size: 2 } }), isA("Conflict"));
+      await assert.rejects(
+        client.replace(widgets, { ...created, spec: { size: 2 } }),
+        isA("Conflict"),
+      );
       await assert.rejects(client.replace(widgets, widget("a")), isA("Invalid"));
       await assert.rejects(client.list({ ...widgets, plural: "gadgets" }, {}), isA("NotFound"));
-      for (const [code, kind] of [[400, "BadRequest"], [401, "Unauthorized"], [403, "Forbidden"], [413, "TooLarge"], [418, "Refused"], [504, "ServerTimeout"]] as const) {
+      for (const [code, kind] of [
+        [400, "BadRequest"],
+        [401, "Unauthorized"],
+        [403, "Forbidden"],
+        [413, "TooLarge"],
+        [418, "Refused"],
+        [504, "ServerTimeout"],
+      ] as const) {
         api.fail({ kind: "status", code });
         await assert.rejects(client.get(widgets, here, { readTries: 1 }), isA(kind));
       }
@@ -79,14 +109,27 @@ describe("the API client", () => {
 
   test("spec and status are written apart, and only a new spec is a new generation", () =>
     using(async () => {
-      const created = await client.create(widgets, widget("a", { spec: { size: 1 }, status: { ready: 9 } }));
+      const created = await client.create(
+        widgets,
+        widget("a", { spec: { size: 1 }, status: { ready: 9 } }),
+      );
       assert.equal(created["status"], undefined);
       const merge = { type: "merge", fieldManager: "t" } as const;
       const status = { ...merge, subresource: "status" };
-      const second = await client.patch(widgets, here, { status: { ready: 1 }, spec: { size: 7 } }, status);
+      const second = await client.patch(
+        widgets,
+        here,
+        { status: { ready: 1 }, spec: { size: 7 } },
+        status,
+      );
       assert.deepEqual([second["spec"], second["status"]], [{ size: 1 }, { ready: 1 }]);
       assert.equal(second.metadata.generation, 1);
-      const third = await client.patch(widgets, here, { spec: { size: 2 }, status: { ready: 3 } }, merge);
+      const third = await client.patch(
+        widgets,
+        here,
+        { spec: { size: 2 }, status: { ready: 3 } },
+        merge,
+      );
       assert.deepEqual([third["spec"], third["status"]], [{ size: 2 }, { ready: 1 }]);
       assert.equal(third.metadata.generation, 2);
       const same = await client.patch(widgets, here, { spec: { size: 2 } }, merge);
@@ -100,7 +143,12 @@ describe("the API client", () => {
     using(async () => {
       const ours = { fieldManager: "ours" };
       await client.apply(widgets, widget("a", { spec: { size: 1, color: "red" } }), ours);
-      await client.patch(widgets, here, { spec: { theirs: true } }, { type: "merge", fieldManager: "them" });
+      await client.patch(
+        widgets,
+        here,
+        { spec: { theirs: true } },
+        { type: "merge", fieldManager: "them" },
+      );
       const second = await client.apply(widgets, widget("a", { spec: { size: 2 } }), ours);
       assert.deepEqual(second["spec"], { size: 2, theirs: true });
       const other = widget("a", { spec: { size: 3 } });
@@ -111,7 +159,10 @@ describe("the API client", () => {
       });
       const forced = await client.apply(widgets, other, { fieldManager: "b", isForced: true });
       assert.deepEqual(forced["spec"], { size: 3, theirs: true });
-      await assert.rejects(client.apply(widgets, widget("a", { spec: { size: 2 } }), ours), isA("Conflict"));
+      await assert.rejects(
+        client.apply(widgets, widget("a", { spec: { size: 2 } }), ours),
+        isA("Conflict"),
+      );
       const again = await client.apply(widgets, other, { fieldManager: "b" });
       assert.equal(again.metadata.resourceVersion, forced.metadata.resourceVersion);
     }));
@@ -146,7 +197,12 @@ describe("the API client", () => {
     using(async () => {
       const metadata = { name: "a", namespace: "default", finalizers: ["test.dev/hold"] };
       const owner = await client.create(widgets, { metadata });
-      const reference = { apiVersion: "test.dev/v1", kind: "Widget", name: "a", uid: owner.metadata.uid ?? "" };
+      const reference = {
+        apiVersion: "test.dev/v1",
+        kind: "Widget",
+        name: "a",
+        uid: owner.metadata.uid ?? "",
+      };
       await client.create(configMaps, {
         metadata: { name: "child", namespace: "default", ownerReferences: [reference] },
       });
@@ -164,7 +220,9 @@ describe("the API client", () => {
       assert.equal(list.items.length, 7);
       assert.equal(api.requests.filter((request) => request.includes("limit=3")).length, 3);
       api.requests.length = 0;
-      api.fail({ kind: "status", code: 410, reason: "Expired" }, ({ path }) => path.includes("continue="));
+      api.fail({ kind: "status", code: 410, reason: "Expired" }, ({ path }) =>
+        path.includes("continue="),
+      );
       assert.equal((await listAll(client, widgets, { limit: 3 })).items.length, 7);
       assert.equal(api.requests.at(-1)?.includes("limit"), false);
     }));
@@ -254,7 +312,13 @@ describe("the API client", () => {
           return server.access.access();
         },
       });
-      const options = { transport: slowAccess, ports, userAgent: "test", timeoutMs: 5_000, readTries: 1 };
+      const options = {
+        transport: slowAccess,
+        ports,
+        userAgent: "test",
+        timeoutMs: 5_000,
+        readTries: 1,
+      };
       const guarded = new ApiClient(options).withGuard(guard);
       await assert.rejects(guarded.create(widgets, widget("a")), NotLeadingError);
       assert.equal(api.requests.length, 0);

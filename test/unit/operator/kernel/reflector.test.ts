@@ -132,7 +132,13 @@ test("bookmarks keep a quiet watch alive and save it from 410", async () => {
   await lab.time.advance(1_000);
   for (let minute = 0; minute < 10; minute += 1) {
     lab.api.store.create(
-      { resource: { ...widgets, plural: "configmaps" }, namespace: "default", name: `c${minute}`, subresource: "", manager: "x" },
+      {
+        resource: { ...widgets, plural: "configmaps" },
+        namespace: "default",
+        name: `c${minute}`,
+        subresource: "",
+        manager: "x",
+      },
       { metadata: { name: `c${minute}` } },
     );
     lab.api.sendBookmarks();
@@ -173,7 +179,8 @@ test("410 as HTTP status, and any ERROR event, lead to a new list too", async ()
   lab.api.fail({ kind: "status", code: 410, reason: "Gone" }, isWatch);
   lab.api.closeWatches("end");
   await lab.time.advance(5_000);
-  const lists = (): number => lab.api.requests.filter((line) => !line.includes("watch=true")).length;
+  const lists = (): number =>
+    lab.api.requests.filter((line) => !line.includes("watch=true")).length;
   assert.equal(lists(), 2);
   lab.api.eachWatch((watch) => watch.error({ kind: "Status", code: 500, reason: "InternalError" }));
   lab.direct.create(widget("a"));
@@ -185,7 +192,9 @@ test("410 as HTTP status, and any ERROR event, lead to a new list too", async ()
 test("a token that expires between two pages does not stop the list", async () => {
   const lab = new KernelLab();
   for (let at = 0; at < 6; at += 1) lab.direct.create(widget(`w${at}`));
-  lab.api.fail({ kind: "status", code: 410, reason: "Expired" }, ({ path }) => path.includes("continue"));
+  lab.api.fail({ kind: "status", code: 410, reason: "Expired" }, ({ path }) =>
+    path.includes("continue"),
+  );
   const follower = follow(lab, { pageSize: 2 });
   await knowsAfter(follower, 5_000);
   await follower.stop();
@@ -301,7 +310,12 @@ test("a handler that throws ends the reflector with its error", async () => {
       throw new TypeError("a bug");
     },
   });
-  const reflector = new Reflector({ client: lab.client(process), ports: process, resource: widgets, store });
+  const reflector = new Reflector({
+    client: lab.client(process),
+    ports: process,
+    resource: widgets,
+    store,
+  });
   const running = reflector.run(new AbortController().signal);
   lab.direct.create(widget("a"));
   await assert.rejects(lab.finish(running), TypeError);
@@ -319,7 +333,12 @@ function disturb(luck: SeededRandom, { lab, process }: Follower): void {
     () => lab.api.store.compact(),
     () => lab.api.sendBookmarks(),
     () => lab.api.eachWatch((watch) => watch.error({ kind: "Status", code: 500 })),
-    () => lab.api.fail({ kind: "status", code: luck.pick([429, 500, 503, 410, 403, 404]) }, undefined, 1 + luck.below(3)),
+    () =>
+      lab.api.fail(
+        { kind: "status", code: luck.pick([429, 500, 503, 410, 403, 404]) },
+        undefined,
+        1 + luck.below(3),
+      ),
     () => lab.api.fail({ kind: "hang", effect: luck.pick(["before", "after"]) }),
     () => lab.api.fail({ kind: "break", effect: luck.pick(["before", "after"]) }),
     () => lab.api.fail({ kind: "slow", beforeMs: luck.below(8_000), afterMs: luck.below(8_000) }),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { keyOf, type KubernetesObject } from "../../../../operator/kernel/resource.ts";
+import { type KubernetesObject, keyOf } from "../../../../operator/kernel/resource.ts";
 import { Store } from "../../../../operator/kernel/store.ts";
 
 function make(name: string, uid: string, version: number, color: string): KubernetesObject {
@@ -55,7 +55,10 @@ test("indexes and handlers agree with the contents after any steps", () => {
         if (kind === "replace") {
           store.replace(objects);
           assert.deepEqual(
-            store.list().map((object) => object.metadata.name).sort(),
+            store
+              .list()
+              .map((object) => object.metadata.name)
+              .sort(),
             [...names].sort(),
           );
         } else if (kind === "upsert") {

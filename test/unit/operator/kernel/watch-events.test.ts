@@ -24,23 +24,39 @@ async function decode(text: string, sizes: readonly number[] = []): Promise<Watc
 }
 
 test("events come out the same however the bytes are cut, also within a character", async () => {
-  const object = fc.record({ name: fc.string({ minLength: 1 }), text: fc.string({ unit: "binary" }) });
+  const object = fc.record({
+    name: fc.string({ minLength: 1 }),
+    text: fc.string({ unit: "binary" }),
+  });
   await fc.assert(
-    fc.asyncProperty(fc.array(object), fc.array(fc.integer({ min: 1, max: 9 })), async (list, sizes) => {
-      const sent = list.map(({ name, text }) => {
-        const base = widget(name, { spec: { text } });
-        return { type: "ADDED", object: { ...base, metadata: { ...base.metadata, resourceVersion: "7" } } };
-      });
-      const text = sent.map((event) => `${JSON.stringify(event)}\n`).join("");
-      assert.deepEqual(await decode(text, sizes), sent);
-    }),
+    fc.asyncProperty(
+      fc.array(object),
+      fc.array(fc.integer({ min: 1, max: 9 })),
+      async (list, sizes) => {
+        const sent = list.map(({ name, text }) => {
+          const base = widget(name, { spec: { text } });
+          return {
+            type: "ADDED",
+            object: { ...base, metadata: { ...base.metadata, resourceVersion: "7" } },
+          };
+        });
+        const text = sent.map((event) => `${JSON.stringify(event)}\n`).join("");
+        assert.deepEqual(await decode(text, sizes), sent);
+      },
+    ),
     { numRuns: 200 },
   );
 });
 
 test("a bookmark is its resourceVersion, an ERROR is a typed error", async () => {
-  const bookmark = { type: "BOOKMARK", object: { kind: "Widget", metadata: { resourceVersion: "12" } } };
-  const gone = { type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "old" } };
+  const bookmark = {
+    type: "BOOKMARK",
+    object: { kind: "Widget", metadata: { resourceVersion: "12" } },
+  };
+  const gone = {
+    type: "ERROR",
+    object: { kind: "Status", code: 410, reason: "Expired", message: "old" },
+  };
   const [first, second] = await decode(`${JSON.stringify(bookmark)}\n\n${JSON.stringify(gone)}\n`);
   assert.deepEqual(first, { type: "BOOKMARK", resourceVersion: "12" });
   assert.ok(second?.type === "ERROR" && second.error.kind === "Expired");
@@ -50,7 +66,14 @@ test("a line that is cut off is no event", async () => {
   assert.deepEqual(await decode('{"type":"ADDED","object":{"metadata":{"name":"a"'), []);
 });
 
-for (const line of ["{", "null", "[]", '{"type":"ADDED"}', '{"type":"BOOKMARK","object":{}}', '{"type":"NEW","object":{}}']) {
+for (const line of [
+  "{",
+  "null",
+  "[]",
+  '{"type":"ADDED"}',
+  '{"type":"BOOKMARK","object":{}}',
+  '{"type":"NEW","object":{}}',
+]) {
   test(`a line that is no event fails the watch: ${line}`, async () => {
     await assert.rejects(decode(`${line}\n`), (error) => isApiError(error, "Unanswered"));
   });

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { AssertionError } from "../../../../operator/kernel/assert.ts";
+import { sleep } from "../../../../operator/kernel/backoff.ts";
 import { WorkQueue } from "../../../../operator/kernel/work-queue.ts";
 import { runWorkers, TerminalError } from "../../../../operator/kernel/workers.ts";
-import { sleep } from "../../../../operator/kernel/backoff.ts";
 import { VirtualTime } from "../../../operator/virtual-time.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 

@@ -1,0 +1,42 @@
+/** A rate with a burst: each `take` costs a token, tokens come back evenly. */
+import type { Clock } from "./ports.ts";
+
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+export class TokenBucket {
+  private readonly clock: Clock;
+  private readonly rate: Rate;
+  private tokens: number;
+  private countedAtMs: number;
+
+  constructor(clock: Clock, rate: Rate) {
+    this.clock = clock;
+    this.rate = rate;
+    this.tokens = rate.burst;
+    this.countedAtMs = clock.monotonicMs();
+  }
+
+  /** False when there is no token: nothing is taken then. */
+  take(): boolean {
+    this.refill();
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
+  }
+
+  /** Whether it is as good as new, so that it can be forgotten. */
+  get isFull(): boolean {
+    this.refill();
+    return this.tokens >= this.rate.burst;
+  }
+
+  private refill(): void {
+    const nowMs = this.clock.monotonicMs();
+    const gained = ((nowMs - this.countedAtMs) / 1000) * this.rate.perSecond;
+    this.tokens = Math.min(this.rate.burst, this.tokens + gained);
+    this.countedAtMs = nowMs;
+  }
+}
