@@ -7,12 +7,16 @@ export const systemClock: Clock = {
   unixMs: () => Date.now(),
 };
 
+/** Node.js's timers know whole milliseconds, and may run that much early. */
+const earlyMsMax = 2;
+
 /**
- * How long to wait for the next multiple of the period. What was missed is not made up for, and a timer that ran a little early or late is
- * taken for the multiple it is next to: the wait is between half a period and one and a half.
+ * How long to wait for the next multiple of the period. What was missed is not made up for, but one that was late does not cost the next; one that
+ * came a little early is taken for the multiple before which it came.
  */
 export function delayToBeat(passedMs: number, periodMs: number): number {
-  return (Math.round(passedMs / periodMs) + 1) * periodMs - passedMs;
+  const early = Math.min(earlyMsMax, periodMs / 4);
+  return (Math.floor((passedMs + early) / periodMs) + 1) * periodMs - passedMs;
 }
 
 /**
