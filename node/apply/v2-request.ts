@@ -29,6 +29,7 @@ function attributesOf(
   path: string,
   value: string,
 ): { readonly name: string; readonly clientUrls: readonly string[] } {
+  let cause: unknown;
   try {
     const json = JSON.parse(value) as {
       readonly name?: unknown;
@@ -39,8 +40,10 @@ function attributesOf(
     if (typeof name === "string" && Array.isArray(clientUrls)) {
       return { name, clientUrls: clientUrls.map(String) };
     }
-  } catch {
-    // Told below.
+  } catch (error) {
+    cause = error;
   }
-  throw new CorruptionError(`the log sets ${path} to what are no attributes of a member`);
+  throw new CorruptionError(`the log sets ${path} to what are no attributes of a member`, {
+    cause,
+  });
 }
