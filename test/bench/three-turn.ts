@@ -6,15 +6,7 @@ import type { Contender } from "./contender.ts";
 import { drive, probe } from "./drive.ts";
 import { type Measurement, measurementOf } from "./measurement.ts";
 import { ThreeMembers } from "./three-members.ts";
-import {
-  type Aim,
-  describe,
-  fill,
-  loadArguments,
-  owed,
-  type Step,
-  type TurnPlan,
-} from "./turn-plan.ts";
+import { type Aim, fill, inTurn, loadArguments, type Step, type TurnPlan } from "./turn-plan.ts";
 import type { Clients } from "./workload.ts";
 
 /** Every key is stored three times and hashed after each run. */
@@ -23,25 +15,16 @@ export const threePreloadMax = 100_000;
 /** The measurements of the turn, in order. A member that dies ends the turn; what it still owed is INVALID. */
 export async function runThreeTurn(plan: TurnPlan): Promise<Measurement[]> {
   const cluster = await ThreeMembers.create(plan.contender, plan.options.dir);
-  const done: Measurement[] = [];
-  try {
-    cluster.start();
-    for (const member of cluster.members) {
-      await probe(plan, { target: member.target, obituary: () => cluster.obituary() });
-    }
-    for (const [position, workload] of plan.workloads.entries()) {
-      const measurement = await measure(plan, cluster, { workload, position, soFar: done });
-      done.push(measurement);
-      plan.progress(describe(measurement));
-    }
-  } catch (error) {
-    const reason = cluster.obituary() ?? (error instanceof Error ? error.message : String(error));
-    plan.progress(`INVALID: ${reason}`);
-    done.push(...owed(plan.workloads.slice(done.length), reason));
-  } finally {
-    await cluster.dispose();
-  }
-  return done;
+  const obituary = (): string | undefined => cluster.obituary();
+  return inTurn(plan, {
+    begin: async () => {
+      cluster.start();
+      for (const { target } of cluster.members) await probe(plan, { target, obituary });
+    },
+    measure: (step) => measure(plan, cluster, step),
+    obituary,
+    end: () => cluster.dispose(),
+  });
 }
 
 async function measure(plan: TurnPlan, cluster: ThreeMembers, step: Step): Promise<Measurement> {

@@ -87,3 +87,32 @@ export function describe(m: Measurement): string {
   if (m.problems.length > 0) figures.push(`INVALID: ${m.problems.join("; ")}`);
   return `${m.workload}: ${figures.join(", ")}`;
 }
+
+/** What a turn is made of, whoever has it. */
+export interface TurnSteps {
+  begin(): Promise<void>;
+  measure(step: Step): Promise<Measurement>;
+  /** Why what is measured is not there any more; undefined while it is. */
+  obituary(): string | undefined;
+  end(): Promise<void>;
+}
+
+/** The measurements of a turn, in order. What fails ends the turn, and what that still owed is INVALID. */
+export async function inTurn(plan: TurnPlan, steps: TurnSteps): Promise<Measurement[]> {
+  const done: Measurement[] = [];
+  try {
+    await steps.begin();
+    for (const [position, workload] of plan.workloads.entries()) {
+      const measurement = await steps.measure({ workload, position, soFar: done });
+      done.push(measurement);
+      plan.progress(describe(measurement));
+    }
+  } catch (error) {
+    const reason = steps.obituary() ?? (error instanceof Error ? error.message : String(error));
+    plan.progress(`INVALID: ${reason}`);
+    done.push(...owed(plan.workloads.slice(done.length), reason));
+  } finally {
+    await steps.end();
+  }
+  return done;
+}

@@ -6,37 +6,21 @@ import { Compactor } from "./compactor.ts";
 import { Contender } from "./contender.ts";
 import { drive, probe } from "./drive.ts";
 import { type Measurement, measurementOf, plainMeasurement } from "./measurement.ts";
-import {
-  type Aim,
-  describe,
-  fill,
-  loadArguments,
-  owed,
-  type Step,
-  type TurnPlan,
-} from "./turn-plan.ts";
+import { type Aim, fill, inTurn, loadArguments, type Step, type TurnPlan } from "./turn-plan.ts";
 import type { Workload } from "./workload.ts";
 
 /** The measurements of the turn, in order. A server that dies ends the turn; what it still owed is INVALID. */
 export async function runTurn(plan: TurnPlan): Promise<Measurement[]> {
   const server = await Contender.create(plan.contender, plan.options.dir);
-  const done: Measurement[] = [];
-  try {
-    server.start();
-    await probe(plan, server);
-    for (const [position, workload] of plan.workloads.entries()) {
-      const measurement = await measure(plan, server, { workload, position, soFar: done });
-      done.push(measurement);
-      plan.progress(describe(measurement));
-    }
-  } catch (error) {
-    const reason = server.obituary() ?? (error instanceof Error ? error.message : String(error));
-    plan.progress(`INVALID: ${reason}`);
-    done.push(...owed(plan.workloads.slice(done.length), reason));
-  } finally {
-    await server.dispose();
-  }
-  return done;
+  return inTurn(plan, {
+    begin: async () => {
+      server.start();
+      await probe(plan, server);
+    },
+    measure: (step) => measure(plan, server, step),
+    obituary: () => server.obituary(),
+    end: () => server.dispose(),
+  });
 }
 
 async function measure(plan: TurnPlan, server: Contender, step: Step): Promise<Measurement> {
