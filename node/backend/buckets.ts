@@ -4,7 +4,7 @@
  *
  *   stored key: see layout.ts      stored value: | value ... | crc32c u32 BE over stored key and value |
  */
-import { cloneBytes, compareBytes } from "../lib/bytes.ts";
+import { cloneBytes, compareBytes, latin1 } from "../lib/bytes.ts";
 import { crc32c } from "../lib/crc32c.ts";
 import type { BucketName } from "./backend.ts";
 import { bucketKey } from "./layout.ts";
@@ -121,8 +121,4 @@ export class Buckets {
     bucket.sorted = undefined;
     this.sum = (this.sum - (old?.crc ?? 0) + entry.crc) >>> 0;
   }
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

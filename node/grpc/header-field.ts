@@ -2,6 +2,7 @@
  * One header field as HPACK's tables keep it: what a request needs to know of it is worked out when the field is made,
  * once per table entry, so that a request made of table references costs no string work.
  */
+import { latin1 } from "../lib/bytes.ts";
 import { base64Problem, isBinaryName } from "./binary-metadata.ts";
 import { parseTimeoutMs } from "./deadline.ts";
 import type { Route } from "./route.ts";
@@ -130,16 +131,6 @@ export function staticField(name: string, value: string): HeaderField {
   const bytes = Buffer.from(value, "latin1");
   return headerField(headerName(name), bytes, 0, bytes.length);
 }
-
-/** Faster for short texts than a view and its toString. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return bufferMethods.latin1Slice.call(bytes, start, end);
-}
-
-/** Not in Node's type declarations. */
-const bufferMethods = Buffer.prototype as unknown as {
-  latin1Slice(this: Uint8Array, start: number, end: number): string;
-};
 
 function isValidValue(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {

@@ -1,13 +1,8 @@
 /** HPACK decoding (RFC 7541 section 6): turns one header block into fields, for one connection. */
+import { latin1 } from "../lib/bytes.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { errorCode } from "./frame.ts";
-import {
-  type HeaderField,
-  type HeaderName,
-  headerField,
-  headerName,
-  latin1,
-} from "./header-field.ts";
+import { type HeaderField, type HeaderName, headerField, headerName } from "./header-field.ts";
 import { HpackTable } from "./hpack-table.ts";
 import { decodeHuffman, huffmanDecodedMax } from "./huffman.ts";
 

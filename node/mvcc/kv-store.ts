@@ -1,5 +1,5 @@
 /**
- * The multi-version key-value store: what etcd calls mvcc.KV, without watchers and leases. It owns revisions and
+ * The multi-version key-value store: what etcd calls mvcc.KV; watchers follow it from watch/. It owns revisions and
  * transactions; one raft entry is one transaction and at most one new main revision.
  *
  * Everything is synchronous and runs on the main thread: writes are visible at once, the backend gets them as one batch later
@@ -26,6 +26,7 @@ import { KvTotals } from "./kv-totals.ts";
 import type { KeyState, KeyValuePlace, KvMemory } from "./kv-views.ts";
 import { RangeCursor, rangeEndOf } from "./range-cursor.ts";
 import { checkRecords } from "./record-check.ts";
+import type { WatchedHistory } from "./watch/history.ts";
 
 export interface KvStoreOptions {
   readonly backend: Backend;
@@ -41,9 +42,10 @@ export interface KvStoreOptions {
   readonly hashCompactions?: boolean;
 }
 
-export class KvStore {
+export class KvStore implements WatchedHistory {
   readonly totals = new KvTotals();
-  private readonly records: KvRecords;
+  /** For watchers, who read the history by themselves (watch/history.ts). */
+  readonly records: KvRecords;
   private readonly checkpoint: CheckpointOptions | undefined;
   private readonly isUnchecked: boolean;
   private readonly reader: RangeReader;
@@ -57,6 +59,7 @@ export class KvStore {
   private hasTransaction = false;
   /** Sub revision of the next record of the open transaction: how many it has. */
   private nextSub = 0;
+  private whole: number;
   private commitMark = 0;
   /** Current revision of the last commit that completed, and of the one in flight. */
   private committed: Revision;
@@ -77,6 +80,7 @@ export class KvStore {
     const { compactRevision } = this.compaction;
     // Compaction may have taken the newest record, a tombstone (etcd #17780).
     this.current = revision(Math.max(1, records.backend.committed.revision, compactRevision));
+    this.whole = records.log.lastOrdinal;
     this.committed = this.current;
     this.flying = this.current;
     this.hashes = new HashKeeper(records, this.compaction, this.current);
@@ -102,6 +106,11 @@ export class KvStore {
   /** Records below `compactRevision` are still to be removed. */
   get isCompacting(): boolean {
     return this.compaction.isCompacting;
+  }
+
+  /** Ordinal of the last record of the last transaction that is whole. */
+  get wholeOrdinal(): number {
+    return this.whole;
   }
 
   /** Keys that exist at the current revision. */
@@ -231,7 +240,10 @@ export class KvStore {
   end(): Revision {
     assert(this.hasTransaction, "end without a transaction");
     this.hasTransaction = false;
-    if (this.nextSub > 0) this.current = revision(this.current + 1);
+    if (this.nextSub > 0) {
+      this.current = revision(this.current + 1);
+      this.whole = this.records.log.lastOrdinal;
+    }
     this.nextSub = 0;
     this.totals.end();
     return this.current;

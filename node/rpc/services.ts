@@ -10,6 +10,7 @@ import { MemberChangesService } from "./member-changes.ts";
 import { MoveLeaderService } from "./move-leader.ts";
 import { RangeStreamService } from "./range-stream.ts";
 import { SliceQueue } from "./slice-queue.ts";
+import { WatchService } from "./watch.ts";
 
 export interface ServiceLimits {
   readonly txnOpsMax: number;
@@ -17,7 +18,11 @@ export interface ServiceLimits {
   readonly quotaBytes: number;
   /** --quota-backend-bytes as it was given, for Status: below 0 for no limit. */
   readonly quotaBackendBytes?: number;
+  /** --watch-progress-notify-interval. */
+  readonly watchProgressIntervalMs?: number;
 }
+
+const watchProgressIntervalDefaultMs = 600_000;
 
 export function registerServices(
   server: GrpcTransport,
@@ -48,6 +53,15 @@ export function registerServices(
   const rangeStream = { member, admission, slices, leaderWatch, requestBytesMax };
   const streams = new RangeStreamService(rangeStream);
   server.addStream("/etcdserverpb.KV/RangeStream", "serverStream", (call) => streams.open(call));
+  const watch = new WatchService({
+    member,
+    admission,
+    leaderWatch,
+    requestBytesMax,
+    progressIntervalMs: limits.watchProgressIntervalMs ?? watchProgressIntervalDefaultMs,
+    luck: Math.random,
+  });
+  server.addStream("/etcdserverpb.Watch/Watch", "bidi", (call) => watch.open(call));
 
   const maintenance = new MaintenanceService({ member, admission, ...limits });
   server.addUnary("/etcdserverpb.Maintenance/Status", (call, bytes, start, end) =>

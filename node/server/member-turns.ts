@@ -21,6 +21,7 @@ import type { MemberParts } from "./member-parts.ts";
 import type { MemberStats } from "./member-stats.ts";
 import type { ReadWaiter } from "./read-index.ts";
 import type { ReadyHandler } from "./ready-loop.ts";
+import { WatchLoop } from "./watch-loop.ts";
 
 /** A change that has taken a member out, and the entry that must be committed behind it. */
 interface SettlingChange {
@@ -44,6 +45,7 @@ export class MemberTurns implements ReadyHandler {
   private readonly given: MemberTurnsOptions;
   private partsOrNone: MemberParts | undefined;
   private stateOrNone: AppliedState | undefined;
+  private watchesOrNone: WatchLoop | undefined;
   private learns: boolean;
   private readonly awaitingWhole: ReadWaiter[] = [];
   private readonly compactionListeners: (() => void)[] = [];
@@ -62,6 +64,12 @@ export class MemberTurns implements ReadyHandler {
   begin(parts: MemberParts, store: KvStore): void {
     this.partsOrNone = parts;
     this.stateOrNone = this.newState(this.given.options.backend, store);
+    this.watchesOrNone = new WatchLoop({
+      history: store,
+      timers: this.timers,
+      canRead: () => this.given.isRunning() && this.installing === undefined,
+      onError: this.given.onError,
+    });
     this.state.compactor.resume();
   }
 
@@ -72,6 +80,10 @@ export class MemberTurns implements ReadyHandler {
 
   get state(): AppliedState {
     return begun(this.stateOrNone);
+  }
+
+  get watches(): WatchLoop {
+    return begun(this.watchesOrNone);
   }
 
   get isLearner(): boolean {
@@ -214,6 +226,7 @@ export class MemberTurns implements ReadyHandler {
     }
     for (const waiter of this.awaitingWhole.splice(0)) waiter.readable();
     reads.serve(index);
+    this.watches.applied();
     this.state.commits.applied();
     snapshotter.applied(changes.length > 0);
     if (options.unsafeEarlyRelease === true) snapshotter.committed(this.state.position);
@@ -268,6 +281,7 @@ export class MemberTurns implements ReadyHandler {
     const store = await openStore(backend, options);
     cluster.reload(backend);
     this.stateOrNone = this.newState(backend, store);
+    this.watches.replaced(store);
     for (const member of cluster.members) {
       if (member.id !== self) parts.transport.setPeer(member.id, member.peerUrls);
     }

@@ -10,6 +10,7 @@ import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
+import type { WatchHub } from "../mvcc/watch/watch-hub.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import type { RaftStatus } from "../raft/status.ts";
 import { SnapDir } from "../snap/snap-dir.ts";
@@ -242,6 +243,11 @@ export class Member {
   whenReadable(waiter: ReadWaiter): void {
     if (this.isRunning) this.turns.whenReadable(waiter);
     else waiter.refused("Stopped");
+  }
+
+  /** All watchers of the key space. */
+  get watches(): WatchHub {
+    return this.turns.watches.hub;
   }
 
   /** Runs `listener` after each compaction that is applied. */
