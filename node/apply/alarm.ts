@@ -30,14 +30,18 @@ function changed(alarms: Alarms, action: number, alarm: AlarmMember): readonly A
   }
 }
 
-/** Requests that change or read keys; the others pass under every alarm. */
+/** Requests that change or read keys, or change leases; the others pass under every alarm. */
 const ofKeys: ReadonlySet<number> = new Set([
   internalRequest.range,
   internalRequest.put,
   internalRequest.deleteRange,
   internalRequest.txn,
   internalRequest.compaction,
+  internalRequest.leaseGrant,
+  internalRequest.leaseRevoke,
 ]);
+
+const takesSpace: ReadonlySet<number> = new Set([internalRequest.put, internalRequest.leaseGrant]);
 
 /**
  * Why the request is refused under the alarms that are raised; undefined when it passes. A transaction is looked at by what it may put, and is not
@@ -45,5 +49,5 @@ const ofKeys: ReadonlySet<number> = new Set([
  */
 export function refusedBy(alarms: Alarms, field: number): EtcdErrorKind | undefined {
   if (alarms.isCorrupt && ofKeys.has(field)) return "Corrupt";
-  return alarms.isNoSpace && field === internalRequest.put ? "NoSpace" : undefined;
+  return alarms.isNoSpace && takesSpace.has(field) ? "NoSpace" : undefined;
 }

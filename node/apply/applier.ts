@@ -6,6 +6,7 @@
 import { assert } from "../lib/assert.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { memberId } from "../lib/units.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -13,12 +14,18 @@ import { decodeAlarmRequest } from "../proto/alarm-codec.ts";
 import { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 import { type InternalRaftView, internalRequest } from "../proto/internal-raft-codec.ts";
 import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
+import {
+  decodeLeaseCheckpoints,
+  decodeLeaseGrant,
+  decodeLeaseRevoke,
+} from "../proto/lease-codec.ts";
 import { PutRequestView } from "../proto/put-request.ts";
 import { decodeTxnRequest } from "../proto/txn-request.ts";
 import { decodeV2Request } from "../proto/v2-request.ts";
 import { applyAlarm, refusedBy } from "./alarm.ts";
 import { applyCompaction, CompactionRequestView } from "./compaction.ts";
 import { deleteRangeInSlices, deletesRange, executeDeleteRange } from "./delete-range.ts";
+import { applyLeaseCheckpoints, applyLeaseGrant, revokeInSlices } from "./lease.ts";
 import { checkPut, executePut } from "./put.ts";
 import { txnCost } from "./quota-cost.ts";
 import { type ApplyResult, type DeleteRangeResult, done, refuse } from "./result.ts";
@@ -32,6 +39,7 @@ export interface AppliedState {
   readonly store: KvStore;
   readonly cluster: Cluster;
   readonly alarms: Alarms;
+  readonly lessor: Lessor;
 }
 
 export class Applier {
@@ -78,6 +86,10 @@ export class Applier {
       case internalRequest.range:
         // Old members asked for reads through the log. Only who proposed it is told what it found.
         return done;
+      case internalRequest.leaseGrant:
+      case internalRequest.leaseRevoke:
+      case internalRequest.leaseCheckpoint:
+        return this.applyLease(entry.field, buffer.subarray(start, end));
       case internalRequest.alarm:
         return applyAlarm(alarms, decodeAlarmRequest(buffer.subarray(start, end)));
       case internalRequest.clusterVersionSet:
@@ -110,10 +122,10 @@ export class Applier {
   }
 
   private applyPut(buffer: Uint8Array, start: number, end: number): ApplyResult {
-    const { store } = this.state;
+    const { store, lessor } = this.state;
     const request = this.putRequest;
     request.decode(buffer, start, end);
-    const error = checkPut(store, request);
+    const error = checkPut(store, lessor, request);
     if (error !== undefined) return refuse(error);
     store.begin();
     const prevKv = executePut(store, request);
@@ -135,13 +147,24 @@ export class Applier {
   }
 
   private applyTxn(buffer: Uint8Array, start: number, end: number): ApplyResult | undefined {
-    const { store, alarms } = this.state;
+    const { store, alarms, lessor } = this.state;
     const request = decodeTxnRequest(buffer, start, end);
     if (alarms.isNoSpace && txnCost(request) > 0) return refuse("NoSpace");
-    const decided = decideTxn(store, request);
+    const decided = decideTxn(store, lessor, request);
     if (typeof decided === "string") return refuse(decided);
     if (!deletesRanges(decided)) return executeTxn(store, decided);
     return this.begin(executeTxnInSlices(store, decided, this.newBudget()));
+  }
+
+  private applyLease(field: number, message: Uint8Array): ApplyResult | undefined {
+    const { lessor, cluster } = this.state;
+    if (field === internalRequest.leaseGrant)
+      return applyLeaseGrant(lessor, decodeLeaseGrant(message));
+    if (field === internalRequest.leaseRevoke)
+      return this.begin(revokeInSlices(this.state, decodeLeaseRevoke(message), this.newBudget()));
+    // The schema of 3.6 is the first with a place for it.
+    const isKept = cluster.storageVersion !== undefined;
+    return applyLeaseCheckpoints(lessor, decodeLeaseCheckpoints(message), isKept);
   }
 
   private newBudget(): SliceBudget {

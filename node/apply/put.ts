@@ -3,16 +3,23 @@
 import { assert } from "../lib/assert.ts";
 import { cloneBytes } from "../lib/bytes.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import { KeyValueView } from "../proto/key-value.ts";
 import type { PutRequestView } from "../proto/put-request.ts";
 
 const previous = new KeyValueView();
 
+/** Knows which leases there are. */
+export type LeaseLookup = Pick<Lessor, "get">;
+
 /** Why the put cannot be done, before anything of its transaction was done. */
-export function checkPut(store: KvStore, request: PutRequestView): EtcdErrorKind | undefined {
-  // No lease can have been granted yet: this member serves no Lease service.
-  if (request.lease !== 0n) return "LeaseNotFound";
+export function checkPut(
+  store: KvStore,
+  leases: LeaseLookup,
+  request: PutRequestView,
+): EtcdErrorKind | undefined {
+  if (request.lease !== 0n && leases.get(request.lease) === undefined) return "LeaseNotFound";
   if (!request.ignoreValue && !request.ignoreLease) return undefined;
   return findPrevious(store, request) ? undefined : "KeyNotFound";
 }

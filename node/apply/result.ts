@@ -36,7 +36,14 @@ export interface CompactionResult {
   readonly kind: "compaction";
 }
 
-/** An entry without an answer of its own: the leader's empty entry, membership, the cluster's version. */
+export interface LeaseGrantResult {
+  readonly kind: "leaseGrant";
+  readonly id: bigint;
+  /** What was granted. */
+  readonly ttlSeconds: number;
+}
+
+/** An entry without an answer of its own: the leader's empty entry, membership, the cluster's version, a revoked lease. */
 export interface DoneResult {
   readonly kind: "done";
 }
@@ -53,6 +60,7 @@ export type ApplyResult =
   | TxnResult
   | CompactionResult
   | AlarmResult
+  | LeaseGrantResult
   | DoneResult
   | Refused;
 

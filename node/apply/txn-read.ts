@@ -20,6 +20,7 @@ import type { Writer } from "../proto/wire.ts";
 import { writeRange } from "./range.ts";
 import { RangeRead, sliceBytesMax } from "./range-read.ts";
 import { type Refused, refuse } from "./result.ts";
+import type { LeaseLookup } from "./put.ts";
 import { type DecidedTxn, decideTxn } from "./txn.ts";
 
 /** The responses in order; a nested transaction's stand between its `begin` and its `end`. */
@@ -28,6 +29,9 @@ type Part =
   | { readonly kind: "begin"; readonly succeeded: boolean }
   | { readonly kind: "end" }
   | { readonly kind: "none" };
+
+/** Nothing here puts. */
+const noLeases: LeaseLookup = { get: () => undefined };
 
 /** Ranges of one key that a slice answers. */
 const slicePartsMax = 256;
@@ -47,7 +51,7 @@ export class TxnRead {
 
   /** Decides and checks. Precondition: no branch writes. `close` it; the request's bytes must live until then. */
   static open(store: KvStore, request: TxnRequest): TxnRead | Refused {
-    const decided = decideTxn(store, request);
+    const decided = decideTxn(store, noLeases, request);
     return typeof decided === "string" ? refuse(decided) : new TxnRead(store, decided);
   }
 

@@ -26,7 +26,7 @@ import { Writer } from "../proto/wire.ts";
 import { compareAll } from "./compare.ts";
 import { deletionOf, executeDeleteRange } from "./delete-range.ts";
 import { firstDeleted } from "./deletions.ts";
-import { checkPut, executePut } from "./put.ts";
+import { checkPut, executePut, type LeaseLookup } from "./put.ts";
 import { writeRange } from "./range.ts";
 import type { TxnResult } from "./result.ts";
 
@@ -58,9 +58,13 @@ export function isSerializableTxn(request: TxnRequest): boolean {
 const writer = new Writer(4096);
 
 /** What will be done, after all compares and checks. Changes nothing. */
-export function decideTxn(store: KvStore, request: TxnRequest): DecidedTxn | EtcdErrorKind {
+export function decideTxn(
+  store: KvStore,
+  leases: LeaseLookup,
+  request: TxnRequest,
+): DecidedTxn | EtcdErrorKind {
   const decided = decide(store, request);
-  return checkTxn(store, decided.ops) ?? decided;
+  return checkTxn(store, leases, decided.ops) ?? decided;
 }
 
 /** Does what was decided, in one go. */
@@ -82,14 +86,19 @@ function decide(store: KvStore, request: TxnRequest): DecidedTxn {
 
 /** What the check of a transaction meets on its way, in the order of execution. */
 interface CheckedSoFar {
+  readonly leases: LeaseLookup;
   place: number;
   readonly deletions: { readonly request: DeleteRangeRequestView; readonly place: number }[];
   /** Puts that keep the value or the lease of their key. */
   readonly keeping: { readonly request: PutRequestView; readonly place: number }[];
 }
 
-function checkTxn(store: KvStore, ops: readonly DecidedOp[]): EtcdErrorKind | undefined {
-  const soFar: CheckedSoFar = { place: 0, deletions: [], keeping: [] };
+function checkTxn(
+  store: KvStore,
+  leases: LeaseLookup,
+  ops: readonly DecidedOp[],
+): EtcdErrorKind | undefined {
+  const soFar: CheckedSoFar = { leases, place: 0, deletions: [], keeping: [] };
   const error = checkOps(store, ops, soFar);
   return losesKept(soFar) ? "KeyNotFound" : error;
 }
@@ -114,7 +123,7 @@ function checkOp(store: KvStore, op: DecidedOp, soFar: CheckedSoFar): EtcdErrorK
       return checkRange(store, op.request);
     case "put": {
       const { request } = op;
-      const error = checkPut(store, request);
+      const error = checkPut(store, soFar.leases, request);
       if (error === undefined && (request.ignoreValue || request.ignoreLease))
         keeping.push({ request, place });
       return error;

@@ -22,8 +22,6 @@ const versionPath = "/version";
 const hashKvPath = "/members/hashkv";
 const downgradePath = "/downgrade/enabled";
 const ownPaths: ReadonlySet<string> = new Set([versionPath, hashKvPath, downgradePath]);
-/** Paths of etcd's that go with leases, which are not served yet. */
-const laterPaths: ReadonlySet<string> = new Set(["/leases", "/leases/internal"]);
 
 export class PeerHttp {
   /** Set when it has been opened; until then, what only it can answer is refused with a 503. */
@@ -49,9 +47,7 @@ export class PeerHttp {
     if (this.network.handle(request, response)) return;
     const { path } = targetOf(request);
     const { member } = this;
-    if (laterPaths.has(path)) {
-      plainError(response, 503, "not served yet");
-    } else if (!ownPaths.has(path)) {
+    if (!ownPaths.has(path)) {
       plainError(response, 404, "404 page not found");
     } else if (member === undefined) {
       plainError(response, 503, "the member has not started yet");

@@ -16,7 +16,7 @@ import type { File, Fs } from "../lib/ports.ts";
 import type { IndexImage } from "./index-image.ts";
 
 /** To be raised with every change of what a part of the index keeps in its memory; test/unit/mvcc/index-checkpoint.test.ts notices. */
-export const indexCheckpointVersion = 1;
+export const indexCheckpointVersion = 2;
 
 const magic = "etcdtsIX";
 const prefixBytes = 16;

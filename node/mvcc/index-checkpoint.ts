@@ -38,6 +38,7 @@ const partNames = [
   "inner",
   "log",
   "settled",
+  "leases",
 ] as const;
 type PartName = (typeof partNames)[number];
 type Parts = Readonly<Record<PartName, IndexImage>>;
@@ -55,6 +56,7 @@ function partsOf(records: KvRecords): Parts {
     inner: index.inner.image(),
     log: log.image(),
     settled: log.settledImage(),
+    leases: records.leases.image(),
   };
 }
 
@@ -76,6 +78,7 @@ function recordsOf(parts: Parts, empty: (secrets: HashSecrets) => KvRecords): Kv
   index.inner.adopt(parts.inner);
   index.adopt(parts.tree);
   log.adopt(parts.log, parts.settled);
+  records.leases.adopt(parts.leases);
   if (index.lives !== own.number()) throw new UnfitImage("it has another number of keys");
   own.end();
   return records;

@@ -12,6 +12,7 @@ import { copyBytes } from "./copy-bytes.ts";
 import { KeyArena } from "./key-arena.ts";
 import { KeyHash } from "./key-hash.ts";
 import { KeyIndex } from "./key-index.ts";
+import { KeyLeases } from "./key-leases.ts";
 import { type HashSecrets, KeyProbe } from "./key-probe.ts";
 import {
   keyValueSize,
@@ -30,6 +31,7 @@ export class KvRecords {
   readonly hash: KeyHash;
   readonly index: KeyIndex;
   readonly log = new RevisionLog();
+  readonly leases = new KeyLeases();
   readonly cache: ValueCache;
   readonly backend: Backend;
   readonly probe: KeyProbe;
@@ -102,6 +104,7 @@ export class KvRecords {
     const ordinal = log.append(main, sub, false, place, arena.head(place));
     log.setRecord(ordinal, position, size);
     arena.setLive(place, createRevision, version, ordinal);
+    if (lease !== 0n || this.leases.size > 0) this.leases.put(place, lease);
     this.logicalBytes += revisionKeyBytes + size;
     this.hold(position);
     this.backend.append(main as Revision, sub, recordKind.put, slab, offset, at);
@@ -119,6 +122,7 @@ export class KvRecords {
     const ordinal = log.append(main, sub, true, place, arena.head(place));
     log.setRecord(ordinal, position, size);
     arena.setDead(place, ordinal);
+    if (this.leases.size > 0) this.leases.delete(place);
     this.index.changeLives(this.probe, -1);
     this.logicalBytes += tombstoneKeyBytes + size;
     this.hold(position);

@@ -21,7 +21,9 @@ export const whatToDo: string =
 export interface KvRestoreOptions {
   readonly backend: Backend;
   readonly random: Random;
+  /** Bound of the memory for newest records; records that wait for the backend may exceed it. */
   readonly valueCacheBytesMax: number;
+  /** Where the key index is kept over an orderly restart; without it every start reads all records. */
   readonly checkpoint?: CheckpointOptions;
 }
 
@@ -60,7 +62,7 @@ export async function restoreStore(options: KvRestoreOptions): Promise<RestoredS
  * Throws CorruptionError when revisions do not grow or a record contradicts the one before it of the same key.
  */
 async function restoreRecords(records: KvRecords, keys: UnorderedKeys): Promise<void> {
-  const { arena, log } = records;
+  const { arena, log, leases } = records;
   const fields = new KeyValueView();
   let lastMain = 0;
   let lastSub = -1;
@@ -84,6 +86,7 @@ async function restoreRecords(records: KvRecords, keys: UnorderedKeys): Promise<
     if (isTombstone) {
       if (previous !== 0 && version === 0) corrupt("deletes a key that is deleted already");
       arena.setDead(place, ordinal);
+      leases.delete(place);
       return;
     }
     if (fields.modRevision !== main) corrupt(`says mod_revision ${fields.modRevision}`);
@@ -98,6 +101,7 @@ async function restoreRecords(records: KvRecords, keys: UnorderedKeys): Promise<
     } else if (!(fields.version >= 1 && fields.createRevision <= main))
       corrupt(`says version ${fields.version}`);
     arena.setLive(place, fields.createRevision, fields.version, ordinal);
+    if (fields.lease !== 0n || leases.size > 0) leases.put(place, fields.lease);
     records.keep(ordinal, bytes, start, end);
   });
   const { revision } = records.backend.committed;

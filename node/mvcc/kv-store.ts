@@ -6,10 +6,8 @@
  * (beforeCommit, afterCommit). Nothing is allocated per key, neither for writes nor for reads.
  */
 
-import type { Backend } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import { emptyBytes } from "../lib/bytes.ts";
-import type { Random } from "../lib/ports.ts";
 import type { Revision } from "../lib/units.ts";
 import { revision } from "../lib/units.ts";
 import { DeleteCursor } from "./delete-cursor.ts";
@@ -21,20 +19,14 @@ import type { HashKvOutcome } from "./kv-hash.ts";
 import type { KeyValueVisitor, RangeOutcome, RangeQuery } from "./kv-range.ts";
 import { RangeReader } from "./kv-range.ts";
 import type { KvRecords } from "./kv-records.ts";
-import { type RestoredStore, restoreStore } from "./kv-restore.ts";
+import { type KvRestoreOptions, type RestoredStore, restoreStore } from "./kv-restore.ts";
 import { KvTotals } from "./kv-totals.ts";
 import type { KeyState, KeyValuePlace, KvMemory } from "./kv-views.ts";
 import { RangeCursor, rangeEndOf } from "./range-cursor.ts";
 import { checkRecords } from "./record-check.ts";
 import type { WatchedHistory } from "./watch/history.ts";
 
-export interface KvStoreOptions {
-  readonly backend: Backend;
-  readonly random: Random;
-  /** Bound of the memory for newest records; records that wait for the backend may exceed it. */
-  readonly valueCacheBytesMax: number;
-  /** Where the key index is kept over an orderly restart; without it every start reads all records. */
-  readonly checkpoint?: CheckpointOptions;
+export interface KvStoreOptions extends KvRestoreOptions {
   /**
    * Takes the hash of each compaction before it removes anything, as etcd does, for HashKV at that revision and for comparing
    * members. It reads all records up to the compaction, in slices.
@@ -281,6 +273,12 @@ export class KvStore implements WatchedHistory {
   /** Keys in the range now, without a walk: tells whether slices are needed. Counts writes of an open transaction. */
   countInRange(key: Uint8Array, rangeEnd: Uint8Array | undefined): number {
     return this.reader.counts.newest(key, rangeEndOf(key, rangeEnd));
+  }
+
+  /** Copies of the keys that are attached to a lease, in no order. Precondition: none is attached or detached before the last was taken. */
+  *keysOfLease(lease: bigint): Generator<Uint8Array> {
+    const { arena, leases } = this.records;
+    for (const place of leases.placesWith(lease)) yield arena.key(place);
   }
 
   /** The current KeyValue of one key; undefined when the key does not exist. */

@@ -9,6 +9,10 @@ export interface Question extends DialRequest {
   readonly url: string;
   /** From the question to the last byte of the answer. */
   readonly timeoutMs: number;
+  /** Of a POST. */
+  readonly body?: Uint8Array;
+  /** More of an answer is not taken; by default more than the list of the largest cluster takes. */
+  readonly answerBytesMax?: number;
 }
 
 export interface Reply {
@@ -17,13 +21,12 @@ export interface Reply {
   readonly body: Uint8Array;
 }
 
-/** More than the list of the largest cluster takes. */
-const bodyBytesMax = 4 * 1024 * 1024;
+const answerBytesMaxDefault = 4 * 1024 * 1024;
 
 /** Rejects with an Error when there is no whole answer in time. Redirections are answers like any other. */
 export function ask(
   { dialer, timers }: { readonly dialer: Dialer; readonly timers: Timers },
-  { url, timeoutMs, ...rest }: Question,
+  { url, timeoutMs, body, answerBytesMax = answerBytesMaxDefault, ...rest }: Question,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const request = dialer.request(url, rest);
@@ -41,7 +44,8 @@ export function ask(
       response.on("data", (chunk: Buffer) => {
         chunks.push(chunk);
         bytes += chunk.length;
-        if (bytes > bodyBytesMax) fail(new Error(`an answer of more than ${bodyBytesMax} bytes`));
+        if (bytes > answerBytesMax)
+          fail(new Error(`an answer of more than ${answerBytesMax} bytes`));
       });
       response.on("end", () => {
         timer.cancel();
@@ -49,7 +53,7 @@ export function ask(
         resolve({ status, headers, body: Buffer.concat(chunks) });
       });
     });
-    request.end();
+    request.end(body);
   });
 }
 

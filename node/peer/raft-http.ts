@@ -15,6 +15,7 @@ import type {
 } from "../server/peer-transport.ts";
 import { ClusterClient } from "./cluster-client.ts";
 import { Dialer } from "./dial.ts";
+import { internalLeasesPath, LeasesHandler, leasesPath } from "./leases-handler.ts";
 import { MembersHandler, membersPath, promotePrefix } from "./members-handler.ts";
 import { PeerStats } from "./peer-stats.ts";
 import { handlePipeline } from "./pipeline-handler.ts";
@@ -69,12 +70,13 @@ export class RaftHttp implements PeerNetwork {
       transport,
       snapshots: snapshotHandlerOf(transport),
       members: new MembersHandler({ receiver, logger }),
+      leases: new LeasesHandler(receiver),
     };
     return transport;
   }
 
   /**
-   * Answers a request on the peer port, if it is for /raft, /members or what is below them, but for /members/hashkv: false for every
+   * Answers a request on the peer port, if it is for /raft, /leases, /members or what is below them, but for /members/hashkv: false for every
    * other path, and nothing is done then.
    */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
@@ -91,6 +93,7 @@ interface Opened {
   readonly transport: Transport;
   readonly snapshots: SnapshotHandler;
   readonly members: MembersHandler;
+  readonly leases: LeasesHandler;
 }
 
 interface Exchange {
@@ -100,13 +103,15 @@ interface Exchange {
 }
 
 function serve(opened: Opened, { request, response, path }: Exchange): void {
-  const { transport, snapshots, members } = opened;
+  const { transport, snapshots, members, leases } = opened;
   if (path === "/raft") handlePipeline(transport, request, response);
   else if (path === "/raft/snapshot") snapshots.handle(request, response);
   else if (path.startsWith(`${streamPath}/`)) handleStream(transport, request, { response, path });
   else if (path === probingPath) answerProbe(response, transport.context.clock);
   else if (path === membersPath || path.startsWith(promotePrefix)) {
     members.handle(request, response, path);
+  } else if (path === leasesPath || path === internalLeasesPath) {
+    leases.handle(request, response, path);
   } else plainError(response, 404, "404 page not found");
 }
 
@@ -129,4 +134,6 @@ const isOurs = (path: string): boolean =>
   path === "/raft" ||
   path.startsWith("/raft/") ||
   path === membersPath ||
-  path.startsWith(promotePrefix);
+  path.startsWith(promotePrefix) ||
+  path === leasesPath ||
+  path === internalLeasesPath;

@@ -7,9 +7,16 @@ import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Clock, Logger, Timer, Timers } from "../lib/ports.ts";
 import { idToHex, type MemberId } from "../lib/units.ts";
 import type { Message } from "../raft/messages.ts";
-import type { PeerReceiver, PeerTransport, SnapshotOutcome } from "../server/peer-transport.ts";
+import type {
+  LeaseReply,
+  LeaseTimes,
+  PeerReceiver,
+  PeerTransport,
+  SnapshotOutcome,
+} from "../server/peer-transport.ts";
 import { type ChannelContext, ticksPerTimeout } from "./channel-context.ts";
 import { ClusterClient } from "./cluster-client.ts";
+import { LeaseClient } from "./lease-client.ts";
 import type { Dialer } from "./dial.ts";
 import { headersOf, type Self } from "./headers.ts";
 import { Peer } from "./peer.ts";
@@ -51,6 +58,7 @@ export class Transport implements PeerTransport {
   private readonly snapshots: SnapshotSender;
   private readonly prober: Prober;
   private readonly client: ClusterClient;
+  private readonly leases: LeaseClient;
   private readonly ticker: Timer;
   /** To be reported at the end of the turn. */
   private readonly unreachable = new Set<MemberId>();
@@ -82,6 +90,7 @@ export class Transport implements PeerTransport {
     this.snapshots = new SnapshotSender(this.context);
     this.prober = new Prober(this.context);
     this.client = new ClusterClient(this.context);
+    this.leases = new LeaseClient(this.context);
     this.ticker = timers.every(tickMs, () => this.tick());
   }
 
@@ -152,6 +161,18 @@ export class Transport implements PeerTransport {
     const peer = this.peers.get(leader);
     if (peer === undefined) return Promise.reject(new Error("the leader is not known here"));
     return this.client.promote(peer.picker.all, learner);
+  }
+
+  renewLease(leader: MemberId, id: bigint): Promise<LeaseReply<number>> {
+    const peer = this.peers.get(leader);
+    if (peer === undefined) return Promise.reject(new Error("the leader is not known here"));
+    return this.leases.renew(peer.picker.all, id);
+  }
+
+  leaseTimes(leader: MemberId, id: bigint, withKeys: boolean): Promise<LeaseReply<LeaseTimes>> {
+    const peer = this.peers.get(leader);
+    if (peer === undefined) return Promise.reject(new Error("the leader is not known here"));
+    return this.leases.times(peer.picker.all, id, withKeys);
   }
 
   versions(): Promise<ReadonlyMap<MemberId, string | undefined>> {

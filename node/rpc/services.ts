@@ -5,6 +5,7 @@ import { Admission } from "./admission.ts";
 import { ClusterService } from "./cluster.ts";
 import { KvService } from "./kv.ts";
 import { LeaderWatch } from "./leader-watch.ts";
+import { LeaseService } from "./lease.ts";
 import { MaintenanceService } from "./maintenance.ts";
 import { MemberChangesService } from "./member-changes.ts";
 import { MoveLeaderService } from "./move-leader.ts";
@@ -59,7 +60,7 @@ export function registerServices(
     leaderWatch,
     requestBytesMax,
     progressIntervalMs: limits.watchProgressIntervalMs ?? watchProgressIntervalDefaultMs,
-    luck: Math.random,
+    random: member.random,
   });
   server.addStream("/etcdserverpb.Watch/Watch", "bidi", (call) => watch.open(call));
 
@@ -81,6 +82,32 @@ export function registerServices(
     cluster.memberList(call, bytes.subarray(start, end)),
   );
   registerReconfiguration(server, member, admission);
+  registerLeases(
+    server,
+    new LeaseService({
+      member,
+      admission,
+      leaderWatch,
+      isOverQuota: (bytes) => member.store.logicalBytes + bytes >= limits.quotaBytes,
+      newId: () => member.newRequestId(),
+    }),
+  );
+}
+
+function registerLeases(server: GrpcTransport, lease: LeaseService): void {
+  server.addUnary("/etcdserverpb.Lease/LeaseGrant", (call, bytes, start, end) =>
+    lease.grant(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Lease/LeaseRevoke", (call, bytes, start, end) =>
+    lease.revoke(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Lease/LeaseTimeToLive", (call, bytes, start, end) =>
+    lease.timeToLive(call, bytes.subarray(start, end)),
+  );
+  server.addUnary("/etcdserverpb.Lease/LeaseLeases", (call, bytes, start, end) =>
+    lease.leases(call, bytes.subarray(start, end)),
+  );
+  server.addStream("/etcdserverpb.Lease/LeaseKeepAlive", "bidi", (call) => lease.keepAlive(call));
 }
 
 /** What changes the members, and who leads. */

@@ -112,18 +112,16 @@ export class WatchStream implements WatchSink {
 
   /** Answers for the whole stream, if all of its watches have got everything; otherwise the client has to ask again. */
   progressAll(): void {
-    const { hub } = this.host;
     if (this.watchers.size === 0) return;
-    for (const watcher of this.watchers.values()) if (!hub.isSynced(watcher)) return;
+    for (const watcher of this.watchers.values()) if (!this.hasProgress(watcher)) return;
     this.tell(noWatch, {});
   }
 
   /** Tells the watches that asked for it, had no events since the last time and are up to date, how far that is. */
   progressTick(): void {
-    const { hub } = this.host;
     for (const watcher of this.watchers.values()) {
       if (!watcher.wantsProgress) continue;
-      if (!watcher.hasNews && hub.isSynced(watcher)) this.tell(watcher.idField, {});
+      if (!watcher.hasNews && this.hasProgress(watcher)) this.tell(watcher.idField, {});
       watcher.hasNews = false;
     }
   }
@@ -153,6 +151,12 @@ export class WatchStream implements WatchSink {
   compacted(watcher: Watcher, compactRevision: number): void {
     assert(watcher instanceof StreamWatcher, "news for a watcher of another stream");
     this.tell(watcher.idField, { canceled: true, compactRevision });
+  }
+
+  /** It has got everything up to the current revision, and began at that one or before (etcd watchable_store.go, progressIfSync). */
+  private hasProgress(watcher: StreamWatcher): boolean {
+    const { hub, currentRevision } = this.host;
+    return hub.isSynced(watcher) && watcher.startRevision <= currentRevision();
   }
 
   private refusalOf({ watchId, range: { key, end } }: WatchCreation): string | undefined {

@@ -1,5 +1,6 @@
 /** The Watch service: opens streams, reads their requests, and reminds them of progress (etcd v3rpc/watch.go). */
 import type { StreamCall } from "../grpc/stream-call.ts";
+import type { Random } from "../lib/ports.ts";
 import { openEnd, type WatchedRange } from "../mvcc/watch/watcher.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { longToBigint } from "../proto/long.ts";
@@ -20,8 +21,7 @@ export interface WatchServiceOptions {
   readonly requestBytesMax: number;
   /** --watch-progress-notify-interval; each stream's is up to a tenth longer, by luck, so that not all speak at once. */
   readonly progressIntervalMs: number;
-  /** A uniform number in [0, 1). */
-  readonly luck: () => number;
+  readonly random: Random;
 }
 
 /** What etcd adds to --max-request-bytes for everything around a request (server.go, MaxRequestBytesWithOverhead). */
@@ -53,7 +53,7 @@ export class WatchService {
   }
 
   open(call: StreamCall): void {
-    const { admission, leaderWatch, member, progressIntervalMs, luck } = this.options;
+    const { admission, leaderWatch, member, progressIntervalMs, random } = this.options;
     // Of all streams a learner serves Snapshot only.
     const error = admission.refuse(call, false);
     if (error !== undefined) {
@@ -62,7 +62,7 @@ export class WatchService {
     }
     const stream = new WatchStream(this.host, call);
     this.streams.add(stream);
-    const period = progressIntervalMs * (1 + luck() / 10);
+    const period = progressIntervalMs * (1 + random.uint32() / 2 ** 32 / 10);
     const ticker = member.timers.every(period, () => stream.progressTick());
     const end = (): void => {
       ticker.cancel();

@@ -6,6 +6,7 @@ import { ensureAuthRevision } from "../auth/auth-revision.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import type { MemberBackend } from "../backend/backend-snapshot.ts";
 import type { MemberId } from "../lib/units.ts";
+import { Lessor } from "../lease/lessor.ts";
 import { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
@@ -14,7 +15,7 @@ import { CommitLoop } from "./commit-loop.ts";
 import { Compactor } from "./compactor.ts";
 import { ConfChangeApplier, type ConfChangeOutcome } from "./conf-change-applier.ts";
 import { EntryApplier } from "./entry-applier.ts";
-import { type MemberOptions, membershipSettings } from "./member-options.ts";
+import { type MemberOptions, membershipSettings, minTtlSeconds } from "./member-options.ts";
 import type { MemberStats } from "./member-stats.ts";
 import type { Proposals } from "./propose.ts";
 
@@ -59,6 +60,7 @@ export class AppliedState {
   readonly backend: MemberBackend;
   readonly store: KvStore;
   readonly alarms: Alarms;
+  readonly lessor: Lessor;
   readonly applier: EntryApplier;
   readonly commits: CommitLoop;
   readonly compactor: Compactor;
@@ -69,11 +71,13 @@ export class AppliedState {
     this.backend = backend;
     this.store = store;
     this.alarms = new Alarms(backend);
+    this.lessor = new Lessor({ backend, clock, minTtlSeconds: minTtlSeconds(options.config) });
     const { maxLearners } = membershipSettings(options.config);
     this.applier = new EntryApplier({
       store,
       cluster,
       alarms: this.alarms,
+      lessor: this.lessor,
       confChanges: new ConfChangeApplier({ id, cluster, node, maxLearners, logger }),
       proposals,
       position: backend.committed,

@@ -6,6 +6,7 @@ import { Applier } from "../apply/applier.ts";
 import type { ApplyResult } from "../apply/result.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -18,6 +19,7 @@ export interface EntryApplierOptions {
   readonly store: KvStore;
   readonly cluster: Cluster;
   readonly alarms: Alarms;
+  readonly lessor: Lessor;
   readonly confChanges: ConfChangeApplier;
   readonly proposals: Proposals;
   /** What the backend holds: the first entry to apply is the one behind it. */

@@ -2,6 +2,7 @@
 import type { PeerNetwork, PeerTransport } from "./peer-transport.ts";
 
 const nothing = (): void => undefined;
+const nobody = (): Promise<never> => Promise.reject(new Error("there is no peer network"));
 
 export const loneTransport: PeerTransport = {
   send: nothing,
@@ -12,7 +13,9 @@ export const loneTransport: PeerTransport = {
   setPeer: nothing,
   removePeer: nothing,
   activeSinceMs: () => undefined,
-  promote: () => Promise.reject(new Error("there is no peer network")),
+  promote: nobody,
+  renewLease: nobody,
+  leaseTimes: nobody,
   versions: () => Promise.resolve(new Map()),
   isEtcdTs: () => false,
   close: nothing,

@@ -96,6 +96,10 @@ export const raftSettings = (
   preVote: membershipSettings(config).preVote,
 });
 
+/** The shortest time to live of a lease: half as much again as an election takes (etcd server.go). */
+export const minTtlSeconds = ({ electionTicks, tickMs }: MemberConfig): number =>
+  Math.ceil((Math.floor((3 * electionTicks) / 2) * tickMs) / 1000);
+
 /** How long a request may wait: etcd's ReqTimeout, 5 s for queues, disk and network and 2 elections. */
 export const requestTimeoutMs = (config: MemberConfig): number =>
   5000 + 2 * electionTimeoutMs(config);

@@ -2,12 +2,15 @@
 
 import { serverVersion } from "../lib/etcd-version.ts";
 import { idToHex } from "../lib/units.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Wal } from "../wal/wal.ts";
 import type { Bootstrapped } from "./bootstrap.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 import { Leadership } from "./leadership.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseRequests } from "./lease-requests.ts";
 import type { Member } from "./member.ts";
 import {
   electionTimeoutMs,
@@ -45,6 +48,8 @@ export interface MemberParts {
   readonly reconfig: Reconfig;
   readonly versions: ClusterVersionMonitor;
   readonly removal: Removal;
+  readonly leases: LeaseKeeper;
+  readonly leaseRequests: LeaseRequests;
 }
 
 export interface PartsOptions {
@@ -88,6 +93,7 @@ export function makeParts(from: PartsOptions): MemberParts {
     clock,
     logger,
     reconfig: () => reconfig,
+    leaseRequests: () => leaseRequests,
     isRunning,
     schedule,
     onRemoved: (by) => removal.toldBy(by),
@@ -105,28 +111,55 @@ export function makeParts(from: PartsOptions): MemberParts {
       sending.send(message);
     },
   });
+  const { leases, leaseRequests } = leaseParts(from, { transport, timeoutMs, schedule });
+  const versions = new ClusterVersionMonitor({
+    member,
+    timers,
+    logger,
+    versions: async () => new Map([[id, serverVersion], ...(await transport.versions())]),
+  });
+  const reads = new ReadIndexQueue({ clock, timeoutMs });
+  const readContexts = new ReadContexts(random);
   return {
-    wal,
-    transport,
-    inbox,
-    outbox,
-    proposals,
-    reads: new ReadIndexQueue({ clock, timeoutMs }),
-    readContexts: new ReadContexts(random),
-    leadership,
-    loop,
-    snapshotter,
-    catchUp,
-    sending,
-    reconfig,
-    versions: new ClusterVersionMonitor({
-      member,
-      timers,
-      logger,
-      versions: async () => new Map([[id, serverVersion], ...(await transport.versions())]),
-    }),
-    removal,
+    ...{ wal, transport, inbox, outbox, proposals, reads, readContexts, leadership, loop },
+    ...{ snapshotter, catchUp, sending, reconfig, versions, removal, leases, leaseRequests },
   };
+}
+
+function leaseParts(
+  { options, booted, node, member, turns, isRunning }: PartsOptions,
+  wires: {
+    readonly transport: PeerTransport;
+    readonly timeoutMs: number;
+    readonly schedule: () => void;
+  },
+): Pick<MemberParts, "leases" | "leaseRequests"> {
+  const { clock, timers } = options.ports;
+  const { transport, timeoutMs, schedule } = wires;
+  const lessor = (): Lessor => turns.state.lessor;
+  const leases = new LeaseKeeper({
+    node,
+    lessor,
+    timers,
+    electionTimeoutMs: electionTimeoutMs(options.config),
+    requestTimeoutMs: timeoutMs,
+    canRead: () => isRunning() && turns.installing === undefined,
+    onProposed: schedule,
+  });
+  const leaseRequests = new LeaseRequests({
+    clock,
+    timers,
+    timeoutMs,
+    id: booted.memberId,
+    lead: () => node.lead,
+    isRunning,
+    linearizableRead: (waiter) => member.linearizableRead(waiter),
+    store: () => turns.state.store,
+    lessor,
+    keeper: leases,
+    transport,
+  });
+  return { leases, leaseRequests };
 }
 
 function newReconfig(

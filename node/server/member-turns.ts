@@ -180,8 +180,9 @@ export class MemberTurns implements ReadyHandler {
 
   issueReads(): void {
     const { node } = this.given;
-    const { reads, readContexts, leadership, versions, inbox } = this.parts;
+    const { reads, readContexts, leadership, leases, versions, inbox } = this.parts;
     inbox.release();
+    leases.follow();
     // A new leader does not know what the one before was asked.
     if (leadership.note(node.lead)) {
       reads.leaderChanged();

@@ -5,8 +5,9 @@
  * Start order: applied state, log, raft; then peers, so that a vote is answered from a log that was read whole; then the loop and the
  * clock; clients last, once the member has published itself (ARCHITECTURE.md, "Start of a member").
  */
-import type { Clock, Timer, Timers } from "../lib/ports.ts";
+import type { Clock, Random, Timer, Timers } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
+import type { Lessor } from "../lease/lessor.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -19,6 +20,7 @@ import { ApplyLag } from "./apply-lag.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import type { CompactionWaiter } from "./compactor.ts";
 import { advanceInitialTicks } from "./initial-ticks.ts";
+import type { LeaseRequests } from "./lease-requests.ts";
 import {
   electionTimeoutMs,
   type MemberOptions,
@@ -138,6 +140,10 @@ export class Member {
     return this.options.ports.clock;
   }
 
+  get random(): Random {
+    return this.options.ports.random;
+  }
+
   get timers(): Timers {
     return this.options.ports.timers;
   }
@@ -184,6 +190,11 @@ export class Member {
   /** False once it stops or has failed. */
   get isRunning(): boolean {
     return this.state === "running";
+  }
+
+  /** A number that no request or lease of any member has had. */
+  newRequestId(): bigint {
+    return this.parts.proposals.newId();
   }
 
   /** Requests on their way through the log. */
@@ -245,6 +256,15 @@ export class Member {
     else waiter.refused("Stopped");
   }
 
+  get lessor(): Lessor {
+    return this.turns.state.lessor;
+  }
+
+  /** What only the leader knows of leases. */
+  get leaseRequests(): LeaseRequests {
+    return this.parts.leaseRequests;
+  }
+
   /** All watchers of the key space. */
   get watches(): WatchHub {
     return this.turns.watches.hub;
@@ -284,6 +304,7 @@ export class Member {
     const { parts } = this;
     parts.loop.stop();
     parts.versions.stop();
+    parts.leases.stop();
     parts.sending.stop();
     parts.transport.close();
     this.turns.stop();

@@ -6,7 +6,8 @@ import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { Message } from "../raft/messages.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import type { PeerReceiver, RemoteCluster } from "./peer-transport.ts";
+import type { LeaseReply, LeaseTimes, PeerReceiver, RemoteCluster } from "./peer-transport.ts";
+import type { LeaseRequests } from "./lease-requests.ts";
 import type { Reconfig } from "./reconfig.ts";
 
 export interface PeerInboxOptions {
@@ -17,6 +18,7 @@ export interface PeerInboxOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reconfig: () => Reconfig;
+  readonly leaseRequests: () => Pick<LeaseRequests, "renewHere" | "timesHere">;
   readonly isRunning: () => boolean;
   /** Raft may have something to do. */
   readonly schedule: () => void;
@@ -93,6 +95,14 @@ export class PeerInbox implements PeerReceiver {
         refused: resolve,
       });
     });
+  }
+
+  renewLease(id: bigint): Promise<LeaseReply<number>> {
+    return this.options.leaseRequests().renewHere(id);
+  }
+
+  leaseTimes(id: bigint, withKeys: boolean): Promise<LeaseReply<LeaseTimes>> {
+    return this.options.leaseRequests().timesHere(id, withKeys);
   }
 
   members(): RemoteCluster {

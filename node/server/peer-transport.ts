@@ -44,12 +44,28 @@ export interface PeerTransport {
   activeSinceMs(id: MemberId): number | undefined;
   /** Asks the leader to promote a learner; resolves with the error's name, or undefined. Rejects when it cannot be reached. */
   promote(leader: MemberId, learner: MemberId): Promise<EtcdErrorKind | undefined>;
+  /** Asks the leader to renew a lease. Rejects when it cannot be reached, or is none. */
+  renewLease(leader: MemberId, id: bigint): Promise<LeaseReply<number>>;
+  leaseTimes(leader: MemberId, id: bigint, withKeys: boolean): Promise<LeaseReply<LeaseTimes>>;
   /** Asks every peer for its server version ("3.7.1"); undefined for one that does not answer. Without this member's own. */
   versions(): Promise<ReadonlyMap<MemberId, string | undefined>>;
   /** It is connected, and has said that it is etcd-ts, which knows joint configurations. False for a real etcd, and for whom nothing is known of. */
   isEtcdTs(id: MemberId): boolean;
   /** Ends all connections; nothing is received any more. */
   close(): void;
+}
+
+/** What the leader says about a lease. */
+export type LeaseReply<Value> =
+  | { readonly kind: "found"; readonly value: Value }
+  | { readonly kind: "notFound" }
+  | { readonly kind: "refused"; readonly error: EtcdErrorKind };
+
+export interface LeaseTimes {
+  readonly remainingSeconds: number;
+  readonly grantedSeconds: number;
+  /** Empty where they were not asked for. */
+  readonly keys: readonly Uint8Array[];
 }
 
 /** What a running cluster tells one who wants to join it (etcd's GET /members). */
@@ -66,6 +82,9 @@ export interface PeerReceiver {
   receiveSnapshot(): Promise<SnapshotReceiver>;
   /** Another member, which does not lead, passes on a client's wish to promote a learner. Resolves with the error's name, or undefined. */
   promote(learner: MemberId): Promise<EtcdErrorKind | undefined>;
+  /** Another member, which does not lead, passes on a client's wish to renew a lease, and its question after one. */
+  renewLease(id: bigint): Promise<LeaseReply<number>>;
+  leaseTimes(id: bigint, withKeys: boolean): Promise<LeaseReply<LeaseTimes>>;
   /** The members as this one has them applied. */
   members(): RemoteCluster;
   /** Whether `id` was removed from the cluster, as far as this member has applied. */

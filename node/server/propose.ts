@@ -59,6 +59,13 @@ export class Proposals {
     this.nextSequence = ((options.clock.unixMs() % 2 ** 40) * 256 + 1) % two48;
   }
 
+  /** A number that no request or lease of any member has had, as far as clocks go. */
+  newId(): bigint {
+    const id = (BigInt(this.memberBits) << 48n) | BigInt(this.nextSequence);
+    this.nextSequence = (this.nextSequence + 1) % two48;
+    return id;
+  }
+
   /** Proposals that ended with a timeout, or with this member. */
   failedCount = 0;
 

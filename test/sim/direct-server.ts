@@ -110,6 +110,7 @@ function answerOf(result: ApplyResult): Answer {
       };
     case "compaction":
     case "alarms":
+    case "leaseGrant":
     case "done":
       return { kind: "written", revision: 0, deleted: 0, succeeded: true };
     case "refused":

@@ -8,6 +8,8 @@ import { serverVersion } from "../../node/lib/etcd-version.ts";
 import type { MemberId } from "../../node/lib/units.ts";
 import type { Message } from "../../node/raft/messages.ts";
 import type {
+  LeaseReply,
+  LeaseTimes,
   PeerIdentity,
   PeerReceiver,
   PeerTransport,
@@ -131,7 +133,23 @@ export class PeerLink implements PeerTransport {
     return sinceMs > world.nowMs ? undefined : clock.monotonicAt(sinceMs);
   }
 
-  async promote(leader: MemberId, learner: MemberId): Promise<EtcdErrorKind | undefined> {
+  promote(leader: MemberId, learner: MemberId): Promise<EtcdErrorKind | undefined> {
+    return this.ask(leader, (receiver) => receiver.promote(learner));
+  }
+
+  renewLease(leader: MemberId, id: bigint): Promise<LeaseReply<number>> {
+    return this.ask(leader, (receiver) => receiver.renewLease(id));
+  }
+
+  leaseTimes(leader: MemberId, id: bigint, withKeys: boolean): Promise<LeaseReply<LeaseTimes>> {
+    return this.ask(leader, (receiver) => receiver.leaseTimes(id, withKeys));
+  }
+
+  /** Question and answer need the network, each way. */
+  private async ask<Answer>(
+    leader: MemberId,
+    question: (receiver: PeerReceiver) => Promise<Answer>,
+  ): Promise<Answer> {
     const { network, machine, links, loop, world } = this.options;
     const other = this.machineOf(leader);
     await new Promise<void>((resolve) => {
@@ -145,8 +163,8 @@ export class PeerLink implements PeerTransport {
       loop.after(patienceMs, () => reject(new Error("the leader does not answer")));
       link.options.loop.dispatch(() => {
         world.promised();
-        link.receiver.promote(learner).then(
-          (error) => loop.after(network.delayMs(), () => resolve(error)),
+        question(link.receiver).then(
+          (answer) => loop.after(network.delayMs(), () => resolve(answer)),
           (error: unknown) => loop.after(network.delayMs(), () => reject(new Error(String(error)))),
         );
       });

@@ -5,6 +5,7 @@ import { writeRange } from "../../../node/apply/range.ts";
 import type { ApplyResult } from "../../../node/apply/result.ts";
 import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
 import { MemoryDisk } from "../../../node/backend/memory-disk.ts";
+import { Lessor } from "../../../node/lease/lessor.ts";
 import { Alarms } from "../../../node/membership/alarms.ts";
 import { Cluster } from "../../../node/membership/cluster.ts";
 import { KvStore } from "../../../node/mvcc/kv-store.ts";
@@ -236,6 +237,7 @@ export class Lab {
   readonly backend: MemoryBackend;
   readonly cluster: Cluster;
   readonly alarms: Alarms;
+  readonly lessor: Lessor;
   readonly applier: Applier;
 
   private constructor(store: KvStore, backend: MemoryBackend, sliceKeys?: number) {
@@ -243,6 +245,11 @@ export class Lab {
     this.backend = backend;
     this.cluster = new Cluster(backend);
     this.alarms = new Alarms(backend);
+    this.lessor = new Lessor({
+      backend,
+      clock: { monotonicMs: () => 0, unixMs: () => 0 },
+      minTtlSeconds: 2,
+    });
     this.applier = new Applier(this, sliceKeys);
   }
 

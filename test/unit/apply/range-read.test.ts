@@ -162,7 +162,7 @@ test("a slice ends near its bound when values are large", async () => {
 });
 
 function txnInOneGo(lab: Lab, message: Uint8Array): unknown {
-  const decided = decideTxn(lab.store, decodeTxnRequest(message, 0, message.length));
+  const decided = decideTxn(lab.store, lab.lessor, decodeTxnRequest(message, 0, message.length));
   if (typeof decided === "string") return decided;
   const result = executeTxn(lab.store, decided);
   return [result.succeeded, Buffer.from(result.responses).toString("hex")];

@@ -72,15 +72,6 @@ test("what only the member can answer is a 503 until it is there", async () => {
   assert.equal((await ask(get("/elsewhere"), { isOpen: false })).status, 404);
 });
 
-test("what goes with leases says that it is not served yet", async () => {
-  for (const path of ["/leases", "/leases/internal"]) {
-    for (const isOpen of [true, false]) {
-      const { status, body } = await ask(get(path), { isOpen });
-      assert.deepEqual([status, body], [503, "not served yet\n"], path);
-    }
-  }
-});
-
 test("/downgrade/enabled says no, behind a linearizable read", async () => {
   const readable = { linearizableRead: (waiter: ReadWaiter) => waiter.readable() };
   const { status, body, headers } = await ask(get("/downgrade/enabled"), { member: readable });

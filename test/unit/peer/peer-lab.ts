@@ -21,7 +21,12 @@ import type { Member } from "../../../node/membership/member.ts";
 import { RaftHttp } from "../../../node/peer/raft-http.ts";
 import { type Message, message } from "../../../node/raft/messages.ts";
 import type { Entry } from "../../../node/raft/types.ts";
-import type { PeerReceiver, PeerTransport } from "../../../node/server/peer-transport.ts";
+import type {
+  LeaseReply,
+  LeaseTimes,
+  PeerReceiver,
+  PeerTransport,
+} from "../../../node/server/peer-transport.ts";
 
 export const labCluster: ClusterId = clusterId(0xc1a5n);
 
@@ -54,6 +59,11 @@ export class LabMember {
   readonly bodies: Uint8Array[] = [];
   /** What it tells of the cluster. */
   members: readonly Member[] = [];
+  /** What it answers to those who pass on wishes about leases. */
+  renewal: (id: bigint) => LeaseReply<number> = () => ({ kind: "notFound" });
+  leaseTimes: (id: bigint, withKeys: boolean) => LeaseReply<LeaseTimes> = () => ({
+    kind: "notFound",
+  });
   /** What it answers to the wish to promote a learner. */
   promotes: (learner: MemberId) => Promise<EtcdErrorKind | undefined> = () =>
     Promise.resolve(undefined);
@@ -150,6 +160,8 @@ export class LabMember {
       },
       receiveSnapshot: () => Promise.resolve(this.snapshotReceiver()),
       promote: (learner) => this.promotes(learner),
+      renewLease: (id) => Promise.resolve(this.renewal(id)),
+      leaseTimes: (id, withKeys) => Promise.resolve(this.leaseTimes(id, withKeys)),
       members: () => ({ clusterId: cluster, members: this.members }),
       isRemoved: (id) => this.removed.has(id),
       unreachable: (id) => this.unreachable.push(id),

@@ -146,7 +146,7 @@ test("before the member knows who it is the network serves nothing, and never th
   for (const path of ["/raft", "/raft/stream/msgapp/1", "/raft/probing", "/members"]) {
     assert.equal((await fetch(url + path)).status, 503, path);
   }
-  for (const path of ["/", "/raftx", "/members/hashkv", "/version", "/leases"]) {
+  for (const path of ["/", "/raftx", "/members/hashkv", "/version"]) {
     assert.equal(await (await fetch(url + path)).text(), "not mine", path);
   }
   server.closeAllConnections();

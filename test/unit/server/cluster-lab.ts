@@ -233,6 +233,11 @@ export class ClusterLab {
           ? Promise.reject(new Error("down"))
           : other.receiver.promote(learner);
       },
+      renewLease: (leader, lease) =>
+        this.linked(leader)?.receiver.renewLease(lease) ?? Promise.reject(new Error("down")),
+      leaseTimes: (leader, lease, withKeys) =>
+        this.linked(leader)?.receiver.leaseTimes(lease, withKeys) ??
+        Promise.reject(new Error("down")),
       versions: async () =>
         new Map([...peers].map((peer) => [peer, this.linked(peer) && serverVersion])),
       isEtcdTs: (peer) => this.linked(peer) !== undefined,

@@ -1,0 +1,189 @@
+/**
+ * All leases of a member (etcd lease/lessor.go). Which there are is replicated: entries grant and revoke them, and the backend keeps them.
+ * When they end is the business of one member, the primary, which is the leader: it alone is asked for renewals, and proposes revocations.
+ * A lease ends when an entry says so, never by a clock alone.
+ *
+ * Time is monotonic: no jump of the wall clock ends a lease early.
+ */
+import type { Backend } from "../backend/backend.ts";
+import { CorruptionError } from "../lib/corruption-error.ts";
+import type { Clock } from "../lib/ports.ts";
+import { decodeLeaseRecord, encodeLeaseRecord, leaseKey } from "../proto/lease-codec.ts";
+import { ExpiryQueue } from "./expiry-queue.ts";
+import { type Lease, maxTtlSeconds, ttlAtPromotionSeconds } from "./lease.ts";
+import { spreadExpiries } from "./spread.ts";
+
+export interface LessorOptions {
+  readonly backend: Pick<Backend, "entries" | "put" | "delete">;
+  readonly clock: Clock;
+  /** A shorter time to live is raised to this: half as much again as an election takes, so that a change of the leader ends none. */
+  readonly minTtlSeconds: number;
+}
+
+export type GrantRefusal = "LeaseNotFound" | "LeaseExist" | "LeaseTTLTooLarge";
+
+export class Lessor {
+  private readonly options: LessorOptions;
+  private readonly leases = new Map<bigint, Lease>();
+  private readonly queue = new ExpiryQueue();
+  private primary = false;
+
+  /** Throws CorruptionError for a record of the backend that is no lease. */
+  constructor(options: LessorOptions) {
+    this.options = options;
+    for (const { key, value } of options.backend.entries("lease")) this.restore(key, value);
+  }
+
+  get size(): number {
+    return this.leases.size;
+  }
+
+  get isPrimary(): boolean {
+    return this.primary;
+  }
+
+  get(id: bigint): Lease | undefined {
+    return this.leases.get(id);
+  }
+
+  /** Those that end first come first; on a member that is not the primary, in no order. */
+  all(): Lease[] {
+    return [...this.leases.values()].sort((a, b) =>
+      a.expiresAtMs === b.expiresAtMs ? 0 : a.expiresAtMs - b.expiresAtMs,
+    );
+  }
+
+  /** For an entry: the lease that is granted from now on, or why it is not. */
+  grant(id: bigint, ttlSeconds: number): Lease | GrantRefusal {
+    if (id === 0n) return "LeaseNotFound";
+    if (ttlSeconds > maxTtlSeconds) return "LeaseTTLTooLarge";
+    if (this.leases.has(id)) return "LeaseExist";
+    const lease: Lease = {
+      id,
+      ttlSeconds: Math.max(ttlSeconds, this.options.minTtlSeconds),
+      remainingSeconds: 0,
+      expiresAtMs: Infinity,
+      revokedUntilMs: 0,
+    };
+    this.leases.set(id, lease);
+    this.save(lease);
+    if (this.primary) this.schedule(lease, this.nowMs + lease.ttlSeconds * 1000);
+    return lease;
+  }
+
+  /** For an entry: the lease is gone; its keys are the caller's business, in the same transaction. */
+  revoke(id: bigint): void {
+    this.leases.delete(id);
+    this.options.backend.delete("lease", leaseKey(id));
+  }
+
+  /** For an entry: so much of a lease was left. `isKept`: over a restart too. */
+  checkpoint(id: bigint, remainingSeconds: number, isKept: boolean): void {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return;
+    lease.remainingSeconds = remainingSeconds;
+    if (isKept) this.save(lease);
+    // The leader may have renewed it since; whoever is the leader knows better than an entry.
+  }
+
+  /**
+   * This member is the leader now. Nobody knows what the leader before has renewed, so every lease begins its time anew and gets
+   * `extraMs` on top, in which its client can find out whom to ask.
+   */
+  promote(extraMs: number): void {
+    this.primary = true;
+    const { nowMs } = this;
+    this.queue.clear();
+    for (const lease of this.leases.values()) {
+      lease.revokedUntilMs = 0;
+      lease.expiresAtMs = nowMs + ttlAtPromotionSeconds(lease) * 1000 + extraMs;
+    }
+    spreadExpiries([...this.leases.values()]);
+    for (const { id, expiresAtMs: atMs } of this.leases.values()) this.queue.push({ id, atMs });
+  }
+
+  demote(): void {
+    this.primary = false;
+    this.queue.clear();
+    for (const lease of this.leases.values()) {
+      lease.expiresAtMs = Infinity;
+      lease.revokedUntilMs = 0;
+    }
+  }
+
+  /**
+   * The whole time to live begins again. Undefined when there is no such lease, or it has ended and waits for its entry. Precondition: this
+   * member is the primary, and has just been confirmed to be the leader.
+   */
+  renew(id: bigint): Lease | undefined {
+    const lease = this.leases.get(id);
+    if (lease === undefined || this.remainingMs(lease) <= 0) return undefined;
+    lease.remainingSeconds = 0;
+    // Its entry in the queue stays where it is, and is moved when it comes up.
+    lease.expiresAtMs = this.nowMs + lease.ttlSeconds * 1000;
+    return lease;
+  }
+
+  /** Until the lease ends; 0 or less when it has. Infinity on a member that is not the primary. */
+  remainingMs(lease: Lease): number {
+    return lease.expiresAtMs - this.nowMs;
+  }
+
+  /** Up to `max` leases that have ended. They are given out again after `retryMs` if they are still there. */
+  takeExpired(max: number, retryMs: number): bigint[] {
+    const { nowMs, queue } = this;
+    const expired: bigint[] = [];
+    while (expired.length < max) {
+      const { first } = queue;
+      if (first === undefined || first.atMs > nowMs) break;
+      queue.pop();
+      const lease = this.leases.get(first.id);
+      if (lease === undefined) continue;
+      const dueMs = Math.max(lease.expiresAtMs, lease.revokedUntilMs);
+      if (dueMs <= nowMs) {
+        expired.push(lease.id);
+        lease.revokedUntilMs = nowMs + retryMs;
+      }
+      queue.push({ id: lease.id, atMs: Math.max(dueMs, lease.revokedUntilMs) });
+    }
+    return expired;
+  }
+
+  private get nowMs(): number {
+    return this.options.clock.monotonicMs();
+  }
+
+  private schedule(lease: Lease, atMs: number): void {
+    lease.expiresAtMs = atMs;
+    this.queue.push({ id: lease.id, atMs });
+  }
+
+  private save(lease: Lease): void {
+    this.options.backend.put("lease", leaseKey(lease.id), encodeLeaseRecord(lease));
+  }
+
+  private restore(key: Uint8Array, value: Uint8Array): void {
+    const { id, ttlSeconds, remainingSeconds } = decodedRecord(key, value);
+    this.leases.set(id, {
+      id,
+      ttlSeconds: Math.max(ttlSeconds, this.options.minTtlSeconds),
+      remainingSeconds,
+      expiresAtMs: Infinity,
+      revokedUntilMs: 0,
+    });
+  }
+}
+
+function decodedRecord(key: Uint8Array, value: Uint8Array): ReturnType<typeof decodeLeaseRecord> {
+  let problem = "names another lease than its key";
+  try {
+    const record = decodeLeaseRecord(value);
+    const wanted = leaseKey(record.id);
+    if (wanted.length === key.length && wanted.every((byte, at) => byte === key[at])) return record;
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  throw new CorruptionError(
+    `backend bucket "lease": the record of ${Buffer.from(key).toString("hex")} ${problem}`,
+  );
+}
