@@ -28,11 +28,12 @@ const mayImport = {
   grpc: ["lib"],
   tls: ["lib"],
   peer: [...floor0, "membership"],
-  rpc: upTo6,
+  concurrency: floor0,
+  rpc: [...upTo6, "concurrency"],
   http: [...upTo6, "rpc"],
   config: [...upTo6, "rpc", "http"],
   client: floor0,
-  ctl: [...floor0, "client"],
+  ctl: [...floor0, "client", "concurrency"],
 };
 
 /** The values that cross raft's border, which disk and network formats are written in. */
@@ -68,8 +69,9 @@ const doors = {
   "@node-rs/crc32": "node/lib/crc32c[.]ts",
   "@grpc/grpc-js": "node/client/",
   "fs-native-extensions": "node/lib/platform/file-lock[.]ts",
-  "prom-client": "node/http/metric",
+  "prom-client": "(node/http/metric|operator/metrics[.]ts)",
   "@kubernetes/client-node": "operator/kernel/kube-config[.]ts",
+  typebox: "operator/api/",
 };
 
 const onlyThrough = Object.entries(doors).map(([name, door]) => ({
@@ -104,9 +106,9 @@ module.exports = {
     },
     {
       name: "pure-core",
-      comment: "raft and apply see no Node.js and no npm package",
+      comment: "raft, apply and the operator's plan see no Node.js and no npm package",
       severity: "error",
-      from: { path: "^node/(raft|apply)/" },
+      from: { path: "^(node/(raft|apply)|operator/(cluster|resources))/" },
       to: { dependencyTypes: ["core", "npm", "npm-dev", "npm-optional", "npm-peer"] },
     },
     {

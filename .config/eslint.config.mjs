@@ -7,7 +7,12 @@ import tseslint from "typescript-eslint";
 import { noBytesSlice } from "./no-bytes-slice.mjs";
 
 /** Deterministic code: no Node.js, no npm package, no clock, no luck, nothing asynchronous. */
-const pure = ["node/raft/**/*.ts", "node/apply/**/*.ts"];
+const pure = [
+  "node/raft/**/*.ts",
+  "node/apply/**/*.ts",
+  "operator/cluster/**/*.ts",
+  "operator/resources/**/*.ts",
+];
 /** Folders on the way of a Put, where an options object per call would be paid for by every request. */
 const hot = ["grpc", "rpc", "server", "apply", "mvcc", "proto", "wal", "backend"].map(
   (folder) => `node/${folder}/**/*.ts`,

@@ -68,6 +68,8 @@ export class Reflector {
   /** Everything up to it is in the store. Undefined: list before watching. */
   private version: string | undefined;
   private listedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the loop last turned or a watch last spoke. */
+  private activeAtMs: number;
 
   constructor(options: ReflectorOptions) {
     this.options = options;
@@ -77,6 +79,15 @@ export class Reflector {
       { baseMs: backoffBaseMs, maxMs: backoffMaxMs },
       options.ports.random,
     );
+    this.activeAtMs = options.ports.clock.monotonicMs();
+  }
+
+  /**
+   * How long the loop has neither tried nor heard anything. Failures count as tries: the watchdog and the time-outs bound it to a few
+   * minutes whatever the server does, so more is a bug.
+   */
+  get idleMs(): number {
+    return this.options.ports.clock.monotonicMs() - this.activeAtMs;
   }
 
   /** Whether the store has been equal to the collection once. Before that, absence means nothing. */
@@ -100,6 +111,7 @@ export class Reflector {
   /** Runs until `signal` aborts. Rejects only for a bug, such as a handler that throws. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.activeAtMs = this.options.ports.clock.monotonicMs();
       try {
         if (this.version === undefined) await this.list(signal);
         else await this.watch(this.version, signal);
@@ -140,6 +152,7 @@ export class Reflector {
       for await (const event of events) {
         if (signal.aborted) return;
         watchdog.feed();
+        this.activeAtMs = ports.clock.monotonicMs();
         this.take(event);
         if (livedMs() >= shortWatchMs) this.backoff.reset();
       }

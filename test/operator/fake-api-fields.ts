@@ -102,9 +102,14 @@ export function updateFields(
   return [...kept.filter((owner) => !isSelf(owner)), self].filter((owner) => owner.fields.size > 0);
 }
 
-/** metadata.managedFields. */
+function nameOfOwner({ manager, operation, subresource }: Owner): string {
+  return JSON.stringify([operation, manager, subresource]);
+}
+
+/** metadata.managedFields, in an order that does not depend on who wrote last. */
 export function managedFieldsOf(owners: Owners, apiVersion: unknown): Tree[] {
-  return owners.map(({ manager, operation, subresource, fields }) => {
+  const sorted = [...owners].sort((a, b) => (nameOfOwner(a) < nameOfOwner(b) ? -1 : 1));
+  return sorted.map(({ manager, operation, subresource, fields }) => {
     const fieldsV1: Tree = {};
     for (const field of fields) {
       let at = fieldsV1;

@@ -16,6 +16,8 @@ import { clone, isEqual, isTree, type Tree } from "./fake-api-json.ts";
 export interface FakeResource extends ResourceType {
   /** The status is written through its subresource only. */
   readonly hasStatus: boolean;
+  /** Deletion waits for the node's agent, once the object is on a node: Pods. */
+  readonly isGraceful?: boolean;
 }
 
 export interface StoredObject extends Tree {
@@ -131,18 +133,15 @@ export class FakeStore {
   create(target: Target, input: Tree): StoredObject {
     const metadata = isTree(input["metadata"]) ? clone(input["metadata"]) : {};
     if (metadata["resourceVersion"] !== undefined) {
-      throw new StatusError(
-        400,
-        "BadRequest",
-        "resourceVersion should not be set on objects to be created",
-      );
+      // With 500, as the real one has it.
+      throw new StatusError(500, "", "resourceVersion should not be set on objects to be created");
     }
     this.uidCount += 1;
     const prefix = metadata["generateName"];
     const name =
       metadata["name"] ?? (typeof prefix === "string" ? `${prefix}${this.uidCount}` : "");
     if (typeof name !== "string" || name === "") {
-      throw new StatusError(422, "Invalid", "name or generateName is required");
+      throw invalid("name or generateName is required", "FieldValueRequired", "metadata.name");
     }
     const at = { ...target, name };
     if (this.objects.has(keyOf(at))) {
@@ -175,16 +174,14 @@ export class FakeStore {
     const metadata = isTree(input["metadata"]) ? input["metadata"] : {};
     const { resourceVersion, uid } = stored.object.metadata;
     if (metadata["resourceVersion"] === undefined && verb === "update") {
-      throw new StatusError(
-        422,
-        "Invalid",
-        "metadata.resourceVersion: must be specified for an update",
-      );
+      const message = "metadata.resourceVersion: must be specified for an update";
+      throw invalid(message, "FieldValueInvalid", "metadata.resourceVersion");
     }
     if ((metadata["resourceVersion"] ?? resourceVersion) !== resourceVersion) {
       throw new StatusError(409, "Conflict", "the object has been modified");
     }
-    if ((metadata["uid"] ?? uid) !== uid) {
+    // The status has no metadata: the real one does not look at the uid there.
+    if (target.subresource === "" && (metadata["uid"] ?? uid) !== uid) {
       throw new StatusError(409, "Conflict", "Precondition failed: UID in precondition differs");
     }
     const object = admit(target, stored.object, input);
@@ -195,6 +192,7 @@ export class FakeStore {
   apply(target: Target, config: Tree, isForced: boolean): StoredObject {
     const stored = this.objects.get(keyOf(target));
     if (stored === undefined && target.subresource !== "") throw notFound(target);
+    checkApplied(target, config, stored?.object.metadata);
     const live = stored?.object ?? {};
     const part =
       target.subresource === "status"
@@ -234,8 +232,8 @@ export class FakeStore {
     return this.replace(target, stored, { object, owners: result.owners }, "apply");
   }
 
-  /** Undefined when the object is gone; otherwise its state while finalizers hold it. */
-  delete(target: Target, preconditions: Tree): StoredObject | undefined {
+  /** Undefined when the object is gone; otherwise its state while finalizers, or a grace period that is not `isFinal`, hold it. */
+  delete(target: Target, preconditions: Tree, isFinal = false): StoredObject | undefined {
     const stored = this.mustHave(target);
     const { metadata } = stored.object;
     for (const name of ["uid", "resourceVersion"]) {
@@ -243,10 +241,12 @@ export class FakeStore {
         throw new StatusError(409, "Conflict", `Precondition failed: ${name} differs`);
       }
     }
-    if (hasFinalizers(stored.object)) {
+    if (hasFinalizers(stored.object) || (!isFinal && isOnNode(stored))) {
       if (metadata["deletionTimestamp"] !== undefined) return clone(stored.object);
       this.log("delete", target);
-      const marked = { ...stored.object, metadata: { ...metadata, deletionTimestamp: this.now() } };
+      const generation = Number(metadata["generation"] ?? 0) + 1;
+      const ending = { ...metadata, generation, deletionTimestamp: this.now() };
+      const marked = { ...stored.object, metadata: ending };
       return this.put(target, { object: marked, owners: stored.owners });
     }
     this.log("delete", target);
@@ -264,7 +264,8 @@ export class FakeStore {
     if (isEqual(candidate, stored.object)) return clone(stored.object);
     this.log(verb, target);
     const isEnding = stored.object.metadata["deletionTimestamp"] !== undefined;
-    if (isEnding && !hasFinalizers(next.object)) {
+    const isHeld = hasFinalizers(next.object) || isOnNode(stored);
+    if (isEnding && !isHeld) {
       this.remove(target, { ...stored, object: next.object as StoredObject });
       return clone(next.object as StoredObject);
     }
@@ -334,6 +335,33 @@ export class FakeStore {
   }
 }
 
+function invalid(message: string, reason: string, ...fields: readonly string[]): StatusError {
+  const causes = fields.map((field) => ({ reason, field, message }));
+  return new StatusError(422, "Invalid", message, { causes });
+}
+
+/** What an applied object says of the one that it is for. */
+function checkApplied(
+  target: Target,
+  config: Tree,
+  live: StoredObject["metadata"] | undefined,
+): void {
+  const { uid, resourceVersion } = (config["metadata"] ?? {}) as Tree;
+  if ((resourceVersion ?? live?.resourceVersion) !== live?.resourceVersion) {
+    throw new StatusError(409, "Conflict", "the object has been modified");
+  }
+  if (target.subresource !== "" || uid === undefined || uid === live?.uid) return;
+  if (live === undefined) {
+    throw new StatusError(409, "Conflict", "uid mismatch: no existing object was found");
+  }
+  throw invalid(
+    "metadata.uid: field is immutable",
+    "FieldValueInvalid",
+    "metadata.uid",
+    "metadata.uid",
+  );
+}
+
 function keyOf(target: Pick<Target, "resource" | "namespace" | "name">): string {
   const namespace = target.resource.isNamespaced ? target.namespace : "";
   return `${target.resource.plural} ${namespace} ${target.name}`;
@@ -346,6 +374,11 @@ function notFound(target: Pick<Target, "resource" | "name">): StatusError {
 function hasFinalizers(object: Tree): boolean {
   const { finalizers } = object["metadata"] as { finalizers?: unknown[] };
   return finalizers !== undefined && finalizers.length > 0;
+}
+
+function isOnNode({ resource, object }: Stored): boolean {
+  const { nodeName } = (object["spec"] ?? {}) as { nodeName?: string };
+  return resource.isGraceful === true && nodeName !== undefined;
 }
 
 function withManagedFields(object: StoredObject, owners: Owners): StoredObject {

@@ -217,7 +217,7 @@ export class FakeApi {
       allNamespaces: namespace === undefined,
       name: decodeURIComponent(name),
       subresource,
-      manager: url.searchParams.get("fieldManager") ?? request.userAgent,
+      manager: url.searchParams.get("fieldManager") ?? managerOf(request.userAgent),
       query: url.searchParams,
     };
   }
@@ -236,7 +236,7 @@ export class FakeApi {
         return this.patch(request, route, body);
       case "DELETE": {
         const preconditions = isTree(body["preconditions"]) ? body["preconditions"] : {};
-        const left = store.delete(route, preconditions);
+        const left = store.delete(route, preconditions, body["gracePeriodSeconds"] === 0);
         return left ?? { kind: "Status", apiVersion: "v1", status: "Success" };
       }
       default:
@@ -333,6 +333,11 @@ export class FakeApi {
       this.watches.delete(watch);
     };
   }
+}
+
+/** Who says no fieldManager is known by the program's name. */
+function managerOf(userAgent: string): string {
+  return userAgent.split("/")[0] ?? "";
 }
 
 function expired(): StatusError {

@@ -1,0 +1,102 @@
+/**
+ * The words of a cluster's status: types of conditions, and the reasons why there is no step or why a condition is as it is. Programs and
+ * people match on them, so a reason keeps its name and meaning.
+ */
+import type { Condition } from "../api/v1alpha1/types.ts";
+
+/** In the order in which they are shown. The first three are good when True, Degraded is bad. */
+export const conditionTypes = [
+  "Ready",
+  "Available",
+  "QuorumHealthy",
+  "Progressing",
+  "Degraded",
+  "Paused",
+] as const;
+export type ConditionType = (typeof conditionTypes)[number];
+
+/** Something else has to happen first. */
+export type WaitReason =
+  | "Paused"
+  /** Somebody deleted an EtcdMember; it goes with its Pod. */
+  | "MemberTerminating"
+  | "PodTerminating"
+  /** A claim that never had a Pod is going away. */
+  | "VolumeTerminating"
+  /** Not scheduled, no volume yet, image not there. */
+  | "PodPending"
+  | "PodNotReady"
+  /** The member is not in etcd's list yet, and must not start before it is. */
+  | "MemberNotListed"
+  /** The Pods are ready, but etcd does not answer the operator. */
+  | "EtcdUnreachable"
+  | "ServiceTerminating";
+
+/** Only a person can help. */
+export type StuckReason =
+  | "ForeignObject"
+  /** The API server does not take what the plan asks for. Found out when the step is carried out. */
+  | "RequestRefused"
+  | "ScalingNotServed"
+  | "ReservedFlag"
+  /** The cluster lived, and has no member any more. */
+  | "MembersLost"
+  /** The member that is there is not the one that was chosen to start the cluster. */
+  | "SeedMismatch"
+  /** A member's volume is gone, or another one is there under its name. */
+  | "VolumeLost"
+  /** The claim is being deleted while its Pod still holds it. */
+  | "VolumeDeletionPending"
+  | "ClusterIDMismatch"
+  | "MemberIDMismatch"
+  /** etcd lists a member that is none of ours. */
+  | "UnknownMember";
+
+/** Of conditions, besides those of the plan. */
+export type HealthReason =
+  | "AsWanted"
+  | "Creating"
+  | "Updating"
+  | "Deleting"
+  | "NotPaused"
+  | "MembersReady"
+  | "MembersNotReady"
+  | "WritesPossible"
+  | "QuorumPresent"
+  | "NoMemberRunning"
+  /** A member raised an alarm. */
+  | "NoSpace"
+  | "Corrupt"
+  /** The node of a Pod does not confirm that it has ended. */
+  | "PodStuckTerminating";
+
+export type ConditionReason = WaitReason | StuckReason | HealthReason;
+
+/** What a condition is to say now. */
+export interface Verdict {
+  readonly status: Condition["status"];
+  readonly reason: ConditionReason;
+  /** For people: why, and what to do. Holds no time and no counter, so that it stays as long as the matter does. */
+  readonly message: string;
+}
+
+/**
+ * The list of conditions after the one before: the time of a condition moves only when its status does. `now` is RFC 3339. Conditions of other
+ * types, which somebody else put there, are dropped.
+ */
+export function conditionsOf<Type extends string>(
+  verdicts: Readonly<Record<Type, Verdict>>,
+  before: readonly Condition[] | undefined,
+  at: { readonly generation: number | undefined; readonly now: string },
+): readonly Condition[] {
+  return (Object.entries(verdicts) as [Type, Verdict][]).map(([type, verdict]) => {
+    const previous = before?.find((condition) => condition.type === type);
+    return {
+      type,
+      ...verdict,
+      lastTransitionTime:
+        previous?.status === verdict.status ? previous.lastTransitionTime : at.now,
+      ...(at.generation === undefined ? {} : { observedGeneration: at.generation }),
+    };
+  });
+}

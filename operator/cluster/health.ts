@@ -1,0 +1,80 @@
+/** How the members are, from their Pods and their own answers. */
+import type { ClusterMemberStatus, EtcdMember } from "../api/v1alpha1/types.ts";
+import { listedMemberOf } from "./initial-cluster.ts";
+import type { EtcdView, MemberStatusAnswer, Observed, ObservedMember } from "./observed.ts";
+import { nodeOf, podStateOf } from "./pod-state.ts";
+
+/**
+ * After a Pod's grace period its node has this long to say that it has ended. A kubelet that lives kills at the end of the period, and needs some
+ * seconds to clean up and to tell.
+ */
+const terminationSlackMs = 60_000;
+
+export interface MemberHealth {
+  readonly phase: ClusterMemberStatus["phase"];
+  /** Why it is not ready, and what to do. */
+  readonly message: string | undefined;
+  /** Its node does not confirm that its Pod has ended. */
+  readonly isStuckTerminating: boolean;
+}
+
+export function healthOf({ member, pod }: ObservedMember, now: string): MemberHealth {
+  const state = podStateOf(pod);
+  const lives = { isStuckTerminating: false };
+  switch (state.kind) {
+    case "absent":
+      return { ...lives, phase: "Pending", message: "there is no pod" };
+    case "terminating": {
+      const isStuckTerminating = Date.parse(now) > Date.parse(state.until) + terminationSlackMs;
+      const message = isStuckTerminating
+        ? stuckTerminatingMessage(member, nodeOf(pod))
+        : "the pod is ending";
+      return { phase: "NotReady", message, isStuckTerminating };
+    }
+    case "finished":
+      return { ...lives, phase: "Failed", message: state.why };
+    case "pending":
+      return { ...lives, phase: "Pending", message: state.why };
+    case "running":
+      if (state.isReady) return { ...lives, phase: "Ready", message: undefined };
+      return { ...lives, phase: state.hasStarted ? "NotReady" : "Starting", message: state.why };
+  }
+}
+
+/** A member's own answer, where it gave one. */
+export function answerOf(etcd: EtcdView, member: EtcdMember): MemberStatusAnswer | undefined {
+  if (etcd.kind === "unasked") return undefined;
+  const answer = etcd.answers.get(member.metadata.name);
+  return answer?.kind === "answered" ? answer : undefined;
+}
+
+export function roleOf(etcd: EtcdView, member: EtcdMember): ClusterMemberStatus["role"] {
+  const answer = answerOf(etcd, member);
+  if (answer === undefined) return "Unknown";
+  if (answer.isLearner) return "Learner";
+  return answer.leaderId === answer.memberId ? "Leader" : "Follower";
+}
+
+/** As latched, or as listed now. */
+export function idOf(etcd: EtcdView, member: EtcdMember): string | undefined {
+  if (member.status?.memberID !== undefined) return member.status.memberID;
+  return etcd.kind === "known" ? listedMemberOf(etcd.list, member)?.id : undefined;
+}
+
+/** An alarm that a member tells of, the worse one first: with either etcd takes no writes. */
+export function alarmOf({ etcd }: Observed): "Corrupt" | "NoSpace" | undefined {
+  if (etcd.kind === "unasked") return undefined;
+  const errors = [...etcd.answers.values()].flatMap((answer) =>
+    answer.kind === "answered" ? answer.errors : [],
+  );
+  if (errors.some((error) => error.includes("CORRUPT"))) return "Corrupt";
+  return errors.some((error) => error.includes("NOSPACE")) ? "NoSpace" : undefined;
+}
+
+function stuckTerminatingMessage(
+  { metadata: { name } }: EtcdMember,
+  node: string | undefined,
+): string {
+  const where = node ?? "its node";
+  return `node ${where} does not confirm that pod ${name} has ended. If the machine is off for good, delete the Node object or give it the taint node.kubernetes.io/out-of-service; the operator does not delete the pod by force, because the member may still run there`;
+}

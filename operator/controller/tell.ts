@@ -1,0 +1,77 @@
+/** What people hear of a cluster: an Event and a line in the log for each step that was carried out, and when it gets stuck. */
+
+import { etcdClusters } from "../api/v1alpha1/names.ts";
+import type { EtcdCluster } from "../api/v1alpha1/types.ts";
+import type { Plan, Step } from "../cluster/step.ts";
+import type { EventRecorder } from "../kernel/event-recorder.ts";
+import type { Logger } from "../kernel/ports.ts";
+import { apiVersionOf, type KubernetesObject, keyOf } from "../kernel/resource.ts";
+
+const actions: Readonly<Record<Step["kind"], string>> = {
+  "latch-cluster": "Record",
+  "latch-member": "Record",
+  create: "Create",
+  apply: "Apply",
+  delete: "Delete",
+};
+
+export class Teller {
+  private readonly recorder: Pick<EventRecorder, "record">;
+  private readonly logger: Logger;
+  /** Key ▸ reason and message of what was told last, so that the same is told once. After a restart it is told once more. */
+  private readonly stuck = new Map<string, string>();
+
+  constructor(recorder: Pick<EventRecorder, "record">, logger: Logger) {
+    this.recorder = recorder;
+    this.logger = logger;
+  }
+
+  carriedOut(cluster: EtcdCluster, step: Step): void {
+    const { reason, message } = step;
+    const action = actions[step.kind];
+    this.logger.info("step carried out", {
+      cluster: keyOf(cluster.metadata),
+      step: step.kind,
+      object: nameIn(step),
+      reason,
+      message,
+    });
+    this.recorder.record(regarding(cluster), { type: "Normal", reason, action, note: message });
+  }
+
+  planned(cluster: EtcdCluster, plan: Plan): void {
+    const key = keyOf(cluster.metadata);
+    if (plan.kind !== "stuck") {
+      if (this.stuck.delete(key)) this.logger.info("no longer stuck", { cluster: key });
+      return;
+    }
+    const { reason, message } = plan;
+    const text = `${reason}: ${message}`;
+    if (this.stuck.get(key) === text) return;
+    this.stuck.set(key, text);
+    this.logger.warn("stuck", { cluster: key, reason, message });
+    const event = { type: "Warning", reason, action: "Reconcile", note: message } as const;
+    this.recorder.record(regarding(cluster), event);
+  }
+
+  forget(key: string): void {
+    this.stuck.delete(key);
+  }
+}
+
+/** Lists leave the two fields out, and an Event needs them. */
+function regarding(cluster: EtcdCluster): KubernetesObject {
+  return { ...cluster, apiVersion: apiVersionOf(etcdClusters), kind: etcdClusters.kind };
+}
+
+/** The object that a step is about, "Pod name". */
+export function nameIn(step: Step): string {
+  switch (step.kind) {
+    case "latch-cluster":
+      return "EtcdCluster";
+    case "latch-member":
+      return `EtcdMember ${step.memberName}`;
+    default:
+      return `${step.object.kind ?? ""} ${step.object.metadata.name}`;
+  }
+}

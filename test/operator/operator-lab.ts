@@ -1,0 +1,211 @@
+/** Operators, a fake API server, a node and its etcd, all in virtual time: whole stories of a cluster in milliseconds. */
+import { etcdClusters, etcdMembers } from "../../operator/api/v1alpha1/names.ts";
+import type { EtcdCluster, EtcdClusterSpec } from "../../operator/api/v1alpha1/types.ts";
+import { pods, services, volumeClaims } from "../../operator/controller/kinds.ts";
+import type { ReconcileMetrics } from "../../operator/controller/metrics-port.ts";
+import { Operator } from "../../operator/controller/operate.ts";
+import { ApiClient } from "../../operator/kernel/api-client.ts";
+import { eventResource } from "../../operator/kernel/event-recorder.ts";
+import { leaseResource } from "../../operator/kernel/lease-lock.ts";
+import type { Logger } from "../../operator/kernel/ports.ts";
+import type { ResourceType } from "../../operator/kernel/resource.ts";
+import { DirectTransport, type Network } from "./direct-transport.ts";
+import { FakeApi } from "./fake-api.ts";
+import type { FakeResource, StoredObject, Target } from "./fake-api-store.ts";
+import { FakeNode } from "./fake-node.ts";
+import { type ProcessView, silentLogger, VirtualTime } from "./virtual-time.ts";
+
+const withStatus = (resource: ResourceType): FakeResource => ({ ...resource, hasStatus: true });
+const withoutStatus = (resource: ResourceType): FakeResource => ({ ...resource, hasStatus: false });
+
+export const kinds = {
+  clusters: withStatus(etcdClusters),
+  members: withStatus(etcdMembers),
+  pods: { ...withStatus(pods), isGraceful: true },
+  volumeClaims: withStatus(volumeClaims),
+  services: withStatus(services),
+  leases: withoutStatus(leaseResource),
+  events: withoutStatus(eventResource),
+} satisfies Record<string, FakeResource>;
+
+export type Kind = keyof typeof kinds;
+
+/** A spec as the API server gives it: defaults filled in. */
+function clusterSpec(fields: Partial<EtcdClusterSpec> = {}): EtcdClusterSpec {
+  return {
+    replicas: 1,
+    paused: false,
+    storage: { size: "8Gi", reclaim: { onScaleDown: "Delete", onClusterDelete: "Delete" } },
+    tls: { mode: "Disabled" },
+    etcd: {},
+    pod: { affinityPreset: "Soft", terminationGracePeriodSeconds: 60 },
+    services: { client: { type: "ClusterIP" } },
+    ...fields,
+  };
+}
+
+export interface Start {
+  readonly name?: string;
+  readonly seed?: number;
+  readonly image?: string;
+  readonly namespaces?: readonly string[];
+  readonly logger?: Logger;
+}
+
+/** One process of the operator. */
+export class OperatorProcess {
+  readonly process: ProcessView;
+  readonly network: Network = { isDown: false, latencyMs: () => 2 };
+  readonly stop = new AbortController();
+  readonly operator: Operator;
+  readonly results: string[] = [];
+  /** "stopped", "lost", or the error that it ended with. */
+  result: unknown;
+
+  constructor(lab: OperatorLab, start: Start) {
+    const { name = "operator-1", seed = 1, logger = silentLogger } = start;
+    this.process = lab.time.process(seed, logger);
+    const metrics: ReconcileMetrics = {
+      reconciled: (result) => this.results.push(result),
+      cluster: () => undefined,
+      forget: () => undefined,
+      readQueueDepth: () => undefined,
+      leading: () => undefined,
+    };
+    this.operator = new Operator({
+      client: new ApiClient({
+        transport: new DirectTransport(lab.api, lab.time, this.process, this.network),
+        ports: this.process,
+        timeoutMs: 10_000,
+        readTries: 4,
+        userAgent: `etcd-ts-operator/${name}`,
+      }),
+      etcd: lab.node,
+      ports: this.process,
+      metrics,
+      context: { defaultImage: start.image ?? "etcd-ts:1", clusterDomain: "cluster.local" },
+      lease: { namespace: "operators", name: "etcd-ts-operator" },
+      identity: name,
+      instance: name,
+      namespaces: start.namespaces ?? [],
+      workerCount: 4,
+    });
+    this.operator.run(this.stop.signal).then(
+      (how) => {
+        this.result = how;
+      },
+      (error: unknown) => {
+        this.result = error;
+      },
+    );
+  }
+
+  get isOver(): boolean {
+    return this.result !== undefined || this.process.hasEnded;
+  }
+}
+
+export class OperatorLab {
+  readonly time = new VirtualTime();
+  readonly api: FakeApi;
+  readonly node: FakeNode;
+
+  constructor() {
+    this.api = new FakeApi({ clock: this.time, timers: this.time }, Object.values(kinds));
+    this.node = new FakeNode(this.api, this.time, kinds);
+  }
+
+  start(start: Start = {}): OperatorProcess {
+    return new OperatorProcess(this, start);
+  }
+
+  createCluster(name: string, spec: Partial<EtcdClusterSpec> = {}, namespace = "default"): void {
+    const { group, version, kind } = etcdClusters;
+    this.api.store.create(target("clusters", name, namespace), {
+      apiVersion: `${group}/${version}`,
+      kind,
+      metadata: { name, namespace },
+      spec: clusterSpec(spec),
+    });
+  }
+
+  /** As a user does it, past the network. */
+  changeSpec(name: string, fields: Partial<EtcdClusterSpec>): void {
+    const at = target("clusters", name);
+    const live = this.api.store.get(at);
+    const spec = { ...(live["spec"] as object), ...fields };
+    this.api.store.update(at, { ...live, spec }, "update");
+  }
+
+  delete(kind: Kind, name: string): void {
+    this.api.store.delete(target(kind, name), {});
+  }
+
+  create(kind: Kind, name: string, fields: Record<string, unknown> = {}): void {
+    const { group, version, kind: objectKind } = kinds[kind];
+    const apiVersion = group === "" ? version : `${group}/${version}`;
+    const metadata = { name, namespace: "default", ...(fields["metadata"] as object | undefined) };
+    this.api.store.create(target(kind, name), {
+      ...fields,
+      apiVersion,
+      kind: objectKind,
+      metadata,
+    });
+  }
+
+  list(kind: Kind): StoredObject[] {
+    return this.api.store.list(kinds[kind]);
+  }
+
+  cluster(name: string, namespace = "default"): EtcdCluster {
+    return this.api.store.get(target("clusters", name, namespace)) as unknown as EtcdCluster;
+  }
+
+  /** "True", "False", "Unknown", or undefined where there is no such condition. */
+  condition(name: string, type: string): string | undefined {
+    return this.cluster(name).status?.conditions?.find((each) => each.type === type)?.status;
+  }
+
+  /** Lets time pass until `isSo`, or fails after `limitMs`. */
+  async until(isSo: () => boolean, limitMs = 120_000): Promise<void> {
+    for (let passedMs = 0; passedMs < limitMs; passedMs += 200) {
+      if (isSo()) return;
+      await this.time.advance(200);
+    }
+    throw new Error("it did not come to that");
+  }
+
+  untilReady(name: string): Promise<void> {
+    return this.until(() => this.isReady(name));
+  }
+
+  /** Ready, and said of the spec as it is. */
+  isReady(name: string): boolean {
+    const { metadata, status } = this.cluster(name);
+    return (
+      status?.observedGeneration === metadata.generation && this.condition(name, "Ready") === "True"
+    );
+  }
+
+  /** Mutations of others than the node, the users and the lease, from `since` on. */
+  operatorWrites(since = 0): string[] {
+    return this.api.store.mutations
+      .slice(since)
+      .filter(({ by, plural }) => isOperator(by) && plural !== "leases" && plural !== "events")
+      .map(({ verb, plural, name }) => `${verb} ${plural} ${name}`);
+  }
+
+  /** How many objects of a kind the operator made. */
+  made(kind: Kind): number {
+    const { plural } = kinds[kind];
+    return this.operatorWrites().filter((write) => write.startsWith(`create ${plural} `)).length;
+  }
+}
+
+export function isOperator(manager: string): boolean {
+  return manager.startsWith("etcd-ts-operator");
+}
+
+function target(kind: Kind, name: string, namespace = "default"): Target {
+  return { resource: kinds[kind], namespace, name, subresource: "", manager: "somebody" };
+}
