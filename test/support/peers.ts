@@ -21,6 +21,9 @@ const installScript = join(peersDir, "install.sh");
 
 /** Programs that test/peers/install.sh builds from test/peers/etcd, at the version of our oracle, and from test/peers/etcd36. */
 const etcdPrograms = ["etcd", "etcdctl", "etcdutl", "benchmark", "etcd36", "etcdctl36"];
+/** And from test/e2e/peers, as far as `npm test` needs them; the end-to-end tests know the rest (test/e2e/support/programs.ts). */
+const kubernetesPrograms = ["helm3", "helm4"];
+const slowToBuild = [...etcdPrograms, ...kubernetesPrograms];
 
 const builtThisProcess = new Set<string>();
 
@@ -64,7 +67,7 @@ export function goPeer(name: string): string {
 
 /** A Go program whose sources are in this repository, or one of etcd's. */
 export function isBuilt(name: string): boolean {
-  return etcdPrograms.includes(name) || existsSync(join(peersDir, name, "go.mod"));
+  return slowToBuild.includes(name) || existsSync(join(peersDir, name, "go.mod"));
 }
 
 function isCi(): boolean {
@@ -73,8 +76,8 @@ function isCi(): boolean {
 
 function find(name: string): string | undefined {
   if (!isBuilt(name)) return onPath(name);
-  // Etcd's take minutes the first time: that is test/run.ts's job, not a single test's.
-  if (!etcdPrograms.includes(name) && !bringUpToDate(name)) return undefined;
+  // These take minutes the first time: that is test/run.ts's job, not a single test's.
+  if (!slowToBuild.includes(name) && !bringUpToDate(name)) return undefined;
   const path = join(cacheDir(), name);
   return isExecutable(path) ? path : undefined;
 }

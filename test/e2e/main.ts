@@ -1,0 +1,63 @@
+/**
+ * npm run e2e: everything that the users of a Kubernetes see of etcd-ts, on a real one. As root, on Debian 12; brings what it needs.
+ *
+ *     node test/e2e/main.ts [story...]   only these: install-3, install-4, or the name of a *.e2e.ts file
+ *     --keep                             the cluster stays up afterwards
+ */
+import { globSync } from "node:fs";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { down, up } from "./cluster/cluster.ts";
+import { loadImage } from "./cluster/images.ts";
+import { buildImages, productSizes } from "./image/images.ts";
+import { sizeTable } from "./image/sizes.ts";
+import { installStory } from "./stories/install.ts";
+import { program, say, step } from "./support/log.ts";
+import { run } from "./support/run.ts";
+
+const projectDir = join(import.meta.dirname, "../..");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { keep: { type: "boolean", default: false } },
+});
+
+/** These start an API server of their own, or use none: they need the programs, not the cluster. */
+const files = globSync("test/**/*.e2e.ts", { cwd: projectDir }).sort();
+const isWanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
+
+async function bringPrograms(): Promise<void> {
+  const install = (...args: string[]): Promise<string> =>
+    run(["sh", join(projectDir, "test/peers/install.sh"), ...args], { timeoutMs: 60 * 60_000 });
+  await install("--system", "--e2e");
+  await install("etcd", "etcdctl");
+  await install("--e2e");
+}
+
+async function loadImages(): Promise<void> {
+  for (const { name, archive, isNew } of await buildImages()) {
+    await loadImage(archive);
+    say(`  ${name} ${isNew ? "built" : "was up to date"}`);
+  }
+  for (const line of sizeTable(await productSizes()).split("\n")) say(`  ${line}`);
+}
+
+await program(async () => {
+  await step("programs are there", bringPrograms);
+  for (const file of files.filter((path) => isWanted(basename(path, ".e2e.ts")))) {
+    await step(file, () =>
+      run([process.execPath, "--test", join(projectDir, file)], { timeoutMs: 15 * 60_000 }),
+    );
+  }
+  const versions = (["3", "4"] as const).filter((version) => isWanted(`install-${version}`));
+  if (versions.length === 0) return;
+  await step("the cluster is up", up);
+  try {
+    await step("images are built and loaded", loadImages);
+    for (const version of versions) {
+      await step(`the story with helm ${version}`, () => installStory(version));
+    }
+  } finally {
+    if (!values.keep) await step("the cluster is down", () => down({ isStateKept: false }));
+  }
+  say("everything held");
+});

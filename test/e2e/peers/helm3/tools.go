@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package peers names the program that the end-to-end tests run, so that `go mod tidy` keeps its modules in go.sum.
+package peers
+
+import _ "helm.sh/helm/v3/cmd/helm"
