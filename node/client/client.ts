@@ -1,14 +1,18 @@
 /** The client library: etcd's calls as methods that take and give plain objects. Errors are ClientErrors. */
 import { etcdserverpb } from "../proto/generated/messages.js";
-import { numberLong } from "../proto/long.ts";
+import { int64Long, uint64Long } from "../proto/long.ts";
 import {
+  type Alarm,
   type Alarms,
   alarmsResult,
+  alarmType,
   type Hash,
   type HashKv,
   hashKvResult,
   hashResult,
+  type MemberAdd,
   type MemberList,
+  memberAddResult,
   memberListResult,
   type Status,
   statusResult,
@@ -64,12 +68,45 @@ const alarm = method("Maintenance/Alarm", true, pb.AlarmRequest, pb.AlarmRespons
 const hash = method("Maintenance/Hash", true, pb.HashRequest, pb.HashResponse);
 const hashKv = method("Maintenance/HashKV", true, pb.HashKVRequest, pb.HashKVResponse);
 const memberList = method("Cluster/MemberList", true, pb.MemberListRequest, pb.MemberListResponse);
+const memberAdd = method("Cluster/MemberAdd", false, pb.MemberAddRequest, pb.MemberAddResponse);
+const memberRemove = method(
+  "Cluster/MemberRemove",
+  false,
+  pb.MemberRemoveRequest,
+  pb.MemberRemoveResponse,
+);
+const memberUpdate = method(
+  "Cluster/MemberUpdate",
+  false,
+  pb.MemberUpdateRequest,
+  pb.MemberUpdateResponse,
+);
+const memberPromote = method(
+  "Cluster/MemberPromote",
+  false,
+  pb.MemberPromoteRequest,
+  pb.MemberPromoteResponse,
+);
+const moveLeader = method(
+  "Maintenance/MoveLeader",
+  false,
+  pb.MoveLeaderRequest,
+  pb.MoveLeaderResponse,
+);
 
 export class Client {
   private readonly connection: Connection;
 
   constructor(options: ConnectionOptions) {
     this.connection = new Connection(options);
+  }
+
+  /**
+   * Waits until one endpoint has a connection, and sends the next calls there: a write then meets no endpoint that was never reached.
+   * Rejects with DeadlineExceeded.
+   */
+  connect(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.connection.connect(options.deadlineMs);
   }
 
   async put(key: Bytes, value: Bytes, options: PutOptions & CallOptions = {}): Promise<PutResult> {
@@ -103,12 +140,12 @@ export class Client {
    * however long that takes.
    */
   async compact(
-    revision: number,
+    revision: number | bigint,
     options: { readonly physical?: boolean } & CallOptions = {},
   ): Promise<Header> {
     const { physical = false } = options;
     const deadline = physical ? { deadlineMs: 0 } : {};
-    const request = { revision: numberLong(revision), physical };
+    const request = { revision: int64Long(BigInt(revision)), physical };
     const response = await this.connection.call(compact, request, { ...deadline, ...options });
     return header(response.header);
   }
@@ -136,6 +173,52 @@ export class Client {
     return memberListResult(await this.connection.call(memberList, request, options));
   }
 
+  /** The new member joins as a learner or as a voter; it is given an id and no name. */
+  async memberAdd(
+    peerUrls: readonly string[],
+    options: { readonly isLearner?: boolean } & CallOptions = {},
+  ): Promise<MemberAdd> {
+    const request = { peerURLs: [...peerUrls], isLearner: options.isLearner ?? false };
+    return memberAddResult(await this.connection.call(memberAdd, request, options));
+  }
+
+  /** Gives those who remain. */
+  async memberRemove(id: bigint, options: CallOptions = {}): Promise<MemberList> {
+    const request = { ID: uint64Long(id) };
+    return memberListResult(await this.connection.call(memberRemove, request, options));
+  }
+
+  async memberUpdate(
+    id: bigint,
+    peerUrls: readonly string[],
+    options: CallOptions = {},
+  ): Promise<MemberList> {
+    const request = { ID: uint64Long(id), peerURLs: [...peerUrls] };
+    return memberListResult(await this.connection.call(memberUpdate, request, options));
+  }
+
+  /** Makes a learner a voter. */
+  async memberPromote(id: bigint, options: CallOptions = {}): Promise<MemberList> {
+    const request = { ID: uint64Long(id) };
+    return memberListResult(await this.connection.call(memberPromote, request, options));
+  }
+
+  /** Only the leader does it: name its endpoint. */
+  async moveLeader(targetId: bigint, options: CallOptions = {}): Promise<Header> {
+    const request = { targetID: uint64Long(targetId) };
+    return header((await this.connection.call(moveLeader, request, options)).header);
+  }
+
+  /** Takes one alarm back; gives it if it was raised. */
+  async disarmAlarm({ memberId, type }: Alarm, options: CallOptions = {}): Promise<Alarms> {
+    const request = {
+      action: pb.AlarmRequest.AlarmAction.DEACTIVATE,
+      memberID: uint64Long(memberId),
+      alarm: alarmType(type),
+    };
+    return alarmsResult(await this.connection.call(alarm, request, options));
+  }
+
   /** All alarms that are raised, of all members. */
   async alarms(options: CallOptions = {}): Promise<Alarms> {
     return alarmsResult(await this.connection.call(alarm, {}, options));
@@ -147,8 +230,10 @@ export class Client {
   }
 
   /** The hash of the answering member's history up to `revision`; 0 for all of it. */
-  async hashKv(options: { readonly revision?: number } & CallOptions = {}): Promise<HashKv> {
-    const request = { revision: numberLong(options.revision ?? 0) };
+  async hashKv(
+    options: { readonly revision?: number | bigint } & CallOptions = {},
+  ): Promise<HashKv> {
+    const request = { revision: int64Long(BigInt(options.revision ?? 0)) };
     return hashKvResult(await this.connection.call(hashKv, request, options));
   }
 

@@ -60,6 +60,15 @@ export function memberListResult(message: etcdserverpb.MemberListResponse.$Prope
   return { header: header(message.header), members: (message.members ?? []).map(member) };
 }
 
+export interface MemberAdd extends MemberList {
+  /** The new one. */
+  readonly member: Member;
+}
+
+export function memberAddResult(message: etcdserverpb.MemberAddResponse.$Properties): MemberAdd {
+  return { ...memberListResult(message), member: member(message.member ?? {}) };
+}
+
 function member(message: etcdserverpb.Member.$Properties): Member {
   return {
     id: longToBigint(message.ID),
@@ -82,6 +91,11 @@ export interface Alarms {
 }
 
 const alarmNames = ["none", "nospace", "corrupt"] as const;
+
+/** As it is sent; the wire takes numbers that the enum does not name. */
+export function alarmType(type: Alarm["type"]): etcdserverpb.AlarmType {
+  return typeof type === "number" ? type : alarmNames.indexOf(type);
+}
 
 export function alarmsResult(message: etcdserverpb.AlarmResponse.$Properties): Alarms {
   return { header: header(message.header), alarms: (message.alarms ?? []).map(alarm) };

@@ -6,6 +6,7 @@
 import {
   Client as Channel,
   type ChannelCredentials,
+  connectivityState,
   credentials,
   Metadata,
   type ServiceError,
@@ -70,6 +71,19 @@ export class Connection {
     this.endpoints = options.endpoints;
     this.channels = options.endpoints.map((endpoint) => openChannel(endpoint, options.tls ?? {}));
     this.deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+  }
+
+  /** The first endpoint that has a connection becomes the current one. Rejects with DeadlineExceeded when none has one in time. */
+  async connect(deadlineMs: number): Promise<void> {
+    const deadline = Date.now() + deadlineMs;
+    try {
+      this.current = await Promise.any(
+        this.channels.map((channel, at) => ready(channel, deadline).then(() => at)),
+      );
+    } catch (error) {
+      const text = `no connection to ${this.endpoints.join(", ")} within ${deadlineMs} ms`;
+      throw new ClientError(status.DEADLINE_EXCEEDED, text, { cause: error });
+    }
   }
 
   /** Rejects with ClientError. */
@@ -143,6 +157,24 @@ function openChannel(endpoint: string, tls: TlsOptions): Channel {
     scheme === "https" ? tlsCredentials(tls) : credentials.createInsecure(),
     channelOptions,
   );
+}
+
+/** The library's own waitForReady connects anew when its channel is closed meanwhile, and so keeps the process. */
+function ready(channel: Channel, deadline: number): Promise<void> {
+  const inner = channel.getChannel();
+  return new Promise((resolve, reject) => {
+    const look = (error?: Error): void => {
+      const state = inner.getConnectivityState(false);
+      if (state === connectivityState.READY) resolve();
+      else if (error !== undefined) reject(error);
+      else if (state === connectivityState.SHUTDOWN) reject(new Error("the channel was closed"));
+      else {
+        inner.getConnectivityState(true);
+        inner.watchConnectivityState(state, deadline, look);
+      }
+    };
+    look();
+  });
 }
 
 function tlsCredentials(tls: TlsOptions): ChannelCredentials {

@@ -25,17 +25,17 @@ export interface RangeOptions {
   readonly rangeEnd?: Bytes;
   /** All keys that begin with the key; takes the place of `rangeEnd`. */
   readonly isPrefix?: boolean;
-  readonly limit?: number;
+  readonly limit?: number | bigint;
   readonly revision?: number | bigint;
   readonly sortOrder?: "none" | "ascend" | "descend";
   readonly sortTarget?: "key" | "version" | "create" | "mod" | "value";
   readonly serializable?: boolean;
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
-  readonly minModRevision?: number;
-  readonly maxModRevision?: number;
-  readonly minCreateRevision?: number;
-  readonly maxCreateRevision?: number;
+  readonly minModRevision?: number | bigint;
+  readonly maxModRevision?: number | bigint;
+  readonly minCreateRevision?: number | bigint;
+  readonly maxCreateRevision?: number | bigint;
 }
 
 export interface PutOptions {

@@ -1,0 +1,53 @@
+/** The process as etcdctl-ts sees it: arguments, environment, standard input and outputs. */
+import { readFileSync } from "node:fs";
+import { rawText } from "./raw-text.ts";
+
+export interface Io {
+  /** Bytes that are no UTF-8 stand as raw-text.ts says. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  out(text: string | Uint8Array): void;
+  err(text: string): void;
+  /** Pieces of standard input. */
+  input(): AsyncIterable<Uint8Array>;
+  sleep(ms: number): Promise<void>;
+}
+
+export function processIo(): Io {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // The reader has gone (`| head`): what SIGPIPE does to other programs.
+      process.exit(error.code === "EPIPE" ? 141 : 1);
+    });
+  }
+  return {
+    args: rawArguments(),
+    env: process.env,
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    input: () => process.stdin as AsyncIterable<Uint8Array>,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  };
+}
+
+/**
+ * Node decodes arguments and puts U+FFFD where a byte is no UTF-8; Linux still has the bytes. Elsewhere they are lost.
+ */
+function rawArguments(): readonly string[] {
+  const decoded = process.argv.slice(2);
+  if (!decoded.some((argument) => argument.includes("\ufffd"))) return decoded;
+  let line: Buffer;
+  try {
+    line = readFileSync("/proc/self/cmdline");
+  } catch {
+    return decoded;
+  }
+  // Every argument ends with a zero byte.
+  const raw: string[] = [];
+  for (let at = 0; at < line.length; ) {
+    const end = line.indexOf(0, at);
+    raw.push(rawText(line.subarray(at, end)));
+    at = end + 1;
+  }
+  return raw.slice(-decoded.length);
+}

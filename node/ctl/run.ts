@@ -1,0 +1,74 @@
+/** One command line from its words to its exit code. */
+import { type Found, findCommand, parseFlags, unknownCommand } from "./arguments.ts";
+import type { Call } from "./command.ts";
+import { root } from "./commands.ts";
+import { CtlError, exitCode, notServed } from "./ctl-error.ts";
+import { globalFlags } from "./global-flags.ts";
+import { helpText } from "./help.ts";
+import type { Io } from "./process-io.ts";
+import type { Session } from "./session.ts";
+import { readEnvironment, readSettings, type Settings } from "./settings.ts";
+
+/** Resolves with the exit code when all is printed and all connections are closed. */
+export async function run(io: Io): Promise<number> {
+  const sessions: Session[] = [];
+  try {
+    await runCommand(io, sessions);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CtlError)) throw error;
+    io.err(`${error.message === "" ? "" : `Error: ${error.message}\n`}${error.usage}`);
+    return error.code;
+  } finally {
+    for (const session of sessions) session.close();
+  }
+}
+
+async function runCommand(io: Io, sessions: Session[]): Promise<void> {
+  const found = findCommand(root, globalFlags, io.args);
+  const { command, path, flags, stranger } = found;
+  if (command === root && stranger !== undefined) {
+    const usage = "Run 'etcdctl-ts --help' for usage.\n";
+    throw new CtlError(exitCode.error, unknownCommand(stranger), usage);
+  }
+  if (command.group === "Not served yet") throw notServed(command.name);
+  const { args, values } = parsed(found);
+  if (values.isOn("help") || command.run === undefined) {
+    io.out(helpText(command, path));
+    return;
+  }
+  let settings: Settings | undefined;
+  const call: Call = {
+    args,
+    flags: values,
+    io,
+    settings() {
+      if (settings === undefined) {
+        const own = command.flags ?? [];
+        const shared = flags.filter((flag) => !own.includes(flag) && flag.name !== "help");
+        readEnvironment(io, shared, values);
+        settings = readSettings(values, globalFlags);
+      }
+      return settings;
+    },
+    async connect(endpoints) {
+      const all = call.settings();
+      // Loaded here, for commands that need no connection start faster without it.
+      const { Session: OpenSession } = await import("./session.ts");
+      const session = new OpenSession(all, endpoints ?? all.endpoints);
+      sessions.push(session);
+      await session.connect();
+      return session;
+    },
+  };
+  await command.run(call);
+}
+
+function parsed({ command, path, flags, rest }: Found): ReturnType<typeof parseFlags> {
+  try {
+    return parseFlags(rest, flags);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CtlError(exitCode.error, error.message, helpText(command, path));
+  }
+}

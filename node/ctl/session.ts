@@ -1,0 +1,83 @@
+/** A connection for one command: a client whose calls share one deadline, and errors as etcdctl prints them. */
+import { Client } from "../client/client.ts";
+import { ClientError } from "../client/client-error.ts";
+import { CtlError, exitCode } from "./ctl-error.ts";
+import type { Settings } from "./settings.ts";
+
+/** gRPC's codes as Go names them. */
+const codeNames = [
+  "OK",
+  "Canceled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+];
+const deadlineExceeded = 4;
+
+/** Errors of etcd by their text alone, others with gRPC's code. Throws what is no ClientError. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof ClientError)) throw error;
+  const { code, text } = error;
+  if (text.startsWith("etcdserver: ")) return text;
+  if (code === deadlineExceeded) return "context deadline exceeded";
+  return `rpc error: code = ${codeNames[code] ?? `Code(${code})`} desc = ${text}`;
+}
+
+export class Session {
+  readonly #client: Client;
+  /** Unix milliseconds. */
+  readonly #deadline: number;
+  readonly #dialTimeoutMs: number;
+
+  /** Throws CtlError for an endpoint that is none. Nothing is sent yet. */
+  constructor(settings: Settings, endpoints: readonly string[]) {
+    this.#client = new Client({ endpoints: endpoints.map(clientEndpoint) });
+    this.#deadline = Date.now() + settings.commandTimeoutMs;
+    this.#dialTimeoutMs = settings.dialTimeoutMs;
+  }
+
+  /** Rejects with CtlError, exit code 1, when no endpoint is reached in time. */
+  connect(): Promise<void> {
+    return this.ask((client) => client.connect({ deadlineMs: this.#dialTimeoutMs }));
+  }
+
+  /** One call or several; `options` carry what is left of the time. Rejects with CtlError, exit code 1, when one fails. */
+  async ask<Result>(
+    call: (client: Client, options: { readonly deadlineMs: number }) => Promise<Result>,
+  ): Promise<Result> {
+    const deadlineMs = Math.max(this.#deadline - Date.now(), 1);
+    try {
+      return await call(this.#client, { deadlineMs });
+    } catch (error) {
+      throw new CtlError(exitCode.error, errorText(error));
+    }
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+function clientEndpoint(endpoint: string): string {
+  if (/^(https|unixs?):/.test(endpoint)) {
+    const message = `--endpoints: ${endpoint}: only http:// is served in this version of etcdctl-ts`;
+    throw new CtlError(exitCode.badFeature, message);
+  }
+  if (!/^(http:\/\/)?(\[[^\]]+\]|[^:/[\]]+):[0-9]+\/?$/.test(endpoint)) {
+    const message = `--endpoints: ${endpoint} is no endpoint: give host:port or http://host:port`;
+    throw new CtlError(exitCode.badArguments, message);
+  }
+  return endpoint;
+}
