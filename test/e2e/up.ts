@@ -3,7 +3,7 @@
  *
  *     ETCD_TS_E2E=DIR          where its state is (default /var/lib/etcd-ts-e2e)
  *     ETCD_TS_E2E_NODES=N      nodes (default 3)
- *     ETCD_TS_E2E_STORE=KIND   the API server's store (default etcd)
+ *     ETCD_TS_E2E_STORE=KIND   the API server's store (default etcd-ts: three members; or etcd)
  */
 import { up } from "./cluster/cluster.ts";
 import { adminKubeconfig, clusterName } from "./cluster/layout.ts";

@@ -13,7 +13,7 @@ WARNING: {{ $replicas }} members survive the loss of no more members than {{ sub
 WARNING: a single member is away whenever its pod or node is.
 {{- end }}
 
-WARNING: nothing makes backups of this cluster yet. Take snapshots with: etcdctl snapshot save
+WARNING: nothing makes backups of this cluster yet.
 {{- if eq (dig "storage" "reclaim" "onClusterDelete" "Retain" $spec) "Retain" }}
 
 NOTE: volumes outlive the EtcdCluster (storage.reclaim.onClusterDelete is Retain). After helm uninstall they are deleted, with all data, by

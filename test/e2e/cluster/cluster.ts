@@ -18,7 +18,7 @@ import { kubeletProcess, nodeUp, proxyProcess } from "./node.ts";
 import { makeKeys } from "./pki.ts";
 import { stop } from "./processes.ts";
 import { runtimeProcess, runtimeUp } from "./runtime.ts";
-import { requireStore, storeProcess, storeUp } from "./store.ts";
+import { storeKind, storeProcesses, storeUp } from "./store.ts";
 import { noteSettings, restoreSettings } from "./sysctls.ts";
 import { provisionerProcess, volumesUp } from "./volumes.ts";
 
@@ -26,7 +26,7 @@ import { provisionerProcess, volumesUp } from "./volumes.ts";
 export async function up(): Promise<void> {
   requireRoot();
   requirePrograms();
-  requireStore();
+  storeKind();
   mkdirSync(stateDir, { recursive: true });
   noteSettings();
   await step("keys and certificates", async () => {
@@ -65,7 +65,7 @@ export async function down(options: { readonly isStateKept: boolean }): Promise<
   await step("control plane", async () => {
     const beside = [dnsProcess, provisionerProcess];
     await Promise.all([...beside, ...controlPlaneProcesses].map((name) => stop(name)));
-    await stop(storeProcess);
+    await Promise.all(storeProcesses.map((name) => stop(name)));
   });
   await step("network namespaces, cgroups, settings", async () => {
     await networkDown([...names.map((name) => `${clusterName}-${name}`), clusterName]);

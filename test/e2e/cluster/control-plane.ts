@@ -16,7 +16,7 @@ import {
 import { inNetwork } from "./network.ts";
 import { pkiFile } from "./pki.ts";
 import { ready, start } from "./processes.ts";
-import { storeUrl } from "./store.ts";
+import { storeUrls } from "./store.ts";
 
 export const controlPlaneProcesses = [
   "kube-apiserver",
@@ -31,7 +31,7 @@ export async function apiServerUp(): Promise<void> {
   await startProgram("kube-apiserver", {
     "advertise-address": controlPlaneAddress,
     "secure-port": "6443",
-    "etcd-servers": storeUrl,
+    "etcd-servers": storeUrls().join(","),
     "service-cluster-ip-range": serviceRange,
     "authorization-mode": "Node,RBAC",
     "enable-admission-plugins": "NodeRestriction",
