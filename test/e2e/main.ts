@@ -1,7 +1,7 @@
 /**
  * npm run e2e: everything that the users of a Kubernetes see of etcd-ts, on a real one. As root, on Debian 12; brings what it needs.
  *
- *     node test/e2e/main.ts [story...]   only these: install-3, install-4, or the name of a *.e2e.ts file
+ *     node test/e2e/main.ts [story...]   only these: image, smoke, install-3, install-4, or the name of a *.e2e.ts file
  *     --keep                             the cluster stays up afterwards
  */
 import { globSync } from "node:fs";
@@ -33,6 +33,10 @@ async function bringPrograms(): Promise<void> {
   await install("--e2e");
 }
 
+function runProgram(file: string): Promise<string> {
+  return run([process.execPath, join(import.meta.dirname, file)], { timeoutMs: 15 * 60_000 });
+}
+
 async function loadImages(): Promise<void> {
   for (const { name, archive, isNew } of await buildImages()) {
     await loadImage(archive);
@@ -48,11 +52,13 @@ await program(async () => {
       run([process.execPath, "--test", join(projectDir, file)], { timeoutMs: 15 * 60_000 }),
     );
   }
+  if (isWanted("image")) await step("the image by itself", () => runProgram("image/try.ts"));
   const versions = (["3", "4"] as const).filter((version) => isWanted(`install-${version}`));
-  if (versions.length === 0) return;
+  if (versions.length === 0 && !isWanted("smoke")) return;
   await step("the cluster is up", up);
   try {
-    await step("images are built and loaded", loadImages);
+    if (isWanted("smoke")) await step("it is a cluster", () => runProgram("smoke.ts"));
+    if (versions.length > 0) await step("images are built and loaded", loadImages);
     for (const version of versions) {
       await step(`the story with helm ${version}`, () => installStory(version));
     }
