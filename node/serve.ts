@@ -1,7 +1,7 @@
 /**
- * A member in the real world, from the first listener to the last byte on disk. Order of the start: peer port, which may be asked from then on;
- * the member, which takes part in the cluster; clients, once it has published itself. Order of the end: clients, then the member, which
- * still needs its peers to hand its leadership over, then the peer port.
+ * A member in the real world, from the first listener to the last byte on disk. Order of the start: peer port and metrics listeners, which may be
+ * asked from then on; the member, which takes part in the cluster; clients, once it has published itself. Order of the end: clients and metrics,
+ * then the member, which still needs its peers to hand its leadership over, then the peer port.
  */
 import { type Address, type Config } from "./config/config.ts";
 import { blocksLoopOnSignal, usesNodeHttp2 } from "./config/test-faults.ts";
@@ -9,8 +9,13 @@ import { NodeHttp2Server } from "./grpc/node-http2/server.ts";
 import { GrpcServer } from "./grpc/server.ts";
 import type { GrpcTransport } from "./grpc/transport.ts";
 import { ClientHttp } from "./http/client-http.ts";
+import { Health } from "./http/health.ts";
+import { HealthStats } from "./http/health-stats.ts";
 import { Metrics } from "./http/metrics.ts";
+import { MetricsHttp } from "./http/metrics-http.ts";
 import { PeerHttp } from "./http/peer-http.ts";
+import { metricsRoutes, type Routes, versionRoutes } from "./http/routes.ts";
+import { assert } from "./lib/assert.ts";
 import { SystemTimers, systemClock } from "./lib/platform/clock.ts";
 import { systemNet } from "./lib/platform/net.ts";
 import type { ByteSocket, Listener, Logger, Timers } from "./lib/ports.ts";
@@ -57,16 +62,16 @@ async function start(config: Config, logger: Logger, shutdown: Shutdown): Promis
     writeTimeoutMs: config.raftWriteTimeoutMs,
   });
   const peerHttp = new PeerHttp(network);
-  const onPeer = (socket: ByteSocket): void => peerHttp.serve(socket);
-  shutdown.peers = {
-    listeners: await listenAll("--listen-peer-urls", config.listenPeer, onPeer),
-    peerHttp,
-  };
+  const metricsHttp = new MetricsHttp();
+  await listenEarly(config, shutdown, { peerHttp, metricsHttp, logger });
+  let services: ClientServices | undefined;
   const member = await startMember(config, timers, logger, {
     peers: network,
     onOpen: (opened) => {
       peerHttp.member = opened;
       shutdown.member = opened;
+      services = clientServices({ config, member: opened, timers, logger, stalls, network });
+      metricsHttp.routes = services.routes;
     },
     onFatal,
     onRemoved: () => {
@@ -74,16 +79,14 @@ async function start(config: Config, logger: Logger, shutdown: Shutdown): Promis
       shutdown.stop("member removed");
     },
   });
-  const grpc = grpcServer(config, member, timers, logger);
-  const { quotaBytes } = config;
-  const http = new ClientHttp(
-    member,
-    new Metrics({ member, grpc, stalls, peers: network.stats, quotaBytes }),
-  );
+  assert(services !== undefined, "a member was started and not opened");
+  const { grpc, health, routes } = services;
+  const http = new ClientHttp(new Map([...routes, ...versionRoutes(member)]));
   grpc.onHttp1((socket, unread) => http.serve(socket, unread));
   const onClient = (socket: ByteSocket): void => grpc.serve(socket);
   const listeners = await listenAll("--listen-client-urls", config.listenClient, onClient);
-  shutdown.clients = { listeners, grpc, http };
+  shutdown.clients = { listeners, grpc, http, health };
+  health.servesClients = true;
   for (const { address } of listeners) {
     logger.info("serving client traffic insecurely; this is strongly discouraged!", {
       traffic: "grpc+http",
@@ -93,8 +96,57 @@ async function start(config: Config, logger: Logger, shutdown: Shutdown): Promis
   logger.info("ready to serve client requests");
 }
 
+/** The listeners that are asked before there is a member. */
+async function listenEarly(
+  config: Config,
+  shutdown: Shutdown,
+  given: {
+    readonly peerHttp: PeerHttp;
+    readonly metricsHttp: MetricsHttp;
+    readonly logger: Logger;
+  },
+): Promise<void> {
+  const { peerHttp, metricsHttp, logger } = given;
+  const onPeer = (socket: ByteSocket): void => peerHttp.serve(socket);
+  shutdown.peers = {
+    listeners: await listenAll("--listen-peer-urls", config.listenPeer, onPeer),
+    peerHttp,
+  };
+  const onScraper = (socket: ByteSocket): void => metricsHttp.serve(socket);
+  const listeners = await listenAll("--listen-metrics-urls", config.listenMetrics, onScraper);
+  shutdown.metrics = { listeners, metricsHttp };
+  for (const { address } of listeners) {
+    logger.info("serving metrics", { address: `http://${address.host}:${address.port}` });
+  }
+}
+
+/** What there is for clients before they are let in. */
+interface ClientServices {
+  readonly grpc: GrpcTransport;
+  readonly health: Health;
+  /** Those that the metrics listeners have too. */
+  readonly routes: Routes;
+}
+
+function clientServices(given: {
+  readonly config: Config;
+  readonly member: Member;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly stalls: StallWatch;
+  readonly network: RaftHttp;
+}): ClientServices {
+  const { config, member, timers, logger, stalls, network } = given;
+  const grpc = grpcServer(config, member, timers, logger);
+  const stats = new HealthStats();
+  const health = new Health({ member, stats, logger });
+  const peers = network.stats;
+  const metrics = new Metrics({ member, grpc, stalls, peers, health: stats });
+  return { grpc, health, routes: new Map([...health.routes, ...metricsRoutes(metrics)]) };
+}
+
 function grpcServer(config: Config, member: Member, timers: Timers, logger: Logger): GrpcTransport {
-  const { raw, quotaBytes } = config;
+  const { raw } = config;
   const Server = usesNodeHttp2(process.env, logger) ? NodeHttp2Server : GrpcServer;
   const grpc = new Server({
     clock: systemClock,
@@ -106,11 +158,8 @@ function grpcServer(config: Config, member: Member, timers: Timers, logger: Logg
     keepaliveIntervalMs: raw["grpc-keepalive-interval"],
     keepaliveTimeoutMs: raw["grpc-keepalive-timeout"],
   });
-  registerServices(grpc, member, {
-    txnOpsMax: raw["max-txn-ops"],
-    quotaBytes,
-    quotaBackendBytes: raw["quota-backend-bytes"],
-  });
+  const watchProgressIntervalMs = raw["watch-progress-notify-interval"];
+  registerServices(grpc, member, { txnOpsMax: raw["max-txn-ops"], watchProgressIntervalMs });
   return grpc;
 }
 
@@ -134,12 +183,16 @@ function listenAll(
 /** Ends the process in order, whatever of it is there already. */
 class Shutdown {
   peers: { readonly listeners: readonly Listener[]; readonly peerHttp: PeerHttp } | undefined;
+  metrics:
+    | { readonly listeners: readonly Listener[]; readonly metricsHttp: MetricsHttp }
+    | undefined;
   member: Member | undefined;
   clients:
     | {
         readonly listeners: readonly Listener[];
         readonly grpc: GrpcTransport;
         readonly http: ClientHttp;
+        readonly health: Health;
       }
     | undefined;
 
@@ -175,10 +228,13 @@ class Shutdown {
   }
 
   private async end(): Promise<void> {
-    const { clients, member, peers } = this;
+    const { clients, metrics, member, peers } = this;
+    if (clients !== undefined) clients.health.servesClients = false;
     await closeAll(clients?.listeners);
     await clients?.grpc.shutdown();
     clients?.http.close();
+    await closeAll(metrics?.listeners);
+    metrics?.metricsHttp.close();
     await member?.stop();
     await closeAll(peers?.listeners);
     peers?.peerHttp.close();

@@ -92,6 +92,9 @@ function memberConfig(config: Config, valueCacheBytesMax: number): MemberConfig 
     backendBatchOps: config.backendBatchOps,
     valueCacheBytesMax,
     requestBytesMax: raw["max-request-bytes"],
+    quotaBackendBytes: raw["quota-backend-bytes"],
+    autoCompaction: config.autoCompaction,
+    bootstrapDefragThresholdBytes: raw["bootstrap-defrag-threshold-megabytes"] * 1024 ** 2,
     compactionBatchRecords: raw["compaction-batch-limit"],
     compactionSleepMs: raw["compaction-sleep-interval"],
   };

@@ -3,22 +3,22 @@
  * applies the same entries holds the same state. Large deletes are done in slices, in which nobody else may touch the state.
  */
 
+import type { Lessor } from "../lease/lessor.ts";
 import { assert } from "../lib/assert.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import { memberId } from "../lib/units.ts";
-import type { Lessor } from "../lease/lessor.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import { decodeAlarmRequest } from "../proto/alarm-codec.ts";
 import { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 import { type InternalRaftView, internalRequest } from "../proto/internal-raft-codec.ts";
-import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
 import {
   decodeLeaseCheckpoints,
   decodeLeaseGrant,
   decodeLeaseRevoke,
 } from "../proto/lease-codec.ts";
+import { decodeClusterMemberAttrSet, decodeClusterVersionSet } from "../proto/membership-codec.ts";
 import { PutRequestView } from "../proto/put-request.ts";
 import { decodeTxnRequest } from "../proto/txn-request.ts";
 import { decodeV2Request } from "../proto/v2-request.ts";
@@ -27,7 +27,7 @@ import { applyCompaction, CompactionRequestView } from "./compaction.ts";
 import { deleteRangeInSlices, deletesRange, executeDeleteRange } from "./delete-range.ts";
 import { applyLeaseCheckpoints, applyLeaseGrant, revokeInSlices } from "./lease.ts";
 import { checkPut, executePut } from "./put.ts";
-import { txnCost } from "./quota-cost.ts";
+import { leaseCost, putCost, type SpaceQuota, txnCost } from "./quota-cost.ts";
 import { type ApplyResult, type DeleteRangeResult, done, refuse } from "./result.ts";
 import { SliceBudget, type Slices, sliceKeysDefault } from "./slices.ts";
 import { decideTxn, executeTxn } from "./txn.ts";
@@ -40,6 +40,8 @@ export interface AppliedState {
   readonly cluster: Cluster;
   readonly alarms: Alarms;
   readonly lessor: Lessor;
+  /** Unlimited when not given. */
+  readonly quota?: SpaceQuota;
 }
 
 export class Applier {
@@ -50,6 +52,8 @@ export class Applier {
   private readonly sliceKeys: number;
   /** The entry that is not applied whole yet. */
   private underWay: Slices<ApplyResult> | undefined;
+  /** The entry that is being applied exceeds this member's quota. */
+  private isOverQuota = false;
 
   /** `sliceKeys`: keys that are deleted in one go. */
   constructor(state: AppliedState, sliceKeys = sliceKeysDefault) {
@@ -60,9 +64,28 @@ export class Applier {
   /**
    * Applies the request of a normal entry. Undefined when that was a slice only: then `applyMore` is due, in a later turn, and the entry's
    * bytes must stay; the store's transaction is open until it is applied. Throws WireError for bytes that are no request.
+   *
+   * What exceeds this member's quota is executed all the same, as others may have room for it, and then refused with NoSpace (etcd's
+   * quotaApplierV3).
    */
   apply(entry: InternalRaftView): ApplyResult | undefined {
     assert(this.underWay === undefined, "an entry while another one is being applied");
+    this.isOverQuota = false;
+    return this.answered(this.execute(entry));
+  }
+
+  private answered(result: ApplyResult | undefined): ApplyResult | undefined {
+    return this.isOverQuota && result !== undefined && result.kind !== "refused"
+      ? refuse("NoSpace")
+      : result;
+  }
+
+  private charge(costBytes: number): void {
+    const { quota } = this.state;
+    this.isOverQuota = quota !== undefined && quota.isExceededBy(costBytes);
+  }
+
+  private execute(entry: InternalRaftView): ApplyResult | undefined {
     const { buffer, start, end } = entry;
     if (entry.isV2) {
       applyV2Request(this.state.cluster, decodeV2Request(buffer, entry.entryStart, entry.entryEnd));
@@ -114,6 +137,10 @@ export class Applier {
 
   /** Does the next slice of the entry; undefined when there is more to do. Precondition: one is under way. */
   applyMore(): ApplyResult | undefined {
+    return this.answered(this.nextSlice());
+  }
+
+  private nextSlice(): ApplyResult | undefined {
     assert(this.underWay !== undefined, "no entry is being applied");
     const { done: isDone, value } = this.underWay.next();
     if (isDone !== true) return undefined;
@@ -125,6 +152,7 @@ export class Applier {
     const { store, lessor } = this.state;
     const request = this.putRequest;
     request.decode(buffer, start, end);
+    this.charge(putCost(request));
     const error = checkPut(store, lessor, request);
     if (error !== undefined) return refuse(error);
     store.begin();
@@ -149,7 +177,9 @@ export class Applier {
   private applyTxn(buffer: Uint8Array, start: number, end: number): ApplyResult | undefined {
     const { store, alarms, lessor } = this.state;
     const request = decodeTxnRequest(buffer, start, end);
-    if (alarms.isNoSpace && txnCost(request) > 0) return refuse("NoSpace");
+    const cost = txnCost(request);
+    if (alarms.isNoSpace && cost > 0) return refuse("NoSpace");
+    this.charge(cost);
     const decided = decideTxn(store, lessor, request);
     if (typeof decided === "string") return refuse(decided);
     if (!deletesRanges(decided)) return executeTxn(store, decided);
@@ -158,8 +188,10 @@ export class Applier {
 
   private applyLease(field: number, message: Uint8Array): ApplyResult | undefined {
     const { lessor, cluster } = this.state;
-    if (field === internalRequest.leaseGrant)
+    if (field === internalRequest.leaseGrant) {
+      this.charge(leaseCost);
       return applyLeaseGrant(lessor, decodeLeaseGrant(message));
+    }
     if (field === internalRequest.leaseRevoke)
       return this.begin(revokeInSlices(this.state, decodeLeaseRevoke(message), this.newBudget()));
     // The schema of 3.6 is the first with a place for it.
@@ -173,7 +205,7 @@ export class Applier {
 
   private begin(slices: Slices<ApplyResult>): ApplyResult | undefined {
     this.underWay = slices;
-    return this.applyMore();
+    return this.nextSlice();
   }
 }
 

@@ -1,6 +1,7 @@
 /** The lease requests of the log: grant, revoke, checkpoint (etcd server/etcdserver/apply/backend.go; lease/lessor.go, Revoke). */
-import { compareBytes } from "../lib/bytes.ts";
+
 import type { Lessor } from "../lease/lessor.ts";
+import { compareBytes } from "../lib/bytes.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import type { LeaseCheckpoint, LeaseGrant } from "../proto/lease-codec.ts";
 import { type ApplyResult, done, refuse } from "./result.ts";

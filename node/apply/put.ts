@@ -1,9 +1,9 @@
 /** The Put request (etcd server/etcdserver/txn/put.go). */
 
+import type { Lessor } from "../lease/lessor.ts";
 import { assert } from "../lib/assert.ts";
 import { cloneBytes } from "../lib/bytes.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
-import type { Lessor } from "../lease/lessor.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import { KeyValueView } from "../proto/key-value.ts";
 import type { PutRequestView } from "../proto/put-request.ts";

@@ -2,6 +2,15 @@
 import type { PutRequestView } from "../proto/put-request.ts";
 import type { RequestOp, TxnRequest } from "../proto/txn-request.ts";
 
+/** How much room this member has. It may differ between members, and so may decide what a request is answered and never what it does. */
+export interface SpaceQuota {
+  /** Whether `costBytes` more would exceed the quota. */
+  isExceededBy(costBytes: number): boolean;
+}
+
+/** What a lease costs (leaseOverhead). */
+export const leaseCost = 64;
+
 /** What a key costs beside its key and value. */
 const keyOverheadBytes = 256;
 

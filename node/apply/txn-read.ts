@@ -17,10 +17,10 @@ import type { RangeRequestView } from "../proto/range-request.ts";
 import { writeRevisionHeader } from "../proto/response-header.ts";
 import type { TxnRequest } from "../proto/txn-request.ts";
 import type { Writer } from "../proto/wire.ts";
+import type { LeaseLookup } from "./put.ts";
 import { writeRange } from "./range.ts";
 import { RangeRead, sliceBytesMax } from "./range-read.ts";
 import { type Refused, refuse } from "./result.ts";
-import type { LeaseLookup } from "./put.ts";
 import { type DecidedTxn, decideTxn } from "./txn.ts";
 
 /** The responses in order; a nested transaction's stand between its `begin` and its `end`. */

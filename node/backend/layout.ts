@@ -4,6 +4,7 @@
  *   0x08                                             format marker, written once with the first batch
  *   0x10 | main | sub | 0x00                         record of the revision space, 15 bytes
  *   0x10 | main | sub | 0x01 | sequence              seal: directly after the last record of its batch, 23 bytes
+ *   0x10 | main | sub | 0x02                         never holds anything, is deleted only (level-rewrite.ts), 15 bytes
  *   0x20 | bucket id | key                           entry of a bucket
  *
  *   main, sequence: 8 digits of 7 bits, highest first (53 bits used)      sub: 5 digits of 7 bits (32 bits used)
@@ -31,7 +32,7 @@ export const bucketSpace = { gte: Uint8Array.of(0x20), lt: Uint8Array.of(0x21) }
 
 const revisionPrefix = 0x10;
 const bucketPrefix = 0x20;
-const keyKind = { record: 0, seal: 1 } as const;
+const keyKind = { record: 0, seal: 1, rewrite: 2 } as const;
 
 export const recordKeyBytes = 15;
 const sealKeyBytes = 23;
@@ -71,6 +72,14 @@ export function sealKey(main: number, sub: number, sequence: number): Uint8Array
   writeRecordKey(key, main, sub);
   key[14] = keyKind.seal;
   write53(key, 15, sequence);
+  return key;
+}
+
+/** A key between those of records and seals that never holds anything. */
+export function rewriteKey(main: number): Uint8Array {
+  const key = new Uint8Array(recordKeyBytes);
+  writeRecordKey(key, main, 0);
+  key[14] = keyKind.rewrite;
   return key;
 }
 

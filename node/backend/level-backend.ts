@@ -30,6 +30,7 @@ import {
   writeRecordKey,
 } from "./layout.ts";
 import { formatMarker, type LoadedState, loadState } from "./level-load.ts";
+import { rewriteTables } from "./level-rewrite.ts";
 import { LevelSnapshot, type SealedState } from "./level-snapshot.ts";
 import { LevelStore, type SharedSnapshot, type WriteBatch } from "./level-store.ts";
 import { RecordEncoder, recordFault, recordSeed, storedKeyValue } from "./record.ts";
@@ -305,7 +306,7 @@ export class LevelBackend implements Backend, BackendDisk {
 
   async compactDisk(): Promise<void> {
     assert(this.state === "usable" && !this.isClosing, "backend: use of one that has", this.state);
-    await this.store.compactAll();
+    await rewriteTables(this.store, this.committed.revision, () => this.isClosing);
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Fs } from "../lib/ports.ts";
 import { damaged } from "./damage.ts";
 import type { KeyRange } from "./layout.ts";
 import { levelFault } from "./level-files.ts";
+import type { RewrittenStore } from "./level-rewrite.ts";
 
 export interface LevelStoreOptions {
   readonly writeBufferBytes: number;
@@ -23,6 +24,7 @@ export interface WriteBatch {
 /** What the typings of `level` leave out, as browsers lack it. */
 interface Compactable {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+  approximateSize(start: Uint8Array, end: Uint8Array): Promise<number>;
 }
 
 type LevelSnapshot = ReturnType<Level<Uint8Array, Uint8Array>["snapshot"]>;
@@ -54,7 +56,7 @@ const sliceBytesMax = 1 << 20;
 /** Tables that LevelDB makes by merging; those it flushes have the size of the write buffer. */
 const tableBytesMax = 16 << 20;
 
-export class LevelStore {
+export class LevelStore implements RewrittenStore {
   readonly dir: string;
   private readonly level: Level<Uint8Array, Uint8Array>;
 
@@ -232,13 +234,29 @@ export class LevelStore {
     }
   }
 
-  /** Merges all tables now, so that what was removed gives its room back. Runs on LevelDB's thread; writes go on meanwhile. */
-  async compactAll(): Promise<void> {
-    const level = this.level as unknown as Compactable;
-    const [first, last] = [Uint8Array.of(0x00), Uint8Array.of(0xff)];
-    // LevelDB looks which levels hold tables before it flushes what is in memory, and then leaves those alone: it is flushed first.
-    await level.compactRange(first, first);
-    await level.compactRange(first, last);
+  async flush(): Promise<void> {
+    // LevelDB flushes before it looks for tables that hold the key.
+    const nothing = Uint8Array.of(0x00);
+    await this.merge(nothing, nothing);
+  }
+
+  tableBytes(start: Uint8Array, end: Uint8Array): Promise<number> {
+    return this.compactable.approximateSize(start, end);
+  }
+
+  async deleteNothing(keys: readonly Uint8Array[]): Promise<void> {
+    const batch = this.batch();
+    for (const key of keys) batch.del(key);
+    await batch.write({ sync: false });
+  }
+
+  /** Merges the tables with keys in [start, end]. Runs on LevelDB's thread; writes go on meanwhile. */
+  merge(start: Uint8Array, end: Uint8Array): Promise<void> {
+    return this.compactable.compactRange(start, end);
+  }
+
+  private get compactable(): Compactable {
+    return this.level as unknown as Compactable;
   }
 
   /** Lets running operations end first; batches that were not written are dropped. */

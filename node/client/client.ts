@@ -17,7 +17,7 @@ import {
   type Status,
   statusResult,
 } from "./cluster-results.ts";
-import { type CallOptions, Connection, type ConnectionOptions, type Method } from "./connection.ts";
+import { type CallOptions, Connection, type ConnectionOptions } from "./connection.ts";
 import { deleteRequest, putRequest, rangeRequest, txnRequest } from "./kv-requests.ts";
 import {
   deleteResult,
@@ -41,20 +41,20 @@ import type {
   TxnRequest,
   TxnResult,
 } from "./kv-types.ts";
-
-function method<Request, Response>(
-  path: string,
-  isRepeatable: boolean,
-  request: { encode(message: Request): { finish(): Uint8Array } },
-  response: { decode(bytes: Uint8Array): Response },
-): Method<Request, Response> {
-  return {
-    path: `/etcdserverpb.${path}`,
-    isRepeatable,
-    encode: (message) => request.encode(message).finish(),
-    decode: (bytes) => response.decode(bytes),
-  };
-}
+import {
+  grantResult,
+  keepAliveOnce,
+  type LeaseGrant,
+  LeaseKeepAlive,
+  type LeaseRenewal,
+  type Leases,
+  type LeaseTimes,
+  leasesResult,
+  timesResult,
+} from "./lease.ts";
+import { leaseGrant, leaseLeases, leaseRevoke, leaseTimeToLive, method } from "./methods.ts";
+import { Watch } from "./watch.ts";
+import type { WatchOptions } from "./watch-types.ts";
 
 const pb = etcdserverpb;
 const range = method("KV/Range", true, pb.RangeRequest, pb.RangeResponse);
@@ -65,6 +65,12 @@ const compact = method("KV/Compact", false, pb.CompactionRequest, pb.CompactionR
 const rangeStream = method("KV/RangeStream", false, pb.RangeRequest, pb.RangeStreamResponse);
 const status = method("Maintenance/Status", true, pb.StatusRequest, pb.StatusResponse);
 const alarm = method("Maintenance/Alarm", true, pb.AlarmRequest, pb.AlarmResponse);
+const defragment = method(
+  "Maintenance/Defragment",
+  false,
+  pb.DefragmentRequest,
+  pb.DefragmentResponse,
+);
 const hash = method("Maintenance/Hash", true, pb.HashRequest, pb.HashResponse);
 const hashKv = method("Maintenance/HashKV", true, pb.HashKVRequest, pb.HashKVResponse);
 const memberList = method("Cluster/MemberList", true, pb.MemberListRequest, pb.MemberListResponse);
@@ -209,6 +215,24 @@ export class Client {
     return header((await this.connection.call(moveLeader, request, options)).header);
   }
 
+  /**
+   * Has the answering member give back the room that compaction has freed on its disk, however long that takes: name `endpoint` to ask a certain
+   * one. Other calls go on meanwhile, on etcd-ts.
+   */
+  async defragment(options: CallOptions = {}): Promise<void> {
+    await this.connection.call(defragment, {}, { deadlineMs: 0, ...options });
+  }
+
+  /** Raises an alarm in the name of a member; gives it. */
+  async raiseAlarm({ memberId, type }: Alarm, options: CallOptions = {}): Promise<Alarms> {
+    const request = {
+      action: pb.AlarmRequest.AlarmAction.ACTIVATE,
+      memberID: uint64Long(memberId),
+      alarm: alarmType(type),
+    };
+    return alarmsResult(await this.connection.call(alarm, request, options));
+  }
+
   /** Takes one alarm back; gives it if it was raised. */
   async disarmAlarm({ memberId, type }: Alarm, options: CallOptions = {}): Promise<Alarms> {
     const request = {
@@ -235,6 +259,51 @@ export class Client {
   ): Promise<HashKv> {
     const request = { revision: int64Long(BigInt(options.revision ?? 0)) };
     return hashKvResult(await this.connection.call(hashKv, request, options));
+  }
+
+  /** Begins at once; the responses are read from what this gives. */
+  watch(key: Bytes, options: WatchOptions = {}): Watch {
+    return new Watch(this.connection, key, options);
+  }
+
+  /** `id` 0n leaves the choice to the server. */
+  async leaseGrant(
+    ttlSeconds: number,
+    options: { readonly id?: bigint } & CallOptions = {},
+  ): Promise<LeaseGrant> {
+    const request = { TTL: int64Long(BigInt(ttlSeconds)), ID: int64Long(options.id ?? 0n) };
+    return grantResult(await this.connection.call(leaseGrant, request, options));
+  }
+
+  /** Deletes its keys. */
+  async leaseRevoke(id: bigint, options: CallOptions = {}): Promise<Header> {
+    const request = { ID: int64Long(id) };
+    return header((await this.connection.call(leaseRevoke, request, options)).header);
+  }
+
+  async leaseTimeToLive(
+    id: bigint,
+    options: { readonly keys?: boolean } & CallOptions = {},
+  ): Promise<LeaseTimes> {
+    const request = { ID: int64Long(id), keys: options.keys ?? false };
+    return timesResult(await this.connection.call(leaseTimeToLive, request, options));
+  }
+
+  async leases(options: CallOptions = {}): Promise<Leases> {
+    return leasesResult(await this.connection.call(leaseLeases, {}, options));
+  }
+
+  /** Renews the lease once. Rejects with NotFound when there is none; without a signal it asks for as long as nobody answers. */
+  leaseKeepAliveOnce(
+    id: bigint,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<LeaseRenewal> {
+    return keepAliveOnce(this.connection, id, options.signal ?? new AbortController().signal);
+  }
+
+  /** Renews the lease until `stop`. */
+  leaseKeepAlive(id: bigint): LeaseKeepAlive {
+    return new LeaseKeepAlive(this.connection, id);
   }
 
   /** Calls that are under way end with Cancelled or Unavailable. */

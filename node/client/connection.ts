@@ -14,6 +14,7 @@ import {
 } from "@grpc/grpc-js";
 
 import { ClientError } from "./client-error.ts";
+import { Duplex } from "./duplex.ts";
 
 /** PEM texts. */
 export interface TlsOptions {
@@ -136,6 +137,25 @@ export class Connection {
     } finally {
       call.cancel();
     }
+  }
+
+  /** Opens a stream in both directions on the current endpoint, or the one named. When it ends with Unavailable the next endpoint is current. */
+  duplex<Request, Response>(
+    method: Method<Request, Response>,
+    options: CallOptions,
+  ): Duplex<Request, Response> {
+    const at = options.endpoint === undefined ? this.current : this.indexOf(options.endpoint);
+    const call = (this.channels[at] as Channel).makeBidiStreamRequest(
+      method.path,
+      (message: Request) => Buffer.from(method.encode(message)),
+      (bytes: Buffer) => method.decode(bytes),
+      metadataOf(options),
+    );
+    call.on("status", ({ code }) => {
+      if (code === status.UNAVAILABLE && at === this.current)
+        this.current = (at + 1) % this.channels.length;
+    });
+    return new Duplex(call);
   }
 
   close(): void {

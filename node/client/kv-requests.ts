@@ -31,7 +31,7 @@ function prefixEnd(prefix: Uint8Array): Uint8Array {
 }
 
 /** Key and end; the empty prefix means all keys, which etcd spells "\0". */
-function keyRange(
+export function keyRange(
   key: Bytes,
   options: { rangeEnd?: Bytes; isPrefix?: boolean },
 ): { key: Uint8Array; rangeEnd?: Uint8Array } {

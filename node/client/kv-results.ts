@@ -23,7 +23,7 @@ export function header(
   };
 }
 
-function keyValue(message: mvccpb.KeyValue.$Properties): KeyValue {
+export function keyValue(message: mvccpb.KeyValue.$Properties): KeyValue {
   return {
     // Copies: a view would keep the whole answer in memory.
     key: new Uint8Array(message.key ?? []),

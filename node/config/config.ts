@@ -1,7 +1,10 @@
 /** Checks what options mean together, and gives the rest of the program one settled configuration. */
 import type { LogLevel } from "../lib/platform/logger.ts";
+import type { AutoCompactionSettings } from "../server/auto-compaction.ts";
+import { readAutoCompaction } from "./auto-compaction.ts";
 import type { DiscoverySrv } from "./discovery-srv.ts";
 import { type InitialCluster, parseInitialCluster } from "./initial-cluster.ts";
+import { listenClashes } from "./listen-clash.ts";
 import { type OptionName, options, type RawOptions } from "./options.ts";
 
 export interface Address {
@@ -15,6 +18,8 @@ export interface Config {
   readonly walDir: string;
   readonly listenClient: readonly Address[];
   readonly listenPeer: readonly Address[];
+  /** Where metrics and health are served besides; mostly empty. */
+  readonly listenMetrics: readonly Address[];
   readonly advertiseClientUrls: readonly string[];
   readonly advertisePeerUrls: readonly string[];
   readonly clusterToken: string;
@@ -35,8 +40,8 @@ export interface Config {
   /** How long a connection of another member may be silent, and how long it may take none of our bytes. */
   readonly raftReadTimeoutMs: number;
   readonly raftWriteTimeoutMs: number;
-  /** Stored bytes at which writes are refused; Infinity for no limit. */
-  readonly quotaBytes: number;
+  /** Undefined for none. */
+  readonly autoCompaction: AutoCompactionSettings | undefined;
   readonly backendBatchIntervalMs: number;
   readonly backendBatchOps: number;
   readonly raw: RawOptions;
@@ -60,7 +65,8 @@ export type Checked =
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
 export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Checked {
-  const problems = [...urlProblems(raw), ...electionProblems(raw)];
+  const addresses = Object.fromEntries(listenFlags.map((flag) => [flag, raw[flag].map(addressOf)]));
+  const problems = [...urlProblems(raw), ...listenClashes(addresses), ...electionProblems(raw)];
   if (raw["discovery-srv"] !== "" && raw["initial-cluster"] !== "") {
     problems.push(
       'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"',
@@ -72,6 +78,11 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     );
   }
   if (raw.name === "") problems.push("--name must not be empty");
+  const autoCompaction = readAutoCompaction(
+    raw["auto-compaction-mode"],
+    raw["auto-compaction-retention"],
+  );
+  if (autoCompaction.kind === "problem") problems.push(autoCompaction.problem);
   if (problems.length > 0) return { kind: "problems", problems };
   const dataDir = raw["data-dir"] === "" ? `${raw.name}.etcd` : raw["data-dir"];
   const config: Config = {
@@ -80,6 +91,7 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     walDir: raw["wal-dir"] === "" ? `${dataDir}/member/wal` : raw["wal-dir"],
     listenClient: raw["listen-client-urls"].map(addressOf),
     listenPeer: raw["listen-peer-urls"].map(addressOf),
+    listenMetrics: raw["listen-metrics-urls"].map(addressOf),
     advertiseClientUrls: raw["advertise-client-urls"],
     advertisePeerUrls: raw["initial-advertise-peer-urls"],
     clusterToken: raw["initial-cluster-token"],
@@ -95,7 +107,7 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
     raftReadTimeoutMs: Math.max(raw["raft-read-timeout"], raftTimeoutMsMin),
     raftWriteTimeoutMs: Math.max(raw["raft-write-timeout"], raftTimeoutMsMin),
-    quotaBytes: quotaOf(raw["quota-backend-bytes"]),
+    autoCompaction: autoCompaction.kind === "on" ? autoCompaction.settings : undefined,
     // 0 asks for the default, as on etcd.
     backendBatchIntervalMs: orDefault(
       raw["backend-batch-interval"],
@@ -127,9 +139,11 @@ function electionProblems(raw: RawOptions): readonly string[] {
       ];
 }
 
+const listenFlags = ["listen-peer-urls", "listen-client-urls", "listen-metrics-urls"] as const;
+
 /** Listening needs addresses, "localhost" apart: a name could stand for several, or for another machine. */
 function urlProblems(raw: RawOptions): string[] {
-  return (["listen-peer-urls", "listen-client-urls"] as const).flatMap((flag) =>
+  return listenFlags.flatMap((flag) =>
     raw[flag].flatMap((url) => {
       const host = new URL(url).hostname;
       const isAddress = /^\[.*\]$|^\d+\.\d+\.\d+\.\d+$/.test(host);
@@ -176,12 +190,6 @@ function noticesOf(raw: RawOptions): readonly Notice[] {
 }
 
 const orDefault = (value: number, fallback: number): number => (value === 0 ? fallback : value);
-
-/** etcd's reading of the flag: 0 is the default, a negative number no limit. */
-function quotaOf(bytes: number): number {
-  if (bytes === 0) return options["quota-backend-bytes"].default;
-  return bytes < 0 ? Infinity : bytes;
-}
 
 function addressOf(url: string): Address {
   const { hostname, port } = new URL(url);

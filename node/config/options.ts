@@ -84,6 +84,9 @@ const duration: Parse<number> = (value) => {
 const urls: Parse<readonly string[]> = (value) =>
   [...new Set(value.split(",").map((url) => checkedUrl(url.trim())))].sort();
 
+/** A list that may be empty. */
+const optionalUrls: Parse<readonly string[]> = (value) => (value === "" ? [] : urls(value));
+
 function checkedUrl(value: string): string {
   let url: URL;
   try {
@@ -134,6 +137,12 @@ export const options = {
     parse: urls,
     placeholder: "URLS",
     help: "where other members are served",
+  }),
+  "listen-metrics-urls": option<readonly string[]>({
+    default: [],
+    parse: optionalUrls,
+    placeholder: "URLS",
+    help: "where /metrics, /health, /livez and /readyz are served beside the client URLs, from the start on",
   }),
   "initial-advertise-peer-urls": option({
     default: ["http://localhost:2380"],
@@ -269,11 +278,39 @@ export const options = {
     defaultText: "10ms",
     help: "pause of a compaction between two of those",
   }),
+  "watch-progress-notify-interval": option({
+    default: 0,
+    parse: duration,
+    placeholder: "DURATION",
+    defaultText: "0, which stands for 10m",
+    help: "how often a quiet watch that asked for it is told how far it is; at least 100ms",
+  }),
   "quota-backend-bytes": option({
-    default: 2 * 1024 ** 3,
+    default: 0,
     parse: integer({ min: Number.MIN_SAFE_INTEGER }),
     placeholder: "BYTES",
-    help: "stored bytes at which writes are refused; 0 for the default, negative for no limit",
+    defaultText: "0, which stands for 2147483648",
+    help: "stored bytes at which writes are refused; negative for no limit",
+  }),
+  "auto-compaction-mode": option({
+    default: "periodic",
+    parse: text,
+    placeholder: "MODE",
+    help: "what --auto-compaction-retention counts: periodic (time) or revision (revisions)",
+  }),
+  "auto-compaction-retention": option({
+    default: "0",
+    parse: text,
+    placeholder: "LENGTH",
+    defaultText: "0, which stands for none",
+    help: 'history kept when the leader compacts by itself: "10m", "1" for an hour, or with the mode revision a number of revisions',
+  }),
+  "bootstrap-defrag-threshold-megabytes": option({
+    default: 0,
+    parse: integer({ min: 0 }),
+    placeholder: "MB",
+    defaultText: "0, which stands for never",
+    help: "at the start, defragment in the background when the disk has at least so much to give back",
   }),
   "max-txn-ops": option({
     default: 128,

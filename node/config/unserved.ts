@@ -4,8 +4,8 @@
  */
 export const unservedOptions: ReadonlySet<string> = new Set(
   `
-  auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention auto-tls
-  backend-bbolt-freelist-type bcrypt-cost bootstrap-defrag-threshold-megabytes cert-file cipher-suites
+  auth-token auth-token-ttl auto-tls
+  backend-bbolt-freelist-type bcrypt-cost cert-file cipher-suites
   client-cert-allowed-hostname client-cert-auth client-cert-file client-crl-file client-key-file
   compact-hash-check-time config-file corrupt-check-time cors
   discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints discovery-fallback
@@ -15,14 +15,13 @@ export const unservedOptions: ReadonlySet<string> = new Set(
   distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name
   downgrade-check-time enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof
   feature-gates
-  host-whitelist key-file listen-client-http-urls listen-metrics-urls log-format
+  host-whitelist key-file listen-client-http-urls log-format
   log-outputs log-rotation-config-json logger memory-mlock metrics
   peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-auth
   peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file peer-skip-client-san-verification
   peer-trusted-ca-file self-signed-cert-validity
   socket-reuse-address socket-reuse-port tls-max-version tls-min-version
   trusted-ca-file unsafe-no-fsync v2-deprecation warning-apply-duration warning-unary-request-duration
-  watch-progress-notify-interval
   `
     .trim()
     .split(/\s+/),

@@ -4,10 +4,11 @@ import { quote, type Refusal, statusCode } from "./status.ts";
 import type { StreamHandler } from "./stream-call.ts";
 import type { UnaryHandler } from "./unary-call.ts";
 
-export type StreamKind = "serverStream" | "clientStream" | "bidi";
+/** A unary method may be served as a stream too: its handler then learns that the client went away. It sends one message, and finishes. */
+export type StreamKind = "unary" | "serverStream" | "clientStream" | "bidi";
 
 export interface MethodHandlers {
-  readonly kind: "unary" | StreamKind;
+  readonly kind: StreamKind;
   readonly unary?: UnaryHandler;
   readonly stream?: StreamHandler;
 }
@@ -42,7 +43,7 @@ export class Route {
   readonly path: string;
   readonly service: string;
   readonly method: string;
-  readonly kind: "unary" | StreamKind;
+  readonly kind: StreamKind;
   readonly unary: UnaryHandler | null;
   readonly stream: StreamHandler | null;
 

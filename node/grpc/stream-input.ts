@@ -173,6 +173,7 @@ export class StreamInput {
   private handOver(bytes: Uint8Array, start: number, end: number): void {
     const { route } = this.call.head;
     this.messages++;
+    if (route?.kind === "unary" && this.messages > 1) return;
     if (route?.kind === "serverStream" && this.messages > 1)
       return this.abortCardinality("received multiple request messages for");
     if (route !== null) {
@@ -186,13 +187,18 @@ export class StreamInput {
     if (!this.hasEnded || this.isPaused || this.waiting.length > 0 || this.call.isOver) return;
     if (this.assembler !== null) {
       this.owner.abort(this.call, statusCode.internal, "unexpected EOF");
-    } else if (this.messages === 0 && this.call.head.route?.kind === "serverStream") {
+    } else if (this.messages === 0 && this.takesOneMessage) {
       this.abortCardinality("received no request message from");
     } else if (this.halfCloseHandler !== null) {
       const handler = this.halfCloseHandler;
       this.halfCloseHandler = null;
       handler();
     }
+  }
+
+  private get takesOneMessage(): boolean {
+    const kind = this.call.head.route?.kind;
+    return kind === "serverStream" || kind === "unary";
   }
 
   /** grpc-go's words. */

@@ -10,6 +10,7 @@ import { idToHex } from "../lib/units.ts";
 import type { PeerStats } from "../peer/peer-stats.ts";
 import type { Member } from "../server/member.ts";
 import type { StallWatch } from "../server/stall-watch.ts";
+import { type HealthStats, registerHealth } from "./health-stats.ts";
 import { MetricRegistry, type Sample } from "./metric-registry.ts";
 import { registerPeers } from "./peer-metrics.ts";
 
@@ -18,8 +19,7 @@ export interface MetricSources {
   readonly grpc: GrpcTransport;
   readonly stalls: StallWatch;
   readonly peers: PeerStats;
-  /** Infinity for no limit. */
-  readonly quotaBytes: number;
+  readonly health: HealthStats;
 }
 
 /** gRPC's codes by number, as grpc-go's Prometheus interceptors name them. */
@@ -54,6 +54,7 @@ export class Metrics {
     registerStorage(registry, sources);
     registerGrpc(registry, sources);
     registerPeers(registry, sources);
+    registerHealth(registry, sources.health);
     registerProcess(registry, sources);
   }
 
@@ -64,7 +65,7 @@ export class Metrics {
   }
 }
 
-function registerServer(to: MetricRegistry, { member, quotaBytes }: MetricSources): void {
+function registerServer(to: MetricRegistry, { member }: MetricSources): void {
   to.gauge("etcd_server_has_leader", "Whether a leader is known: 1 or 0.", () =>
     Number(member.hasLeader),
   );
@@ -91,8 +92,10 @@ function registerServer(to: MetricRegistry, { member, quotaBytes }: MetricSource
     "Proposals that failed.",
     () => member.failedProposals,
   );
-  to.gauge("etcd_server_quota_backend_bytes", "Stored bytes at which writes are refused.", () =>
-    Number.isFinite(quotaBytes) ? quotaBytes : 0,
+  to.gauge(
+    "etcd_server_quota_backend_bytes",
+    "Stored bytes at which writes are refused; negative for no limit.",
+    () => member.quota.shownBytes,
   );
   const one = (labels: Sample["labels"]) => (): Sample[] => [{ labels, value: 1 }];
   const info = (name: string, help: string, label: string, value: string): void =>
@@ -111,7 +114,7 @@ function registerServer(to: MetricRegistry, { member, quotaBytes }: MetricSource
 }
 
 function registerStorage(to: MetricRegistry, { member }: MetricSources): void {
-  const { stats, store } = member;
+  const { stats, defragmentation } = member;
   to.histogram(
     "etcd_disk_wal_fsync_duration_seconds",
     "Durations of making a batch of the log durable.",
@@ -125,21 +128,50 @@ function registerStorage(to: MetricRegistry, { member }: MetricSources): void {
   to.gauge(
     "etcd_mvcc_db_total_size_in_bytes",
     "Stored bytes, and those freed since the last defragmentation.",
-    () => store.logicalBytes + store.freedBytes,
+    () => member.store.logicalBytes + member.store.freedBytes,
   );
-  to.gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Stored bytes.", () => store.logicalBytes);
-  to.counter("etcd_mvcc_put_total", "Puts.", () => store.totals.puts);
-  to.counter("etcd_mvcc_delete_total", "Deletes.", () => store.totals.deletes);
-  to.counter("etcd_mvcc_range_total", "Ranges.", () => store.totals.ranges);
-  to.counter("etcd_mvcc_txn_total", "Transactions.", () => store.totals.txns);
-  to.gauge("etcd_debugging_mvcc_keys_total", "Keys.", () => store.keyCount);
-  to.gauge("etcd_debugging_mvcc_current_revision", "Newest revision.", () => store.currentRevision);
+  to.gauge(
+    "etcd_mvcc_db_total_size_in_use_in_bytes",
+    "Stored bytes.",
+    () => member.store.logicalBytes,
+  );
+  to.gauge(
+    "etcd_ts_backend_disk_bytes",
+    "Bytes of the backend's files on the disk, as they were at one of the last scrapes.",
+    () => member.diskUsage.bytes,
+  );
+  to.histogram(
+    "etcd_disk_backend_defrag_duration_seconds",
+    "Durations of defragmentations.",
+    defragmentation.seconds,
+  );
+  to.gauge("etcd_disk_defrag_inflight", "Whether a defragmentation is under way: 1 or 0.", () =>
+    Number(defragmentation.isRunning),
+  );
+  to.counter("etcd_mvcc_put_total", "Puts.", () => member.store.totals.puts);
+  to.counter("etcd_mvcc_delete_total", "Deletes.", () => member.store.totals.deletes);
+  to.counter("etcd_mvcc_range_total", "Ranges.", () => member.store.totals.ranges);
+  to.counter("etcd_mvcc_txn_total", "Transactions.", () => member.store.totals.txns);
+  to.gauge("etcd_debugging_mvcc_keys_total", "Keys.", () => member.store.keyCount);
+  to.gauge(
+    "etcd_debugging_mvcc_current_revision",
+    "Newest revision.",
+    () => member.store.currentRevision,
+  );
   to.gauge("etcd_debugging_mvcc_compact_revision", "Revision of the last compaction.", () =>
     // etcd's for never.
-    store.compactRevision === 0 ? -1 : store.compactRevision,
+    member.store.compactRevision === 0 ? -1 : member.store.compactRevision,
   );
-  to.gauge("etcd_ts_index_bytes", "Memory for keys and history.", () => store.memory.indexBytes);
-  to.gauge("etcd_ts_value_cache_bytes", "Memory for values.", () => store.memory.valueCacheBytes);
+  to.gauge(
+    "etcd_ts_index_bytes",
+    "Memory for keys and history.",
+    () => member.store.memory.indexBytes,
+  );
+  to.gauge(
+    "etcd_ts_value_cache_bytes",
+    "Memory for values.",
+    () => member.store.memory.valueCacheBytes,
+  );
 }
 
 function registerGrpc(to: MetricRegistry, { grpc }: MetricSources): void {

@@ -112,13 +112,13 @@ export class Lessor {
   }
 
   /**
-   * The whole time to live begins again. Undefined when there is no such lease, or it has ended and waits for its entry. Precondition: this
-   * member is the primary, and has just been confirmed to be the leader.
+   * The whole time to live begins again. Undefined when there is no such lease; "ended" when its time is over, and it waits for its entry. What a
+   * checkpoint said stays until an entry says otherwise. Precondition: this member is the primary, and has just been confirmed to be the leader.
    */
-  renew(id: bigint): Lease | undefined {
+  renew(id: bigint): Lease | "ended" | undefined {
     const lease = this.leases.get(id);
-    if (lease === undefined || this.remainingMs(lease) <= 0) return undefined;
-    lease.remainingSeconds = 0;
+    if (lease === undefined) return undefined;
+    if (this.remainingMs(lease) <= 0) return "ended";
     // Its entry in the queue stays where it is, and is moved when it comes up.
     lease.expiresAtMs = this.nowMs + lease.ttlSeconds * 1000;
     return lease;

@@ -80,6 +80,8 @@ type ServerErrorKind =
   | "Unhealthy"
   | "Corrupt"
   | "UnknownMethod"
+  /** Not of etcd, which answers what the operating system says. */
+  | "DefragmentFailed"
   | "Canceled"
   | "DeadlineExceeded";
 

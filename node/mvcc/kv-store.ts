@@ -137,10 +137,8 @@ export class KvStore implements WatchedHistory {
   }
 
   get memory(): KvMemory {
-    return {
-      indexBytes: this.records.indexBytes,
-      valueCacheBytes: this.records.cache.residentBytes,
-    };
+    const { indexBytes, cache } = this.records;
+    return { indexBytes, valueCacheBytes: cache.residentBytes };
   }
 
   /** Opens the transaction of one raft entry; its records get the next main revision. */
@@ -176,15 +174,8 @@ export class KvStore implements WatchedHistory {
     assert(this.hasTransaction, "put outside a transaction");
     assert(keyEnd > keyStart, "put of an empty key");
     const place = this.records.bringToLife(keyBytes, keyStart, keyEnd);
-    this.records.put(
-      place,
-      this.current + 1,
-      this.nextSub,
-      valueBytes,
-      valueStart,
-      valueEnd,
-      lease,
-    );
+    const main = this.current + 1;
+    this.records.put(place, main, this.nextSub, valueBytes, valueStart, valueEnd, lease);
     this.nextSub += 1;
     this.totals.puts += 1;
   }
@@ -241,7 +232,7 @@ export class KvStore implements WatchedHistory {
     return this.current;
   }
 
-  /** Visits the KeyValues that the query asks for, in key order. Inside a transaction its own writes count as newest. */
+  /** Visits the KeyValues that the query asks for, in key order. In a transaction its own writes count as newest. */
   range(query: RangeQuery, visit: KeyValueVisitor): RangeOutcome {
     const newest = this.txnRevision;
     const atMain = query.revision > 0 ? query.revision : newest;

@@ -1,8 +1,9 @@
 /** Passes a client's wish about a lease on to the leader: POST /leases and /leases/internal (etcd lease/leasehttp/http.go). */
+
+import type { Timers } from "../lib/ports.ts";
 import { etcdserverpb, leasepb } from "../proto/generated/messages.js";
 import { int64Long, longToBigint, longToNumber } from "../proto/long.ts";
 import type { LeaseReply, LeaseTimes } from "../server/peer-transport.ts";
-import type { Timers } from "../lib/ports.ts";
 import { ask, textOf } from "./ask.ts";
 import type { Dialer } from "./dial.ts";
 import { internalLeasesPath, leasesPath } from "./leases-handler.ts";

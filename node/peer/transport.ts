@@ -16,9 +16,9 @@ import type {
 } from "../server/peer-transport.ts";
 import { type ChannelContext, ticksPerTimeout } from "./channel-context.ts";
 import { ClusterClient } from "./cluster-client.ts";
-import { LeaseClient } from "./lease-client.ts";
 import type { Dialer } from "./dial.ts";
 import { headersOf, type Self } from "./headers.ts";
+import { LeaseClient } from "./lease-client.ts";
 import { Peer } from "./peer.ts";
 import type { PeerStats } from "./peer-stats.ts";
 import { Prober } from "./probing.ts";

@@ -29,6 +29,14 @@ export function decodeAlarmRequest(bytes: Uint8Array): AlarmRequest {
   return request;
 }
 
+export function encodeAlarmRequest({ action, memberId, alarm }: AlarmRequest): Uint8Array {
+  const writer = new Writer(16);
+  writer.numberField(1, action);
+  writer.bigintField(2, memberId);
+  writer.numberField(3, alarm);
+  return writer.finish();
+}
+
 /** As it is a key of the bucket `alarm`. */
 export function encodeAlarmMember({ memberId, alarm }: AlarmMember): Uint8Array {
   const writer = new Writer(16);

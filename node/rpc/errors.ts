@@ -124,6 +124,10 @@ export const statusOf: Readonly<Record<EtcdErrorKind, Status>> = {
   Unhealthy: unavailable("unhealthy cluster"),
   Corrupt: lost("corrupt cluster"),
   UnknownMethod: unknown("unknown method"),
+  DefragmentFailed: {
+    code: grpcCode.unknown,
+    text: "etcd-ts: the disk could not be compacted; the member's log says why",
+  },
   Canceled: canceled("request canceled"),
   DeadlineExceeded: late("context deadline exceeded"),
 

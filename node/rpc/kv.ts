@@ -11,7 +11,6 @@ import type { ApplyResult } from "../apply/result.ts";
 import { isReadOnlyTxn, isSerializableTxn } from "../apply/txn.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { assert } from "../lib/assert.ts";
-import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import { DeleteRangeRequestView } from "../proto/delete-range-request.ts";
 import { internalRequest } from "../proto/internal-raft-codec.ts";
 import {
@@ -39,14 +38,13 @@ import {
 import { RangeJob, TxnReadJob } from "./range-jobs.ts";
 import { copyOf, decoded, decodedTxn } from "./request-bytes.ts";
 import type { SliceQueue } from "./slice-queue.ts";
+import { hasSpace } from "./space.ts";
 
 export interface KvServiceOptions {
   readonly member: Member;
   readonly admission: Admission;
   readonly slices: SliceQueue;
   readonly txnOpsMax: number;
-  /** Stored bytes at which writes are refused. */
-  readonly quotaBytes: number;
 }
 
 /** Where answers are built; one that a large answer has grown beyond the second is not kept. */
@@ -76,10 +74,8 @@ export class KvService {
 
   put(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     if (!decoded(call, this.putRequest, bytes, start, end)) return;
-    const error =
-      this.admission.refuse(call, false) ??
-      this.checkQuota(putCost(this.putRequest)) ??
-      checkPutRequest(this.putRequest);
+    if (!this.isAdmitted(call, putCost(this.putRequest))) return;
+    const error = checkPutRequest(this.putRequest);
     if (error !== undefined) failWith(call, error);
     else this.member.propose(internalRequest.put, bytes, start, end, new WriteCall(this, call));
   }
@@ -95,11 +91,8 @@ export class KvService {
 
   txn(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     const request = decodedTxn(call, bytes, start, end);
-    if (request === undefined) return;
-    const error =
-      this.admission.refuse(call, false) ??
-      this.checkQuota(txnCost(request)) ??
-      checkTxnRequest(request, this.options.txnOpsMax);
+    if (request === undefined || !this.isAdmitted(call, txnCost(request))) return;
+    const error = checkTxnRequest(request, this.options.txnOpsMax);
     if (error !== undefined) {
       failWith(call, error);
     } else if (!isReadOnlyTxn(request)) {
@@ -212,10 +205,13 @@ export class KvService {
     this.giveBack(writer);
   }
 
-  /** Requests that store nothing always pass (etcd server/storage/quota.go). */
-  private checkQuota(cost: number): EtcdErrorKind | undefined {
-    return cost > 0 && this.member.store.logicalBytes + cost >= this.options.quotaBytes
-      ? "NoSpace"
-      : undefined;
+  /** Whether a write may go on; false when the call is, or will be, refused. Space comes before the request's own faults, as on etcd. */
+  private isAdmitted(call: UnaryCall, costBytes: number): boolean {
+    const error = this.admission.refuse(call, false);
+    if (error !== undefined) {
+      failWith(call, error);
+      return false;
+    }
+    return hasSpace(this.member.quota, call, costBytes);
   }
 }

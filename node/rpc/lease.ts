@@ -1,4 +1,5 @@
 /** The Lease service (etcd v3rpc/lease.go): grants and revocations go through the log, the rest is asked of the leader. */
+import { leaseCost } from "../apply/quota-cost.ts";
 import type { StreamCall } from "../grpc/stream-call.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
@@ -13,19 +14,15 @@ import { headerOf } from "./header.ts";
 import type { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeepAliveStream } from "./lease-keep-alive.ts";
 import { decodedMessage } from "./request-bytes.ts";
+import { hasSpace } from "./space.ts";
 
 export interface LeaseServiceOptions {
   readonly member: Member;
   readonly admission: Admission;
   readonly leaderWatch: LeaderWatch;
-  /** Whether so many bytes more would exceed the quota. */
-  readonly isOverQuota: (bytes: number) => boolean;
   /** A 64-bit number that no lease has, as far as luck goes. */
   readonly newId: () => bigint;
 }
-
-/** What a lease counts for in the quota (etcd storage/quota.go, leaseOverhead). */
-const leaseBytes = 64;
 
 export class LeaseService {
   private readonly options: LeaseServiceOptions;
@@ -37,11 +34,8 @@ export class LeaseService {
   grant(call: UnaryCall, bytes: Uint8Array): void {
     const request = this.admitted(call, etcdserverpb.LeaseGrantRequest, bytes);
     if (request === undefined) return;
-    if (this.options.isOverQuota(leaseBytes)) {
-      failWith(call, "NoSpace");
-      return;
-    }
     const { member, newId } = this.options;
+    if (!hasSpace(member.quota, call, leaseCost)) return;
     let id = BigInt.asIntN(64, longToBigint(request.ID));
     while (id === 0n) id = BigInt.asUintN(63, newId());
     const ttlSeconds = saturated(longToBigint(request.TTL));

@@ -1,4 +1,4 @@
-/** The Maintenance service, as far as it is served: Status, Alarm, Hash, HashKV. */
+/** The Maintenance service, as far as it is served: Status, Alarm, Defragment, Hash, HashKV. */
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { serverVersion } from "../lib/etcd-version.ts";
 import { type AlarmMember, alarmType } from "../proto/alarm-codec.ts";
@@ -12,15 +12,6 @@ import { failWith, statusOf } from "./errors.ts";
 import { headerOf } from "./header.ts";
 import { decodedMessage } from "./request-bytes.ts";
 
-export interface MaintenanceOptions {
-  readonly member: Member;
-  readonly admission: Admission;
-  /** Stored bytes at which writes are refused; Infinity for no limit. */
-  readonly quotaBytes: number;
-  /** The same as it was configured; -1 stands for no limit when not given. */
-  readonly quotaBackendBytes?: number;
-}
-
 /** A backend of etcd's is never empty, and etcdctl divides by its size. */
 const sizeBytesMin = 4096;
 
@@ -33,12 +24,12 @@ const alarmText = ({ memberId, alarm }: AlarmMember): string =>
   `memberID:${memberId} alarm:${alarmNames[alarm] ?? alarm}`;
 
 export class MaintenanceService {
-  private readonly options: MaintenanceOptions;
   private readonly member: Member;
+  private readonly admission: Admission;
 
-  constructor(options: MaintenanceOptions) {
-    this.options = options;
-    this.member = options.member;
+  constructor(member: Member, admission: Admission) {
+    this.member = member;
+    this.admission = admission;
   }
 
   status(call: UnaryCall, bytes: Uint8Array): void {
@@ -60,7 +51,7 @@ export class MaintenanceService {
       ],
       isLearner: member.isLearner,
       storageVersion: member.cluster.storageVersion ?? "",
-      dbSizeQuota: numberLong(this.quota()),
+      dbSizeQuota: numberLong(member.quota.shownBytes),
       downgradeInfo: {},
     });
   }
@@ -80,6 +71,23 @@ export class MaintenanceService {
       },
       refused: (error) => failWith(call, error),
     });
+  }
+
+  /** Answers when the disk of this member has its room back; everybody else goes on meanwhile. The answer has no header, as on etcd. */
+  defragment(call: UnaryCall, bytes: Uint8Array): void {
+    if (!this.isAdmitted(call, etcdserverpb.DefragmentRequest, bytes, false)) return;
+    const { logger, defragmentation } = this.member;
+    logger.info("starting defragment");
+    defragmentation.run().then(
+      () => {
+        logger.info("finished defragment");
+        this.reply(call, etcdserverpb.DefragmentResponse, {});
+      },
+      (error: unknown) => {
+        logger.warn("failed to defragment", { error });
+        failWith(call, this.member.isRunning ? "DefragmentFailed" : "Stopped");
+      },
+    );
   }
 
   /** Over all of the backend; for tests of etcd's kind, as it moves with every entry. */
@@ -117,7 +125,7 @@ export class MaintenanceService {
   ): Request | undefined {
     const request = decodedMessage(call, type, bytes);
     if (request === undefined) return undefined;
-    const error = this.options.admission.refuse(call, isForLearners);
+    const error = this.admission.refuse(call, isForLearners);
     if (error === undefined) return request;
     failWith(call, error);
     return undefined;
@@ -144,10 +152,5 @@ export class MaintenanceService {
         else failWith(call, hashed.error);
       })
       .catch(failed);
-  }
-
-  private quota(): number {
-    const { quotaBytes, quotaBackendBytes = -1 } = this.options;
-    return Number.isFinite(quotaBytes) ? quotaBytes : quotaBackendBytes;
   }
 }

@@ -6,6 +6,7 @@ import { ClusterService } from "./cluster.ts";
 import { KvService } from "./kv.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseService } from "./lease.ts";
+import { registerLockServices } from "./lock-services.ts";
 import { MaintenanceService } from "./maintenance.ts";
 import { MemberChangesService } from "./member-changes.ts";
 import { MoveLeaderService } from "./move-leader.ts";
@@ -15,15 +16,18 @@ import { WatchService } from "./watch.ts";
 
 export interface ServiceLimits {
   readonly txnOpsMax: number;
-  /** Stored bytes at which writes are refused; Infinity for no limit. */
-  readonly quotaBytes: number;
-  /** --quota-backend-bytes as it was given, for Status: below 0 for no limit. */
-  readonly quotaBackendBytes?: number;
-  /** --watch-progress-notify-interval. */
+  /** --watch-progress-notify-interval; 0 for the default. */
   readonly watchProgressIntervalMs?: number;
 }
 
-const watchProgressIntervalDefaultMs = 600_000;
+/** etcd's defaultProgressReportInterval and minWatchProgressInterval. */
+const progressIntervalDefaultMs = 600_000;
+const progressIntervalMinMs = 100;
+
+function progressIntervalMs({ watchProgressIntervalMs = 0 }: ServiceLimits): number {
+  if (watchProgressIntervalMs === 0) return progressIntervalDefaultMs;
+  return Math.max(watchProgressIntervalMs, progressIntervalMinMs);
+}
 
 export function registerServices(
   server: GrpcTransport,
@@ -35,7 +39,7 @@ export function registerServices(
   const slices = new SliceQueue({ clock, timers });
   const hasLeader = (): boolean => member.hasLeader;
   const leaderWatch = new LeaderWatch({ timers, electionTimeoutMs, hasLeader });
-  const kv = new KvService({ member, admission, slices, ...limits });
+  const kv = new KvService({ member, admission, slices, txnOpsMax: limits.txnOpsMax });
   server.addUnary("/etcdserverpb.KV/Put", (call, bytes, start, end) =>
     kv.put(call, bytes, start, end),
   );
@@ -59,38 +63,42 @@ export function registerServices(
     admission,
     leaderWatch,
     requestBytesMax,
-    progressIntervalMs: limits.watchProgressIntervalMs ?? watchProgressIntervalDefaultMs,
+    progressIntervalMs: progressIntervalMs(limits),
     random: member.random,
   });
   server.addStream("/etcdserverpb.Watch/Watch", "bidi", (call) => watch.open(call));
 
-  const maintenance = new MaintenanceService({ member, admission, ...limits });
+  registerMaintenance(server, new MaintenanceService(member, admission));
+  const cluster = new ClusterService(member, admission);
+  server.addUnary("/etcdserverpb.Cluster/MemberList", (call, bytes, start, end) =>
+    cluster.memberList(call, bytes.subarray(start, end)),
+  );
+  registerReconfiguration(server, member, admission);
+  const lease = new LeaseService({
+    member,
+    admission,
+    leaderWatch,
+    newId: () => member.newRequestId(),
+  });
+  registerLeases(server, lease);
+  registerLockServices(server, { member, admission, leaderWatch, kv, lease });
+}
+
+function registerMaintenance(server: GrpcTransport, maintenance: MaintenanceService): void {
   server.addUnary("/etcdserverpb.Maintenance/Status", (call, bytes, start, end) =>
     maintenance.status(call, bytes.subarray(start, end)),
   );
   server.addUnary("/etcdserverpb.Maintenance/Alarm", (call, bytes, start, end) =>
     maintenance.alarm(call, bytes.subarray(start, end)),
   );
+  server.addUnary("/etcdserverpb.Maintenance/Defragment", (call, bytes, start, end) =>
+    maintenance.defragment(call, bytes.subarray(start, end)),
+  );
   server.addUnary("/etcdserverpb.Maintenance/Hash", (call, bytes, start, end) =>
     maintenance.hash(call, bytes.subarray(start, end)),
   );
   server.addUnary("/etcdserverpb.Maintenance/HashKV", (call, bytes, start, end) =>
     maintenance.hashKv(call, bytes.subarray(start, end)),
-  );
-  const cluster = new ClusterService(member, admission);
-  server.addUnary("/etcdserverpb.Cluster/MemberList", (call, bytes, start, end) =>
-    cluster.memberList(call, bytes.subarray(start, end)),
-  );
-  registerReconfiguration(server, member, admission);
-  registerLeases(
-    server,
-    new LeaseService({
-      member,
-      admission,
-      leaderWatch,
-      isOverQuota: (bytes) => member.store.logicalBytes + bytes >= limits.quotaBytes,
-      newId: () => member.newRequestId(),
-    }),
   );
 }
 

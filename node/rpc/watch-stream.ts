@@ -2,9 +2,11 @@
  * One Watch stream: its watches, and the sink of their events (etcd v3rpc/watch.go, serverWatchStream). A client that does not read makes
  * the stream full; then its watchers stay behind in the history, and its requests are not read either, so that it costs no memory.
  */
-import { assert } from "../lib/assert.ts";
+
 import type { StreamCall } from "../grpc/stream-call.ts";
+import { assert } from "../lib/assert.ts";
 import { compareBytes } from "../lib/bytes.ts";
+import type { WatchHub } from "../mvcc/watch/watch-hub.ts";
 import {
   type EventBatch,
   type WatchedRange,
@@ -12,8 +14,7 @@ import {
   type WatchSink,
   type WatchView,
 } from "../mvcc/watch/watcher.ts";
-import type { WatchHub } from "../mvcc/watch/watch-hub.ts";
-import { watchIdField, type WatchNews, type WatchResponseWriter } from "./watch-response.ts";
+import { type WatchNews, type WatchResponseWriter, watchIdField } from "./watch-response.ts";
 
 /** What a client asks for, decoded. */
 export interface WatchCreation {
@@ -147,10 +148,11 @@ export class WatchStream implements WatchSink {
     }
   }
 
-  /** The watch stays in the client's books until it cancels it. */
+  /** The watch stays in the client's books until it cancels it. The header tells no revision, as on etcd. */
   compacted(watcher: Watcher, compactRevision: number): void {
     assert(watcher instanceof StreamWatcher, "news for a watcher of another stream");
-    this.tell(watcher.idField, { canceled: true, compactRevision });
+    this.host.response.news(watcher.idField, 0, { canceled: true, compactRevision });
+    this.send();
   }
 
   /** It has got everything up to the current revision, and began at that one or before (etcd watchable_store.go, progressIfSync). */

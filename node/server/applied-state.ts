@@ -5,8 +5,8 @@
 import { ensureAuthRevision } from "../auth/auth-revision.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import type { MemberBackend } from "../backend/backend-snapshot.ts";
-import type { MemberId } from "../lib/units.ts";
 import { Lessor } from "../lease/lessor.ts";
+import type { MemberId } from "../lib/units.ts";
 import { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
@@ -18,6 +18,7 @@ import { EntryApplier } from "./entry-applier.ts";
 import { type MemberOptions, membershipSettings, minTtlSeconds } from "./member-options.ts";
 import type { MemberStats } from "./member-stats.ts";
 import type { Proposals } from "./propose.ts";
+import type { Quota } from "./quota.ts";
 
 /** etcd's defaults of --compaction-batch-limit and --compaction-sleep-interval. */
 const batchRecordsDefault = 1000;
@@ -48,6 +49,7 @@ export interface AppliedStateParts {
   readonly node: RawNode;
   readonly proposals: Proposals;
   readonly stats: MemberStats;
+  readonly quota: Quota;
   /** A compaction was applied. */
   readonly onCompaction: () => void;
   readonly onConfChange: (outcome: ConfChangeOutcome) => void;
@@ -80,6 +82,7 @@ export class AppliedState {
       lessor: this.lessor,
       confChanges: new ConfChangeApplier({ id, cluster, node, maxLearners, logger }),
       proposals,
+      quota: parts.quota,
       position: backend.committed,
       onCompaction: parts.onCompaction,
       onConfChange: parts.onConfChange,

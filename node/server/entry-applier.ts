@@ -5,8 +5,8 @@
 import { Applier } from "../apply/applier.ts";
 import type { ApplyResult } from "../apply/result.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
-import { assert } from "../lib/assert.ts";
 import type { Lessor } from "../lease/lessor.ts";
+import { assert } from "../lib/assert.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -14,6 +14,7 @@ import { InternalRaftView } from "../proto/internal-raft-codec.ts";
 import { type Entry, entryType } from "../raft/types.ts";
 import type { ConfChangeApplier, ConfChangeOutcome } from "./conf-change-applier.ts";
 import type { Proposals } from "./propose.ts";
+import type { Quota } from "./quota.ts";
 
 export interface EntryApplierOptions {
   readonly store: KvStore;
@@ -22,6 +23,7 @@ export interface EntryApplierOptions {
   readonly lessor: Lessor;
   readonly confChanges: ConfChangeApplier;
   readonly proposals: Proposals;
+  readonly quota: Pick<Quota, "isExceededBy" | "exceeded">;
   /** What the backend holds: the first entry to apply is the one behind it. */
   readonly position: AppliedPosition;
   /** A compaction was agreed on: there may be records to remove. */
@@ -81,6 +83,11 @@ export class EntryApplier {
   private answer(result: ApplyResult): void {
     const proposer = this.options.proposals.resolve(this.view.idHigh, this.view.idLow);
     if (result.kind === "compaction") this.options.onCompaction();
+    const { alarms, quota } = this.options;
+    if (result.kind === "refused" && result.error === "NoSpace" && !alarms.isNoSpace) {
+      quota.exceeded(() => proposer?.refused("NoSpace"));
+      return;
+    }
     if (proposer === undefined) return;
     if (result.kind === "refused") proposer.refused(result.error);
     else proposer.applied(result);

@@ -3,9 +3,10 @@
  * revokeExpiredLeases). A revocation is appended to this leader's own log in its own term or not at all, never sent to another leader: one that
  * has lost its office without knowing it cannot end a lease that its successor has renewed.
  */
-import type { Timer, Timers } from "../lib/ports.ts";
+
 import type { Lessor } from "../lease/lessor.ts";
 import { revokeRate } from "../lease/spread.ts";
+import type { Timer, Timers } from "../lib/ports.ts";
 import { encodeInternalRaft, internalRequest } from "../proto/internal-raft-codec.ts";
 import {
   encodeLeaseCheckpoints,

@@ -3,10 +3,11 @@
  * LeaseRenew, LeaseTimeToLive). A member that does not lead passes them on. The leader answers when it has been confirmed to be the leader since
  * the request came, by the same round that a linearizable read takes: one that was deposed without knowing it renews nothing.
  */
+
+import type { Lessor } from "../lease/lessor.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Clock, Timers } from "../lib/ports.ts";
 import type { MemberId } from "../lib/units.ts";
-import type { Lessor } from "../lease/lessor.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { LeaseReply, LeaseTimes, PeerTransport } from "./peer-transport.ts";
@@ -36,6 +37,8 @@ const refused = (
   error,
 });
 const notFound = { kind: "notFound" } as const;
+/** Who asks asks again, here and at other members, until it is decided or takes too long. */
+const undecided = refused("NotPrimaryLessor");
 
 export class LeaseRequests {
   private readonly options: LeaseRequestsOptions;
@@ -64,8 +67,13 @@ export class LeaseRequests {
     return this.confirmed((lessor) => {
       const lease = lessor.renew(id);
       if (lease === undefined) return notFound;
-      // The next leader must not count from what was left before.
-      if (lease.remainingSeconds > 0) this.options.keeper.checkpoint([{ id, remainingSeconds: 0 }]);
+      // Its entry ends it, or it lives on under another leader: nobody may be told before.
+      if (lease === "ended") return undecided;
+      if (lease.remainingSeconds > 0) {
+        // The next leader must not count from what was left before: nobody is told of a renewal that it would not know.
+        this.options.keeper.checkpoint([{ id, remainingSeconds: 0 }]);
+        return undecided;
+      }
       return { kind: "found", value: lease.ttlSeconds };
     });
   }

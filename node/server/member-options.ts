@@ -4,6 +4,7 @@ import type { Clock, Fs, Logger, Random, Timers } from "../lib/ports.ts";
 import type { ResolveHost } from "../membership/peer-urls.ts";
 import { type RaftConfig, raftDefaults } from "../raft/config.ts";
 import type { WalOptions } from "../wal/wal.ts";
+import type { AutoCompactionSettings } from "./auto-compaction.ts";
 import type { DataPaths, NewMember } from "./bootstrap.ts";
 import type { Member } from "./member.ts";
 import type { PeerNetwork } from "./peer-transport.ts";
@@ -56,6 +57,12 @@ export interface MemberConfig extends Partial<MembershipSettings> {
   /** Records that a compaction looks at in one go, and its pause behind them; etcd's 1,000 and 10 ms when 0 or not given. */
   readonly compactionBatchRecords?: number;
   readonly compactionSleepMs?: number;
+  /** --quota-backend-bytes; etcd's 2 GiB when 0 or not given, negative for no limit. */
+  readonly quotaBackendBytes?: number;
+  /** When the leader compacts by itself; never when not given. */
+  readonly autoCompaction?: AutoCompactionSettings | undefined;
+  /** Garbage on the disk with which a start defragments; never when 0 or not given. */
+  readonly bootstrapDefragThresholdBytes?: number;
 }
 
 export interface MemberOptions {

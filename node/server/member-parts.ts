@@ -1,13 +1,17 @@
 /** The parts of a member that live as long as it does, made and wired: queues, loop, peers, snapshots, changes of the members. */
 
+import type { Lessor } from "../lease/lessor.ts";
 import { serverVersion } from "../lib/etcd-version.ts";
 import { idToHex } from "../lib/units.ts";
-import type { Lessor } from "../lease/lessor.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import type { Wal } from "../wal/wal.ts";
+import type { AppliedState } from "./applied-state.ts";
+import { AutoCompaction, proposeCompaction } from "./auto-compaction.ts";
 import type { Bootstrapped } from "./bootstrap.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
+import { Defragmentation } from "./defragmentation.ts";
+import { DiskUsage } from "./disk-usage.ts";
 import { Leadership } from "./leadership.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LeaseRequests } from "./lease-requests.ts";
@@ -24,6 +28,7 @@ import { Outbox } from "./outbox.ts";
 import { PeerInbox } from "./peer-inbox.ts";
 import type { PeerTransport } from "./peer-transport.ts";
 import { Proposals } from "./propose.ts";
+import { Quota } from "./quota.ts";
 import { ReadContexts } from "./read-contexts.ts";
 import { ReadIndexQueue } from "./read-index.ts";
 import { ReadyLoop } from "./ready-loop.ts";
@@ -50,6 +55,10 @@ export interface MemberParts {
   readonly removal: Removal;
   readonly leases: LeaseKeeper;
   readonly leaseRequests: LeaseRequests;
+  readonly quota: Quota;
+  readonly defragmentation: Defragmentation;
+  readonly diskUsage: DiskUsage;
+  readonly autoCompaction: AutoCompaction | undefined;
 }
 
 export interface PartsOptions {
@@ -123,7 +132,42 @@ export function makeParts(from: PartsOptions): MemberParts {
   return {
     ...{ wal, transport, inbox, outbox, proposals, reads, readContexts, leadership, loop },
     ...{ snapshotter, catchUp, sending, reconfig, versions, removal, leases, leaseRequests },
+    ...spaceParts(from),
   };
+}
+
+function spaceParts({
+  options,
+  booted,
+  member,
+  turns,
+}: PartsOptions): Pick<MemberParts, "quota" | "defragmentation" | "diskUsage" | "autoCompaction"> {
+  const { clock, timers, logger } = options.ports;
+  const { quotaBackendBytes = 0, autoCompaction: settings } = options.config;
+  const state = (): AppliedState => turns.state;
+  const quota = new Quota({
+    id: booted.memberId,
+    quotaBackendBytes,
+    logger,
+    sizeBytes: () => state().store.logicalBytes + state().store.freedBytes,
+    alarms: () => state().alarms,
+    propose: member.propose.bind(member),
+  });
+  const path = options.paths.backend;
+  const defragmentation = new Defragmentation({ state, clock, timers, logger, path });
+  const autoCompaction =
+    settings &&
+    new AutoCompaction({
+      settings,
+      clock,
+      timers,
+      logger,
+      revision: () => state().store.currentRevision,
+      isLeader: () => member.isLeader,
+      compact: (revision, done) => proposeCompaction(member, revision, done),
+    });
+  const diskUsage = new DiskUsage(() => state().backend, clock);
+  return { quota, defragmentation, diskUsage, autoCompaction };
 }
 
 function leaseParts(

@@ -129,6 +129,7 @@ export class MemberTurns implements ReadyHandler {
       node,
       proposals: this.parts.proposals,
       stats,
+      quota: this.parts.quota,
       onCompaction: () => this.compacted(),
       onConfChange: (outcome) => this.confChanged(outcome),
       onCommitted: () => this.committed(),

@@ -5,9 +5,10 @@
  * Start order: applied state, log, raft; then peers, so that a vote is answered from a log that was read whole; then the loop and the
  * clock; clients last, once the member has published itself (ARCHITECTURE.md, "Start of a member").
  */
-import type { Clock, Random, Timer, Timers } from "../lib/ports.ts";
-import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
+
 import type { Lessor } from "../lease/lessor.ts";
+import type { Clock, Logger, Random, Timer, Timers } from "../lib/ports.ts";
+import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -19,6 +20,8 @@ import { openStore } from "./applied-state.ts";
 import { ApplyLag } from "./apply-lag.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import type { CompactionWaiter } from "./compactor.ts";
+import type { Defragmentation } from "./defragmentation.ts";
+import type { DiskUsage } from "./disk-usage.ts";
 import { advanceInitialTicks } from "./initial-ticks.ts";
 import type { LeaseRequests } from "./lease-requests.ts";
 import {
@@ -34,6 +37,7 @@ import { MemberTurns } from "./member-turns.ts";
 import type { PeerReceiver } from "./peer-transport.ts";
 import type { Proposer } from "./propose.ts";
 import { publish } from "./publish.ts";
+import type { Quota } from "./quota.ts";
 import type { ReadWaiter } from "./read-index.ts";
 import type { Reconfig } from "./reconfig.ts";
 
@@ -84,6 +88,10 @@ export class Member {
     });
     const member = new Member(options, store, booted);
     options.onOpen?.(member);
+    const { bootstrapDefragThresholdBytes = 0 } = config;
+    member.defragmentation.runAbove(bootstrapDefragThresholdBytes).catch((error: unknown) => {
+      if (member.isRunning) logger.warn("failed to defragment", { error });
+    });
     const { name, clientUrls } = config;
     await publish(member, { name, clientUrls }, ports.timers, member.parts.versions);
     logger.info("published local member to cluster through raft", ids);
@@ -124,6 +132,7 @@ export class Member {
       isRunning,
     });
     this.parts.versions.start();
+    this.parts.autoCompaction?.start();
     // It may have gone too early: somebody who stays may still need its vote. Those who do not will tell it.
     if (cluster.isRemoved(id)) this.parts.removal.applied();
   }
@@ -142,6 +151,10 @@ export class Member {
 
   get random(): Random {
     return this.options.ports.random;
+  }
+
+  get logger(): Logger {
+    return this.options.ports.logger;
   }
 
   get timers(): Timers {
@@ -265,6 +278,18 @@ export class Member {
     return this.parts.leaseRequests;
   }
 
+  get quota(): Quota {
+    return this.parts.quota;
+  }
+
+  get defragmentation(): Defragmentation {
+    return this.parts.defragmentation;
+  }
+
+  get diskUsage(): DiskUsage {
+    return this.parts.diskUsage;
+  }
+
   /** All watchers of the key space. */
   get watches(): WatchHub {
     return this.turns.watches.hub;
@@ -305,6 +330,7 @@ export class Member {
     parts.loop.stop();
     parts.versions.stop();
     parts.leases.stop();
+    parts.autoCompaction?.stop();
     parts.sending.stop();
     parts.transport.close();
     this.turns.stop();

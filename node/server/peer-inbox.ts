@@ -6,8 +6,8 @@ import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { Message } from "../raft/messages.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import type { LeaseReply, LeaseTimes, PeerReceiver, RemoteCluster } from "./peer-transport.ts";
 import type { LeaseRequests } from "./lease-requests.ts";
+import type { LeaseReply, LeaseTimes, PeerReceiver, RemoteCluster } from "./peer-transport.ts";
 import type { Reconfig } from "./reconfig.ts";
 
 export interface PeerInboxOptions {

@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs";
 import type { ContenderName } from "./contender.ts";
 import { commandOf } from "./contender.ts";
+import { runDefragTurn } from "./defrag-turn.ts";
 import { runFailoverTurn } from "./failover-turn.ts";
 import { memoryFilesystem } from "./machine.ts";
 import type { Measurement } from "./measurement.ts";
@@ -39,7 +40,16 @@ function partsOf(workloads: readonly Workload[]): Part[] {
   const those = (belongs: (workload: Workload) => boolean) => workloads.filter(belongs);
   const isFailover = ({ failover }: Workload) => failover !== undefined;
   const parts: Part[] = [
-    { what: "one member", workloads: those((w) => !isThree(w)), run: runTurn },
+    {
+      what: "one member",
+      workloads: those((w) => !isThree(w) && w.defragments !== true),
+      run: runTurn,
+    },
+    {
+      what: "one member with garbage",
+      workloads: those(({ defragments }) => defragments === true),
+      run: runDefragTurn,
+    },
     {
       what: "three members",
       workloads: those((w) => isThree(w) && !isFailover(w)),

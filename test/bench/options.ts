@@ -22,6 +22,8 @@ export interface BenchOptions {
   preload: number;
   /** How often in each turn the leader of three members is killed, and told to stop. */
   failovers: number;
+  /** Size of the store that is defragmented, half of it garbage. */
+  defragMib: number;
   /** Data directories are made in here: it decides which disk is measured. */
   dir: string;
   markdown: string | undefined;
@@ -41,6 +43,10 @@ const flags = {
   failovers: {
     type: "string",
     help: "how often in a turn the leader of three is killed, and stopped (5; short: 1)",
+  },
+  "defrag-mib": {
+    type: "string",
+    help: "MiB of the store that is defragmented (128; short: 8; the gate of DESIGN is for 1024)",
   },
   dir: {
     type: "string",
@@ -80,7 +86,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   const short = given.short === true;
   const problems: string[] = [];
   const number = (
-    name: "rounds" | "seconds" | "warmup" | "preload" | "failovers",
+    name: "rounds" | "seconds" | "warmup" | "preload" | "failovers" | "defrag-mib",
     fallback: number,
     least: number,
   ): number => {
@@ -106,6 +112,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
     warmupSeconds: number("warmup", short ? 0.2 : 5, 0),
     preload: Math.floor(number("preload", short ? 3000 : 1_000_000, 1000)),
     failovers: Math.floor(number("failovers", short ? 1 : 5, 1)),
+    defragMib: number("defrag-mib", short ? 8 : 128, 1),
     dir: given.dir ?? tmpdir(),
     markdown: given.markdown,
     json: given.json,

@@ -23,6 +23,7 @@ export type WorkloadName =
   | "put-100x10"
   | "put-compacted-10x100"
   | "txn-10x100"
+  | "defrag-open-loop"
   | ThreeName;
 
 type ThreeName =
@@ -58,6 +59,8 @@ export interface Workload {
   };
   /** While the load runs, all but the newest revisions are compacted again and again. */
   compacts?: boolean;
+  /** On a server of its own with half garbage, which is defragmented while the load runs. */
+  defragments?: boolean;
   /** Arrivals at a fixed rate, half of what etcd did in this workload. */
   halfRateOf?: WorkloadName;
   /** Set: three members. */

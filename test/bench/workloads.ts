@@ -99,6 +99,15 @@ const loneWorkloads: readonly Workload[] = [
     gate: atLeast(2.5),
     load: { mode: "txn", connections: 10, streams: 100 },
   },
+  {
+    name: "defrag-open-loop",
+    what: "put at half of the rate that etcd reached in put-10x100, while a store with half garbage is defragmented",
+    unit: "p99 ms",
+    gate: atMost(1),
+    load: { mode: "put", connections: 10, streams: 100 },
+    halfRateOf: "put-10x100",
+    defragments: true,
+  },
 ];
 
 export const workloads: readonly Workload[] = [...loneWorkloads, ...threeWorkloads];

@@ -19,7 +19,7 @@ export interface StoreView {
   compactRevision: number;
 }
 
-const extremes = [
+export const extremes = [
   "-9223372036854775808",
   "9223372036854775807",
   "-1",
@@ -29,10 +29,10 @@ const extremes = [
   "-9007199254740993",
 ];
 
-const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
+export const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
 
 /** Keys in three families with equal beginnings, and some with bytes that sort at the ends. */
-const keys: readonly Buffer[] = [
+export const keys: readonly Buffer[] = [
   ...Array.from({ length: 14 }, (_, index) => `a/${String.fromCharCode(97 + index)}`),
   ...Array.from({ length: 14 }, (_, index) => `a/b/${index}`),
   ...Array.from({ length: 14 }, (_, index) => `key-${index}`),

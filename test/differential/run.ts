@@ -73,7 +73,8 @@ export async function run(pair: ServerPair, options: RunOptions): Promise<RunRes
   return { operations: options.operations, tally, hashes };
 }
 
-function connect(pair: ServerPair): { etcd: Service; ours: Service; close: () => void } {
+/** Clients of both. */
+export function connect(pair: ServerPair): { etcd: Service; ours: Service; close: () => void } {
   const etcd = new Service(pair.etcd.address);
   const ours = new Service(pair.ours.address);
   return {
@@ -86,7 +87,8 @@ function connect(pair: ServerPair): { etcd: Service; ours: Service; close: () =>
   };
 }
 
-function learn(view: StoreView, operation: Operation, { code, messages }: Answer): void {
+/** Takes from an answer what the next requests are made from. */
+export function learn(view: StoreView, operation: Operation, { code, messages }: Answer): void {
   const last = messages.at(-1);
   if (code !== 0 || last === undefined || operation.method === "RangeStream") return;
   const { header } = decodeAnswer(operation.method, last) as { header?: { revision?: string } };
@@ -115,8 +117,8 @@ function report({ seed }: RunOptions, found: readonly string[]): Difference {
   return new Difference(`seed ${seed}: ${found.length} answers differ\n\n${found.join("\n\n")}`);
 }
 
-/** Bytes as quoted text in a printed request. */
-function readable(_key: string, value: unknown): unknown {
+/** Bytes as quoted text in a printed request, for JSON.stringify. */
+export function readable(_key: string, value: unknown): unknown {
   const buffer = value as { type?: string; data?: readonly number[] } | null;
   if (buffer?.type !== "Buffer" || buffer.data === undefined) return value;
   const text = Buffer.from(buffer.data).toString("latin1");

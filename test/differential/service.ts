@@ -5,7 +5,10 @@
 import { join } from "node:path";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
+import type { LeaseMethod } from "./lease-operations.ts";
 import type { Message, Operation } from "./operations.ts";
+
+export type ServiceMethod = Operation["method"] | LeaseMethod;
 
 export interface Answer {
   readonly code: number;
@@ -16,7 +19,7 @@ export interface Answer {
 const protoDirectory = join(import.meta.dirname, "../../node/proto");
 const root = new protobuf.Root();
 root.resolvePath = (_origin, target) => join(protoDirectory, target.replace(/^.*\//, ""));
-root.loadSync(["rpc.proto", "rpc-maintenance.proto"], { keepCase: true });
+root.loadSync(["rpc.proto", "rpc-maintenance.proto", "rpc-lease.proto"], { keepCase: true });
 
 const type = (name: string): protobuf.Type => root.lookupType(`etcdserverpb.${name}`);
 
@@ -32,7 +35,13 @@ const kv = (name: string, request: string, response: string): Method => ({
   response: type(response),
 });
 
-const methods: Readonly<Record<Operation["method"], Method>> = {
+const lease = (name: string): Method => ({
+  path: `/etcdserverpb.Lease/${name}`,
+  request: type(`${name}Request`),
+  response: type(`${name}Response`),
+});
+
+const methods: Readonly<Record<ServiceMethod, Method>> = {
   Range: kv("Range", "RangeRequest", "RangeResponse"),
   RangeStream: kv("RangeStream", "RangeRequest", "RangeStreamResponse"),
   Put: kv("Put", "PutRequest", "PutResponse"),
@@ -44,15 +53,26 @@ const methods: Readonly<Record<Operation["method"], Method>> = {
     request: type("HashKVRequest"),
     response: type("HashKVResponse"),
   },
+  LeaseGrant: lease("LeaseGrant"),
+  LeaseRevoke: lease("LeaseRevoke"),
+  LeaseTimeToLive: lease("LeaseTimeToLive"),
+  LeaseLeases: lease("LeaseLeases"),
+  LeaseKeepAlive: lease("LeaseKeepAlive"),
 };
 
-export function encodeRequest({ method, request }: Operation): Buffer {
+export function encodeRequest({
+  method,
+  request,
+}: {
+  readonly method: ServiceMethod;
+  readonly request: Message;
+}): Buffer {
   const { request: requestType } = methods[method];
   return Buffer.from(requestType.encode(requestType.fromObject(request)).finish());
 }
 
 /** With 64-bit numbers and bytes as text, for comparing and for people. */
-export function decodeAnswer(method: Operation["method"], bytes: Buffer): Message {
+export function decodeAnswer(method: ServiceMethod, bytes: Buffer): Message {
   const { response } = methods[method];
   return response.toObject(response.decode(bytes), { longs: String, bytes: String, enums: String });
 }
@@ -74,10 +94,11 @@ export class Service {
     this.client.close();
   }
 
-  call(method: Operation["method"], request: Buffer): Promise<Answer> {
+  call(method: ServiceMethod, request: Buffer): Promise<Answer> {
     const { path } = methods[method];
     const options = { deadline: Date.now() + 30_000 };
-    if (method === "RangeStream") return this.stream(path, request, options);
+    if (method === "RangeStream" || method === "LeaseKeepAlive")
+      return this.stream(path, request, options);
     return new Promise((resolve) => {
       const done = (error: ServiceError | null, message?: Buffer): void => {
         if (error === null && message !== undefined)

@@ -39,7 +39,7 @@ export const volumeTerminating: MemberRule = (_look, { member, volumeClaim }) =>
     ? wait("VolumeTerminating", `volume claim ${claim} is being deleted, and made anew after that`)
     : stuck(
         "VolumeDeletionPending",
-        `somebody deleted volume claim ${claim}; the data of member ${member.metadata.name} is lost as soon as its pod ends: take a snapshot with etcdctl snapshot save now, and do not delete the pod`,
+        `somebody deleted volume claim ${claim}; the data of member ${member.metadata.name} is lost as soon as its pod ends: copy it out of the pod now, and do not delete the pod`,
       );
 };
 

@@ -1,6 +1,7 @@
 /** What the tests of apply/ share: requests in a few words, a real store in memory, and answers as plain values. */
 
 import { Applier } from "../../../node/apply/applier.ts";
+import type { SpaceQuota } from "../../../node/apply/quota-cost.ts";
 import { writeRange } from "../../../node/apply/range.ts";
 import type { ApplyResult } from "../../../node/apply/result.ts";
 import { MemoryBackend } from "../../../node/backend/memory-backend.ts";
@@ -239,6 +240,8 @@ export class Lab {
   readonly alarms: Alarms;
   readonly lessor: Lessor;
   readonly applier: Applier;
+  /** Unlimited as long as it is not set. */
+  quota?: SpaceQuota;
 
   private constructor(store: KvStore, backend: MemoryBackend, sliceKeys?: number) {
     this.store = store;

@@ -304,6 +304,27 @@ withHome("what is removed gives its room back when the disk is compacted", async
   await again.close();
 });
 
+withHome(
+  "records and removals that share one table give their room back too",
+  async (dir, options) => {
+    // All of it is in one memtable, which becomes one table that overlaps no other.
+    const backend = await LevelBackend.open(dir, options);
+    for (let main = 2; main <= 6001; main++) append(backend, main, 0, `${main}`.padEnd(1000, "~"));
+    await commit(backend, at(1, 6001));
+    for (let main = 2; main <= 6001; main += 2) backend.remove(revision(main), 0);
+    await commit(backend, at(2, 6001));
+    for (let times = 0; times < 2; times++) {
+      await backend.compactDisk();
+      const bytes = await backend.sizeOnDisk();
+      assert.ok(bytes < 3_300_000, String(bytes));
+    }
+    await backend.close();
+    const again = await LevelBackend.open(dir, options);
+    assert.equal((await scanAll(again)).length, 3000);
+    await again.close();
+  },
+);
+
 /** Most records that a scan visits in one turn of the event loop. */
 async function longestTurn(scan: (visit: () => void) => Promise<void>): Promise<number> {
   let longest = 0;

@@ -49,6 +49,24 @@ suite("member and leader calls of the client", () => {
     assert.deepEqual(server.seen[0]?.request, pb.MemberAddRequest.encode(sent).finish());
   });
 
+  test("defragment asks one member and gives nothing, as its answer has no header", async (t) => {
+    const reply = pb.DefragmentResponse.encode({}).finish();
+    const { server, client } = await start(t, { "/etcdserverpb.Maintenance/Defragment": reply });
+    assert.equal(await client.defragment(), undefined);
+    assert.equal(server.seen.length, 1);
+  });
+
+  test("raiseAlarm sends the member and the alarm, and gives it", async (t) => {
+    const raised = { memberID: uint64Long(id), alarm: pb.AlarmType.NOSPACE };
+    const reply = pb.AlarmResponse.encode({ header: headerMessage, alarms: [raised] }).finish();
+    const { server, client } = await start(t, { "/etcdserverpb.Maintenance/Alarm": reply });
+    const alarm = { memberId: id, type: "nospace" } as const;
+    assert.deepEqual(await client.raiseAlarm(alarm), { header, alarms: [alarm] });
+    const action = pb.AlarmRequest.AlarmAction.ACTIVATE;
+    const sent = pb.AlarmRequest.encode({ action, ...raised }).finish();
+    assert.deepEqual(server.seen[0]?.request, sent);
+  });
+
   test("memberRemove, memberUpdate and memberPromote send the id and give who is there", async (t) => {
     const reply = pb.MemberRemoveResponse.encode({ header: headerMessage, members: [learner] });
     const bytes = reply.finish();

@@ -72,6 +72,55 @@ test("who listens says an address, not a name, as on etcd", () => {
   );
 });
 
+test("metrics listeners are none, or as many as are named", () => {
+  assert.deepEqual(config().listenMetrics, []);
+  assert.deepEqual(config("--listen-metrics-urls=").listenMetrics, []);
+  assert.deepEqual(
+    config("--listen-metrics-urls=http://0.0.0.0:2381,http://localhost:2382").listenMetrics,
+    [
+      { host: "0.0.0.0", port: 2381 },
+      { host: "127.0.0.1", port: 2382 },
+    ],
+  );
+  assert.deepEqual(problems("--listen-metrics-urls=http://a.example:2"), [
+    "--listen-metrics-urls: expected IP in URL for binding (http://a.example:2)",
+  ]);
+});
+
+test("a metrics URL of a scheme that is not served is refused by the flag's or the variable's name", () => {
+  const refused = (parsed: ReturnType<typeof parseOptions>): readonly string[] =>
+    parsed.kind === "problems" ? parsed.problems : [];
+  assert.deepEqual(refused(parseOptions(["--listen-metrics-urls=https://127.0.0.1:2381"], {})), [
+    '--listen-metrics-urls: "https://127.0.0.1:2381": https is not served yet, only http',
+  ]);
+  assert.deepEqual(refused(parseOptions([], { ETCD_LISTEN_METRICS_URLS: "unix://m:1" })), [
+    'ETCD_LISTEN_METRICS_URLS: "unix://m:1": expected http as the scheme',
+  ]);
+});
+
+test("listeners that want one address are told by their names", () => {
+  assert.deepEqual(problems("--listen-metrics-urls=http://127.0.0.1:2379"), [
+    "--listen-metrics-urls: 127.0.0.1:2379 is taken by --listen-client-urls (127.0.0.1:2379); give it another port",
+  ]);
+  assert.deepEqual(
+    problems("--listen-metrics-urls=http://[::]:2380", "--listen-peer-urls=http://0.0.0.0:2380"),
+    [
+      "--listen-metrics-urls: [::]:2380 is taken by --listen-peer-urls (0.0.0.0:2380); give it another port",
+    ],
+  );
+  assert.equal(
+    problems("--listen-metrics-urls=http://0.0.0.0:2379,http://127.0.0.1:2379").length,
+    3,
+  );
+});
+
+test("one port on different addresses, and port 0, clash with nothing", () => {
+  const urls = "http://127.0.0.2:2379,http://[::1]:2379,http://127.0.0.1:0";
+  assert.equal(config(`--listen-metrics-urls=${urls}`).listenMetrics.length, 3);
+  config("--listen-metrics-urls=http://[::1]:2380", "--listen-peer-urls=http://0.0.0.0:2380");
+  config("--listen-metrics-urls=http://127.0.0.1:0", "--listen-peer-urls=http://127.0.0.1:0");
+});
+
 test("who listens elsewhere must say what clients are told, as on etcd", () => {
   const listen = "--listen-client-urls=http://127.0.0.1:1";
   assert.deepEqual(config().advertiseClientUrls, ["http://localhost:2379"]);
@@ -81,12 +130,6 @@ test("who listens elsewhere must say what clients are told, as on etcd", () => {
   assert.deepEqual(config(listen, "--advertise-client-urls=http://b:2").advertiseClientUrls, [
     "http://b:2",
   ]);
-});
-
-test("a quota of 0 is the default, a negative one no limit", () => {
-  assert.equal(config("--quota-backend-bytes=0").quotaBytes, 2 * 1024 ** 3);
-  assert.equal(config("--quota-backend-bytes=-1").quotaBytes, Infinity);
-  assert.equal(config("--quota-backend-bytes=4096").quotaBytes, 4096);
 });
 
 test("a commit interval or limit of 0 is the default, as on etcd", () => {

@@ -94,6 +94,7 @@ const goTable = {
 
 /** What etcd does not know. */
 const ownTable = {
+  DefragmentFailed: [2, "etcd-ts: the disk could not be compacted; the member's log says why"],
   JointChangeNotPossible: [
     9,
     "etcd-ts: several members cannot be changed at once while one is a real etcd, which would stop, or is not connected; change one after the other",

@@ -143,7 +143,7 @@ test("bytes that are no message are refused, whatever the method", async () => {
 });
 
 test("a full store refuses writes that store something, and lets deletes and reads through", async () => {
-  const lab = await RpcLab.open({ quotaBytes: 600 });
+  const lab = await RpcLab.open({ config: { quotaBackendBytes: 800 } });
   assert.equal((await lab.call("put", encodePut("a", "x".repeat(300)))).failures.length, 0);
   const full = await lab.call("put", encodePut("b", "x".repeat(300)));
   assert.deepEqual(full.failures, [statusOf.NoSpace]);

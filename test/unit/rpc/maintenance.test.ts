@@ -16,10 +16,11 @@ import { RecordedCall } from "./recorded-call.ts";
 import { RpcLab } from "./rpc-lab.ts";
 
 test("Status tells leader, revision and the marks of raft", async () => {
-  const lab = await RpcLab.open({ config: { requestBytesMax: 10_000 } });
+  const config = { requestBytesMax: 10_000, quotaBackendBytes: 10_000 };
+  const lab = await RpcLab.open({ config });
   await lab.call("put", encodePut("a", "x".repeat(5000)));
   const call = new RecordedCall();
-  new MaintenanceService({ ...lab, quotaBytes: 1000 }).status(call, emptyBytes);
+  new MaintenanceService(lab.member, lab.admission).status(call, emptyBytes);
   const status = etcdserverpb.StatusResponse.decode(call.replies[0] as Uint8Array);
   const { raft, store, id } = lab.member;
   assert.equal(status.version, "3.7.1");
@@ -30,13 +31,13 @@ test("Status tells leader, revision and the marks of raft", async () => {
   assert.equal(longToNumber(status.raftTerm), 2);
   assert.equal(longToNumber(status.dbSize), store.logicalBytes);
   assert.equal(longToNumber(status.dbSizeInUse), store.logicalBytes);
-  assert.equal(longToNumber(status.dbSizeQuota), 1000);
+  assert.equal(longToNumber(status.dbSizeQuota), 10_000);
   assert.deepEqual(status.errors, []);
 });
 
 test("alarms are raised, listed and disarmed through the log, and Status tells them", async () => {
   const lab = await RpcLab.open();
-  const service = new MaintenanceService({ ...lab, quotaBytes: 1000 });
+  const service = new MaintenanceService(lab.member, lab.admission);
   const { GET, ACTIVATE, DEACTIVATE } = etcdserverpb.AlarmRequest.AlarmAction;
   const { NONE, NOSPACE, CORRUPT } = etcdserverpb.AlarmType;
   const memberID = uint64Long(2n ** 63n + 3n);
@@ -70,9 +71,9 @@ test("alarms are raised, listed and disarmed through the log, and Status tells t
 });
 
 test("the size of a store without keys is not 0: etcdctl divides by it", async () => {
-  const lab = await RpcLab.open();
+  const lab = await RpcLab.open({ config: { quotaBackendBytes: -1 } });
   const call = new RecordedCall();
-  new MaintenanceService({ ...lab, quotaBytes: Infinity }).status(call, emptyBytes);
+  new MaintenanceService(lab.member, lab.admission).status(call, emptyBytes);
   const status = etcdserverpb.StatusResponse.decode(call.replies[0] as Uint8Array);
   assert.ok(longToNumber(status.dbSize) > 0);
   assert.ok(longToNumber(status.dbSizeInUse) > 0);
@@ -82,7 +83,7 @@ test("the size of a store without keys is not 0: etcdctl divides by it", async (
 test("compaction moves bytes from use to free, and HashKV tells what it was of", async () => {
   const lab = await RpcLab.open({ config: { requestBytesMax: 100_000 } });
   for (let at = 0; at < 4; at++) await lab.call("put", encodePut("a", "x".repeat(10_000)));
-  const service = new MaintenanceService({ ...lab, quotaBytes: Infinity });
+  const service = new MaintenanceService(lab.member, lab.admission);
   const hashKv = async (revision: bigint): Promise<RecordedCall> => {
     const call = new RecordedCall();
     const request = { revision: int64Long(revision) };
@@ -117,7 +118,7 @@ test("compaction moves bytes from use to free, and HashKV tells what it was of",
 test("Hash is of the backend at the revision its header tells", async () => {
   const lab = await RpcLab.open();
   await lab.call("put", encodePut("a", "1"));
-  const service = new MaintenanceService({ ...lab, quotaBytes: Infinity });
+  const service = new MaintenanceService(lab.member, lab.admission);
   const hashes = [];
   for (const value of ["1", "2"]) {
     await lab.call("put", encodePut("a", value));

@@ -80,7 +80,7 @@ test("a range that the turn has no time for is answered later, from its own copy
   // Each look at the clock is 3 ms later: the second range of a turn finds no time left.
   const clock = { monotonicMs: () => (nowMs += 3), unixMs: () => 0 };
   const slices = new SliceQueue({ clock, timers: member.timers });
-  const kv = new KvService({ member, admission, slices, txnOpsMax: 4, quotaBytes: Infinity });
+  const kv = new KvService({ member, admission, slices, txnOpsMax: 4 });
   const calls = Array.from({ length: 4 }, () => new RecordedCall());
   for (const [at, call] of calls.entries()) {
     const message = encodeRange(name(at * 10), { end: name(at * 10 + 3), serializable: true });

@@ -17,22 +17,20 @@ export class RpcLab {
   readonly slices: SliceQueue;
   readonly kv: KvService;
 
-  private constructor(world: MemberLab, member: Member, quotaBytes: number) {
+  private constructor(world: MemberLab, member: Member) {
     const { clock, timers } = member;
     this.world = world;
     this.member = member;
     this.admission = new Admission(member);
     this.slices = new SliceQueue({ clock, timers });
     const { admission, slices } = this;
-    this.kv = new KvService({ member, admission, slices, txnOpsMax: 4, quotaBytes });
+    this.kv = new KvService({ member, admission, slices, txnOpsMax: 4 });
   }
 
-  static async open(
-    options: { readonly quotaBytes?: number; readonly config?: Partial<MemberConfig> } = {},
-  ): Promise<RpcLab> {
+  static async open(options: { readonly config?: Partial<MemberConfig> } = {}): Promise<RpcLab> {
     const world = new MemberLab();
     const member = await world.start(options.config);
-    return new RpcLab(world, member, options.quotaBytes ?? Infinity);
+    return new RpcLab(world, member);
   }
 
   /** Calls with the message in the middle of a buffer that is overwritten when the handler returns, as a socket's is. */

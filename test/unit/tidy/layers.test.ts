@@ -51,6 +51,8 @@ const violations: Record<string, readonly [file: string, imports: string]> = {
   "one-door-fs-native-extensions": ["node/wal/lock-import.ts", "fs-native-extensions"],
   "one-door-prom-client": ["node/server/metrics-import.ts", "prom-client"],
   "one-door-grpc-grpc-js": ["node/rpc/grpc-js-import.ts", "@grpc/grpc-js"],
+  "one-door-typebox": ["operator/cluster/typebox-import.ts", "typebox"],
+  "floor-concurrency": ["node/concurrency/up.ts", "../mvcc/target.ts"],
   "one-door-kubernetes-client-node": [
     "operator/kernel/client-node-import.ts",
     "@kubernetes/client-node",
