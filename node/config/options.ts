@@ -3,6 +3,8 @@
  * capitals), as on etcd. An option of etcd that is not in this table is refused by name, never ignored.
  */
 
+import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
+
 /** How a text becomes a value. Throws an Error that says what was expected. */
 type Parse<Value> = (text: string) => Value;
 
@@ -277,6 +279,13 @@ export const options = {
     placeholder: "DURATION",
     defaultText: "10ms",
     help: "pause of a compaction between two of those",
+  }),
+  "feature-gates": option<FeatureGates>({
+    default: parseFeatureGates(""),
+    parse: parseFeatureGates,
+    placeholder: "NAME=BOOL,...",
+    defaultText: "all as on etcd",
+    help: "switches by etcd's names; served: LeaseCheckpoint",
   }),
   "watch-progress-notify-interval": option({
     default: 0,

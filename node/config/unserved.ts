@@ -14,7 +14,6 @@ export const unservedOptions: ReadonlySet<string> = new Set(
   discovery-token discovery-user distributed-tracing-address
   distributed-tracing-instance-id distributed-tracing-sampling-rate distributed-tracing-service-name
   downgrade-check-time enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof
-  feature-gates
   host-whitelist key-file listen-client-http-urls log-format
   log-outputs log-rotation-config-json logger memory-mlock metrics
   peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-auth

@@ -8,7 +8,13 @@
 import type { Backend } from "../backend/backend.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
 import type { Clock } from "../lib/ports.ts";
-import { decodeLeaseRecord, encodeLeaseRecord, leaseKey } from "../proto/lease-codec.ts";
+import {
+  decodeLeaseRecord,
+  encodeLeaseRecord,
+  type LeaseCheckpoint,
+  leaseKey,
+} from "../proto/lease-codec.ts";
+import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { type Lease, maxTtlSeconds, ttlAtPromotionSeconds } from "./lease.ts";
 import { spreadExpiries } from "./spread.ts";
@@ -18,6 +24,8 @@ export interface LessorOptions {
   readonly clock: Clock;
   /** A shorter time to live is raised to this: half as much again as an election takes, so that a change of the leader ends none. */
   readonly minTtlSeconds: number;
+  /** How often the others are told what is left of a lease; not given: never. */
+  readonly checkpointIntervalMs?: number | undefined;
 }
 
 export type GrantRefusal = "LeaseNotFound" | "LeaseExist" | "LeaseTTLTooLarge";
@@ -26,11 +34,13 @@ export class Lessor {
   private readonly options: LessorOptions;
   private readonly leases = new Map<bigint, Lease>();
   private readonly queue = new ExpiryQueue();
+  private readonly checkpoints: CheckpointSchedule;
   private primary = false;
 
   /** Throws CorruptionError for a record of the backend that is no lease. */
   constructor(options: LessorOptions) {
     this.options = options;
+    this.checkpoints = new CheckpointSchedule(options.checkpointIntervalMs ?? Infinity);
     for (const { key, value } of options.backend.entries("lease")) this.restore(key, value);
   }
 
@@ -67,7 +77,10 @@ export class Lessor {
     };
     this.leases.set(id, lease);
     this.save(lease);
-    if (this.primary) this.schedule(lease, this.nowMs + lease.ttlSeconds * 1000);
+    if (this.primary) {
+      this.schedule(lease, this.nowMs + lease.ttlSeconds * 1000);
+      this.checkpoints.add(lease, this.nowMs);
+    }
     return lease;
   }
 
@@ -99,12 +112,17 @@ export class Lessor {
       lease.expiresAtMs = nowMs + ttlAtPromotionSeconds(lease) * 1000 + extraMs;
     }
     spreadExpiries([...this.leases.values()]);
-    for (const { id, expiresAtMs: atMs } of this.leases.values()) this.queue.push({ id, atMs });
+    this.checkpoints.clear();
+    for (const lease of this.leases.values()) {
+      this.queue.push({ id: lease.id, atMs: lease.expiresAtMs });
+      this.checkpoints.add(lease, nowMs);
+    }
   }
 
   demote(): void {
     this.primary = false;
     this.queue.clear();
+    this.checkpoints.clear();
     for (const lease of this.leases.values()) {
       lease.expiresAtMs = Infinity;
       lease.revokedUntilMs = 0;
@@ -147,6 +165,11 @@ export class Lessor {
       queue.push({ id: lease.id, atMs: Math.max(dueMs, lease.revokedUntilMs) });
     }
     return expired;
+  }
+
+  /** Up to `max` leases that the others are to be told of. */
+  takeCheckpoints(max: number): LeaseCheckpoint[] {
+    return this.checkpoints.take(max, this.nowMs, (id) => this.leases.get(id));
   }
 
   private get nowMs(): number {

@@ -73,7 +73,12 @@ export class AppliedState {
     this.backend = backend;
     this.store = store;
     this.alarms = new Alarms(backend);
-    this.lessor = new Lessor({ backend, clock, minTtlSeconds: minTtlSeconds(options.config) });
+    this.lessor = new Lessor({
+      backend,
+      clock,
+      minTtlSeconds: minTtlSeconds(options.config),
+      checkpointIntervalMs: options.config.leaseCheckpointIntervalMs,
+    });
     const { maxLearners } = membershipSettings(options.config);
     this.applier = new EntryApplier({
       store,

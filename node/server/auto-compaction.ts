@@ -5,9 +5,9 @@
  */
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import { goDurationText } from "../lib/go-units.ts";
-import type { Clock, Logger, LogFields, Timer, Timers } from "../lib/ports.ts";
-import { Writer } from "../proto/wire.ts";
+import type { Clock, LogFields, Logger, Timer, Timers } from "../lib/ports.ts";
 import { internalRequest } from "../proto/internal-raft-codec.ts";
+import { Writer } from "../proto/wire.ts";
 import { type CompactionMode, PeriodicMode, RevisionMode } from "./auto-compaction-modes.ts";
 import type { Member } from "./member.ts";
 

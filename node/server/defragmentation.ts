@@ -4,8 +4,8 @@
  */
 import type { BackendDisk } from "../backend/backend.ts";
 import { goDurationText, goSizeText } from "../lib/go-units.ts";
-import type { Clock, Logger, Timers } from "../lib/ports.ts";
 import { exponentialBuckets, Histogram } from "../lib/histogram.ts";
+import type { Clock, Logger, Timers } from "../lib/ports.ts";
 import type { CompactionWaiter } from "./compactor.ts";
 
 /** The applied state that is defragmented; a received snapshot replaces it. */

@@ -20,6 +20,8 @@ import { entryType } from "../raft/types.ts";
 /** How often the leader looks for leases that have ended, and how many it proposes to revoke at a time. */
 const periodMs = 500;
 const revokedAtOnceMax = (revokeRate * periodMs) / 1000;
+/** Leases in one checkpoint entry (etcd's maxLeaseCheckpointBatchSize). */
+const checkpointsAtOnceMax = 1000;
 
 export interface LeaseKeeperOptions {
   readonly node: Pick<RawNode, "role" | "propose">;
@@ -43,7 +45,7 @@ export class LeaseKeeper {
     this.options = options;
     const { timers } = options;
     // Behind everything that this turn read: after a stall, renewals that waited meanwhile come first.
-    this.timer = timers.every(periodMs, () => timers.endOfTurn(() => this.revokeExpired()));
+    this.timer = timers.every(periodMs, () => timers.endOfTurn(() => this.tick()));
   }
 
   /** Once a turn: this member is the primary as long as it leads. */
@@ -64,13 +66,15 @@ export class LeaseKeeper {
     this.timer.cancel();
   }
 
-  private revokeExpired(): void {
+  private tick(): void {
     const { canRead, lessor, requestTimeoutMs } = this.options;
     if (!canRead()) return;
     this.follow();
     if (!lessor().isPrimary) return;
     const expired = lessor().takeExpired(revokedAtOnceMax, requestTimeoutMs);
     for (const id of expired) this.propose(internalRequest.leaseRevoke, encodeLeaseRevoke(id));
+    const due = lessor().takeCheckpoints(checkpointsAtOnceMax);
+    if (due.length > 0) this.checkpoint(due);
   }
 
   /** Nobody waits for the answer, so the request has no id. */

@@ -6,8 +6,9 @@
  * It is asked twice. At the API it keeps requests out of the log. When an entry is applied it only decides what the one who asked is told: the
  * entry is executed on every member alike, whatever room each has.
  */
-import type { Logger } from "../lib/ports.ts";
+
 import { goSizeText } from "../lib/go-units.ts";
+import type { Logger } from "../lib/ports.ts";
 import type { MemberId } from "../lib/units.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import { alarmAction, alarmType, encodeAlarmRequest } from "../proto/alarm-codec.ts";

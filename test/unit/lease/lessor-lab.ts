@@ -37,12 +37,18 @@ class MemoryBucket {
 export class LessorLab {
   readonly clock = new HandClock();
   readonly bucket = new MemoryBucket();
-  lessor: Lessor = this.newLessor();
+  lessor: Lessor;
+  private readonly checkpointIntervalMs: number | undefined;
+
+  constructor(options: { readonly checkpointIntervalMs?: number } = {}) {
+    this.checkpointIntervalMs = options.checkpointIntervalMs;
+    this.lessor = this.newLessor();
+  }
 
   /** As after a restart: from what the bucket holds. */
   newLessor(): Lessor {
-    const { bucket: backend, clock } = this;
-    return new Lessor({ backend, clock, minTtlSeconds: 2 });
+    const { bucket: backend, clock, checkpointIntervalMs } = this;
+    return new Lessor({ backend, clock, minTtlSeconds: 2, checkpointIntervalMs });
   }
 
   static primary(): LessorLab {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { LogFields } from "../../../node/lib/ports.ts";
 import type { CompactionWaiter } from "../../../node/server/compactor.ts";
 import { Defragmentation } from "../../../node/server/defragmentation.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { DiskUsage } from "../../../node/server/disk-usage.ts";
 
 test("files are counted when somebody asks, at most every five seconds, and nobody waits for it", async () => {

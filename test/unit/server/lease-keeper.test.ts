@@ -11,7 +11,7 @@ import { LessorLab } from "../lease/lessor-lab.ts";
 /** The keeper of one member, whose log and role are the test's. */
 class KeeperLab {
   readonly world = new LabWorld(1);
-  readonly leases = new LessorLab();
+  readonly leases: LessorLab;
   readonly proposed: Uint8Array[] = [];
   readonly node = {
     role: "follower" as Role,
@@ -24,15 +24,20 @@ class KeeperLab {
   takes = true;
   canRead = true;
   woken = 0;
-  readonly keeper = new LeaseKeeper({
-    node: this.node,
-    lessor: () => this.leases.lessor,
-    timers: this.world,
-    electionTimeoutMs: 1000,
-    requestTimeoutMs: 5000,
-    canRead: () => this.canRead,
-    onProposed: () => void (this.woken += 1),
-  });
+  readonly keeper: LeaseKeeper;
+
+  constructor(options: { readonly checkpointIntervalMs?: number } = {}) {
+    this.leases = new LessorLab(options);
+    this.keeper = new LeaseKeeper({
+      node: this.node,
+      lessor: () => this.leases.lessor,
+      timers: this.world,
+      electionTimeoutMs: 1000,
+      requestTimeoutMs: 5000,
+      canRead: () => this.canRead,
+      onProposed: () => void (this.woken += 1),
+    });
+  }
 
   /** The world and the lessor's clock go on together. */
   async pass(seconds: number): Promise<void> {
@@ -154,4 +159,19 @@ test("a log that takes nothing is no end: the revocation is proposed again", asy
   lab.takes = true;
   await lab.pass(6);
   assert.deepEqual(lab.revoked(), [1n]);
+});
+
+test("what is left of long leases is proposed in intervals, when checkpoints are switched on", async () => {
+  const lab = new KeeperLab({ checkpointIntervalMs: 60_000 });
+  lab.lead();
+  lab.leases.grant(1n, 600);
+  lab.leases.grant(2n, 30);
+  await lab.pass(61);
+  const checkpoints = lab.proposed.flatMap((data) => {
+    const view = new InternalRaftView();
+    view.decode(data, 0, data.length);
+    if (view.field !== internalRequest.leaseCheckpoint) return [];
+    return decodeLeaseCheckpoints(data.subarray(view.start, view.end));
+  });
+  assert.deepEqual(checkpoints, [{ id: 1n, remainingSeconds: 540 }]);
 });
