@@ -76,7 +76,7 @@ async function start(config: Config, logger: Logger, shutdown: Shutdown): Promis
     onFatal,
     onRemoved: () => {
       logger.warn("data-dir used by this member must be removed", { "data-dir": config.dataDir });
-      shutdown.stop("member removed");
+      shutdown.leave();
     },
   });
   assert(services !== undefined, "a member was started and not opened");
@@ -215,10 +215,26 @@ class Shutdown {
 
   /** `reason`: the signal, or what else it is. Twice is fine. */
   stop(reason: string): void {
+    this.begin(reason, () => this.end());
+  }
+
+  /**
+   * The member was removed. Calls that wait for the cluster would wait for ever, and a watch would use up the time that calls have to end:
+   * so they are answered with "server stopped" and nothing is waited for. Etcd ends at once, too (etcdmain/etcd.go).
+   */
+  leave(): void {
+    this.begin("member removed", async () => {
+      if (this.clients !== undefined) this.clients.health.servesClients = false;
+      await closeAll(this.clients?.listeners);
+      await this.member?.stop();
+    });
+  }
+
+  private begin(reason: string, end: () => Promise<void>): void {
     if (this.isStopping) return;
     this.isStopping = true;
     this.logger.info("received signal; shutting down", { signal: reason });
-    this.end().then(
+    end().then(
       () => process.exit(0),
       (error: unknown) => {
         this.logger.error("could not stop in order", { error });

@@ -12,6 +12,8 @@ export interface Lease {
   expiresAtMs: number;
   /** The leader has asked for its revocation, and looks again at this time. 0: it has not. */
   revokedUntilMs: number;
+  /** Index of the last entry in which this leader told what was left of the lease; 0 when it has not. */
+  checkpointIndex: number;
 }
 
 /** What is left when the member becomes the primary. */

@@ -36,6 +36,8 @@ export class Lessor {
   private readonly queue = new ExpiryQueue();
   private readonly checkpoints: CheckpointSchedule;
   private primary = false;
+  /** From when on a lease that nobody has renewed here has the time that is known to be left. */
+  private promotedMs = 0;
 
   /** Throws CorruptionError for a record of the backend that is no lease. */
   constructor(options: LessorOptions) {
@@ -74,6 +76,7 @@ export class Lessor {
       remainingSeconds: 0,
       expiresAtMs: Infinity,
       revokedUntilMs: 0,
+      checkpointIndex: 0,
     };
     this.leases.set(id, lease);
     this.save(lease);
@@ -96,7 +99,9 @@ export class Lessor {
     if (lease === undefined) return;
     lease.remainingSeconds = remainingSeconds;
     if (isKept) this.save(lease);
-    // The leader may have renewed it since; whoever is the leader knows better than an entry.
+    // A leader counts from what had been applied when it was elected. That the leader before had undone a checkpoint may come only now; it
+    // never takes time away, since renewals go through no entry.
+    if (this.primary) lease.expiresAtMs = Math.max(lease.expiresAtMs, this.endFromPromotion(lease));
   }
 
   /**
@@ -106,10 +111,12 @@ export class Lessor {
   promote(extraMs: number): void {
     this.primary = true;
     const { nowMs } = this;
+    this.promotedMs = nowMs + extraMs;
     this.queue.clear();
     for (const lease of this.leases.values()) {
       lease.revokedUntilMs = 0;
-      lease.expiresAtMs = nowMs + ttlAtPromotionSeconds(lease) * 1000 + extraMs;
+      lease.checkpointIndex = 0;
+      lease.expiresAtMs = this.endFromPromotion(lease);
     }
     spreadExpiries([...this.leases.values()]);
     this.checkpoints.clear();
@@ -126,6 +133,7 @@ export class Lessor {
     for (const lease of this.leases.values()) {
       lease.expiresAtMs = Infinity;
       lease.revokedUntilMs = 0;
+      lease.checkpointIndex = 0;
     }
   }
 
@@ -172,8 +180,20 @@ export class Lessor {
     return this.checkpoints.take(max, this.nowMs, (id) => this.leases.get(id));
   }
 
+  /** These leases are told of in the entry at `index` of this leader's log, which is not applied yet. */
+  checkpointed(checkpoints: readonly LeaseCheckpoint[], index: number): void {
+    for (const { id } of checkpoints) {
+      const lease = this.leases.get(id);
+      if (lease !== undefined) lease.checkpointIndex = index;
+    }
+  }
+
   private get nowMs(): number {
     return this.options.clock.monotonicMs();
+  }
+
+  private endFromPromotion(lease: Lease): number {
+    return this.promotedMs + ttlAtPromotionSeconds(lease) * 1000;
   }
 
   private schedule(lease: Lease, atMs: number): void {
@@ -193,6 +213,7 @@ export class Lessor {
       remainingSeconds,
       expiresAtMs: Infinity,
       revokedUntilMs: 0,
+      checkpointIndex: 0,
     });
   }
 }

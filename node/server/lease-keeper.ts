@@ -24,7 +24,7 @@ const revokedAtOnceMax = (revokeRate * periodMs) / 1000;
 const checkpointsAtOnceMax = 1000;
 
 export interface LeaseKeeperOptions {
-  readonly node: Pick<RawNode, "role" | "propose">;
+  readonly node: Pick<RawNode, "role" | "propose" | "lastIndex">;
   readonly lessor: () => Lessor;
   readonly timers: Timers;
   readonly electionTimeoutMs: number;
@@ -57,9 +57,9 @@ export class LeaseKeeper {
     else lessor().demote();
   }
 
-  /** Tells all members how much of some leases is left, should they become leaders. */
-  checkpoint(checkpoints: readonly LeaseCheckpoint[]): void {
-    this.propose(internalRequest.leaseCheckpoint, encodeLeaseCheckpoints(checkpoints));
+  /** Tells all members how much of some leases is left, should they become leaders. False when it cannot be told now. */
+  checkpoint(checkpoints: readonly LeaseCheckpoint[]): boolean {
+    return this.propose(internalRequest.leaseCheckpoint, encodeLeaseCheckpoints(checkpoints));
   }
 
   stop(): void {
@@ -74,15 +74,18 @@ export class LeaseKeeper {
     const expired = lessor().takeExpired(revokedAtOnceMax, requestTimeoutMs);
     for (const id of expired) this.propose(internalRequest.leaseRevoke, encodeLeaseRevoke(id));
     const due = lessor().takeCheckpoints(checkpointsAtOnceMax);
-    if (due.length > 0) this.checkpoint(due);
+    if (due.length > 0 && this.checkpoint(due))
+      lessor().checkpointed(due, this.options.node.lastIndex);
   }
 
   /** Nobody waits for the answer, so the request has no id. */
-  private propose(field: number, message: Uint8Array): void {
+  private propose(field: number, message: Uint8Array): boolean {
     const { node, onProposed } = this.options;
-    if (node.role !== "leader") return;
+    if (node.role !== "leader") return false;
     this.writer.reset();
     encodeInternalRaft(this.writer, 0, 0, field, message, 0, message.length);
-    if (node.propose([{ type: entryType.normal, data: this.writer.finish() }])) onProposed();
+    const isTaken = node.propose([{ type: entryType.normal, data: this.writer.finish() }]);
+    if (isTaken) onProposed();
+    return isTaken;
   }
 }

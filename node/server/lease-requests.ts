@@ -22,6 +22,8 @@ export interface LeaseRequestsOptions {
   readonly timeoutMs: number;
   readonly lead: () => MemberId;
   readonly id: MemberId;
+  /** Index of the last applied entry. */
+  readonly applied: () => number;
   readonly isRunning: () => boolean;
   readonly linearizableRead: (waiter: ReadWaiter) => void;
   readonly store: () => KvStore;
@@ -69,8 +71,9 @@ export class LeaseRequests {
       if (lease === undefined) return notFound;
       // Its entry ends it, or it lives on under another leader: nobody may be told before.
       if (lease === "ended") return undecided;
-      if (lease.remainingSeconds > 0) {
-        // The next leader must not count from what was left before: nobody is told of a renewal that it would not know.
+      if (lease.remainingSeconds > 0 || lease.checkpointIndex > this.options.applied()) {
+        // The next leader must not count from what was left before, or will be when an entry on its way is applied: nobody is told of a renewal
+        // that it would not know.
         this.options.keeper.checkpoint([{ id, remainingSeconds: 0 }]);
         return undecided;
       }

@@ -196,6 +196,7 @@ function leaseParts(
     timeoutMs,
     id: booted.memberId,
     lead: () => node.lead,
+    applied: () => node.applied,
     isRunning,
     linearizableRead: (waiter) => member.linearizableRead(waiter),
     store: () => turns.state.store,

@@ -1,6 +1,6 @@
 /**
- * A real kube-apiserver for tests: on loopback ports, with an etcd of its own behind it and certificates made on the spot. No kubelet, no
- * controller, no scheduler: what is written stays as it was written.
+ * A real kube-apiserver for tests: on loopback ports, with an etcd of its own behind it, or the cluster that it is given, and certificates
+ * made on the spot. No kubelet, no controller, no scheduler: what is written stays as it was written.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
@@ -12,22 +12,35 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { HttpTransport } from "../../../operator/kernel/http-transport.ts";
 import { accessFromKubeConfig } from "../../../operator/kernel/kube-config.ts";
+import { stablePort } from "../../cluster/stable-port.ts";
 import { peer } from "../../support/peers.ts";
+
+export interface ApiServerOptions {
+  /** Client URLs of a store that runs already; where they are left out, an etcd is started that belongs to the API server. */
+  readonly etcdUrls?: readonly string[];
+  /** Behind those that are always given. */
+  readonly flags?: readonly string[];
+}
 
 export interface ApiServer {
   /** Path of a kubeconfig file of a member of system:masters. */
   readonly kubeconfig: string;
   /** "https://127.0.0.1:port". */
   readonly url: string;
-  /** Client URL of the etcd behind it, without TLS. */
+  /** Client URL of the etcd behind it, without TLS; of several, the first one. */
   readonly etcdUrl: string;
-  /** Ends both programs and removes their files. */
+  /** What it logs, in all its starts. */
+  readonly logFile: string;
+  /** Ends the API server by SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`, at other URLs of the store where they are given; resolves when /readyz says so. */
+  startAgain(etcdUrls?: readonly string[]): Promise<void>;
+  /** Ends the programs and removes their files. */
   stop(): Promise<void>;
 }
 
@@ -35,45 +48,61 @@ export interface ApiServer {
 const startDeadlineMs = 180_000;
 
 /** Resolves when /readyz says so. Throws with the end of the programs' output when they do not get there. */
-export async function startApiServer(): Promise<ApiServer> {
+export async function startApiServer({
+  etcdUrls,
+  flags = [],
+}: ApiServerOptions = {}): Promise<ApiServer> {
   const dir = mkdtempSync(join(tmpdir(), "etcd-ts-api-server-"));
-  const [securePort, clientPort, peerPort] = await freePorts(3);
-  const etcdUrl = `http://127.0.0.1:${clientPort}`;
-  const url = `https://127.0.0.1:${securePort}`;
+  const port = await stablePort();
+  const url = `https://127.0.0.1:${port}`;
   makeCertificates(dir);
-  const children = [startEtcd(dir, etcdUrl, `http://127.0.0.1:${peerPort}`)];
-  const stop = async (): Promise<void> => {
-    for (const child of children.reverse()) await end(child);
-    rmSync(dir, { recursive: true, force: true });
-  };
+  const own = etcdUrls === undefined ? await startEtcd(dir) : undefined;
+  const storeUrls = etcdUrls ?? (own === undefined ? [] : [own.url]);
+  let children = own === undefined ? [] : [own.child];
   const kubeconfig = join(dir, "kubeconfig");
   writeFileSync(kubeconfig, kubeConfigOf(dir, url), { mode: 0o600 });
-  try {
-    children.push(startKubeApiServer(dir, Number(securePort), etcdUrl));
+  const stop = async (): Promise<void> => {
+    for (const child of children.toReversed()) await end(child);
+    rmSync(dir, { recursive: true, force: true });
+  };
+  const startAgain = async (urls = storeUrls): Promise<void> => {
+    children.push(startKubeApiServer(dir, port, [`--etcd-servers=${urls.join(",")}`, ...flags]));
     await untilReady(kubeconfig, children);
+  };
+  const kill = async (): Promise<void> => {
+    const child = children.at(-1);
+    if (child === undefined) return;
+    await end(child, "SIGKILL");
+    children = children.slice(0, -1);
+  };
+  try {
+    await startAgain();
   } catch (error) {
     const tail = ["etcd.log", "kube-apiserver.log"].map((file) => tailOf(join(dir, file)));
     await stop();
     throw new Error(`the API server did not start:\n${tail.join("\n")}`, { cause: error });
   }
-  return { kubeconfig, url, etcdUrl, stop };
+  const logFile = join(dir, "kube-apiserver.log");
+  return { kubeconfig, url, etcdUrl: storeUrls[0] ?? "", logFile, kill, startAgain, stop };
 }
 
-function startEtcd(dir: string, clientUrl: string, peerUrl: string): ChildProcess {
-  return start(dir, "etcd", [
+async function startEtcd(dir: string): Promise<{ url: string; child: ChildProcess }> {
+  const url = `http://127.0.0.1:${await stablePort()}`;
+  const peerUrl = `http://127.0.0.1:${await stablePort()}`;
+  const child = start(dir, "etcd", [
     `--data-dir=${join(dir, "etcd")}`,
-    `--listen-client-urls=${clientUrl}`,
-    `--advertise-client-urls=${clientUrl}`,
+    `--listen-client-urls=${url}`,
+    `--advertise-client-urls=${url}`,
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--initial-cluster=default=${peerUrl}`,
     "--unsafe-no-fsync",
   ]);
+  return { url, child };
 }
 
-function startKubeApiServer(dir: string, port: number, etcdUrl: string): ChildProcess {
+function startKubeApiServer(dir: string, port: number, flags: readonly string[]): ChildProcess {
   return start(dir, "kube-apiserver", [
-    `--etcd-servers=${etcdUrl}`,
     "--bind-address=127.0.0.1",
     `--secure-port=${port}`,
     // Nobody comes this way; without it the machine would need a default route.
@@ -90,6 +119,7 @@ function startKubeApiServer(dir: string, port: number, etcdUrl: string): ChildPr
     `--service-account-signing-key-file=${join(dir, "server.key")}`,
     // No controller makes the service accounts that it asks for.
     "--disable-admission-plugins=ServiceAccount",
+    ...flags,
   ]);
 }
 
@@ -168,10 +198,10 @@ async function untilReady(kubeconfig: string, children: readonly ChildProcess[])
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
+  child.kill(signal);
   const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
   await ended;
   clearTimeout(timer);
@@ -183,23 +213,4 @@ function tailOf(file: string): string {
   } catch {
     return "";
   }
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

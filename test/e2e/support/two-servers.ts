@@ -44,7 +44,7 @@ export interface TwoServers {
   stop(): Promise<void>;
 }
 
-const definitions: ResourceType = {
+export const definitions: ResourceType = {
   group: "apiextensions.k8s.io",
   version: "v1",
   plural: "customresourcedefinitions",
@@ -53,7 +53,7 @@ const definitions: ResourceType = {
 };
 
 /** test.dev/v1 Widget, as kernel-lab.ts has it. */
-const widgetDefinition = {
+export const widgetDefinition = {
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",
   metadata: { name: "widgets.test.dev" },

@@ -7,7 +7,14 @@ import type { Lease } from "../../../node/lease/lease.ts";
 const intervalMs = 300_000;
 
 function leaseOf(id: bigint, ttlSeconds: number, expiresAtMs: number): Lease {
-  return { id, ttlSeconds, remainingSeconds: 0, expiresAtMs, revokedUntilMs: 0 };
+  return {
+    id,
+    ttlSeconds,
+    remainingSeconds: 0,
+    expiresAtMs,
+    revokedUntilMs: 0,
+    checkpointIndex: 0,
+  };
 }
 
 /** A schedule with these leases, added at 0. */

@@ -10,6 +10,7 @@ const lease = (id: number, expiresAtMs: number): Lease => ({
   remainingSeconds: 0,
   expiresAtMs,
   revokedUntilMs: 0,
+  checkpointIndex: 0,
 });
 
 /** How many end in each second from `fromMs` on. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { logIndex } from "../../../node/lib/units.ts";
 import { InternalRaftView, internalRequest } from "../../../node/proto/internal-raft-codec.ts";
 import { decodeLeaseCheckpoints, decodeLeaseRevoke } from "../../../node/proto/lease-codec.ts";
 import type { Proposal } from "../../../node/raft/ready.ts";
@@ -15,9 +16,11 @@ class KeeperLab {
   readonly proposed: Uint8Array[] = [];
   readonly node = {
     role: "follower" as Role,
+    lastIndex: logIndex(0),
     propose: (proposals: readonly Proposal[]): boolean => {
       if (!this.takes) return false;
       for (const { data } of proposals) this.proposed.push(data);
+      this.node.lastIndex = logIndex(this.node.lastIndex + proposals.length);
       return true;
     },
   };
@@ -174,4 +177,5 @@ test("what is left of long leases is proposed in intervals, when checkpoints are
     return decodeLeaseCheckpoints(data.subarray(view.start, view.end));
   });
   assert.deepEqual(checkpoints, [{ id: 1n, remainingSeconds: 540 }]);
+  assert.ok((lab.leases.lessor.get(1n)?.checkpointIndex ?? 0) > 0);
 });

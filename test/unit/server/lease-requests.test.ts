@@ -23,6 +23,7 @@ class RequestsLab {
   /** How a linearizable read ends; undefined when it is not answered. */
   read: "readable" | EtcdErrorKind | undefined = "readable";
   forwarded = 0;
+  applied = 0;
   remote: () => Promise<LeaseReply<number>> = () => Promise.reject(new Error("down"));
   readonly requests: LeaseRequests;
 
@@ -40,7 +41,8 @@ class RequestsLab {
       },
       store: () => kv.store,
       lessor: () => this.leases.lessor,
-      keeper: { checkpoint: (all) => void this.checkpoints.push(...all) },
+      applied: () => this.applied,
+      keeper: { checkpoint: (all) => this.checkpoints.push(...all) > 0 },
       transport: {
         renewLease: (leader) => {
           assert.equal(leader, other);
@@ -210,5 +212,20 @@ test("a renewal of a lease with a checkpoint counts when all know that the check
   const { answer, tookMs } = await lab.answer(lab.requests.renew(1n));
   assert.deepEqual(answer, { kind: "found", value: 60 });
   assert(tookMs >= 300, `${tookMs} ms`);
+  assert.deepEqual(lab.checkpoints[0], { id: 1n, remainingSeconds: 0 });
+});
+
+test("a renewal while a checkpoint is on its way is told of when that is applied and undone", async () => {
+  const lab = await RequestsLab.open();
+  lab.leases.grant(1n, 60);
+  lab.leases.lessor.checkpointed([{ id: 1n, remainingSeconds: 30 }], 5);
+  lab.world.after(200, () => {
+    lab.applied = 5;
+    lab.leases.lessor.checkpoint(1n, 30, false);
+  });
+  lab.world.after(400, () => lab.leases.lessor.checkpoint(1n, 0, false));
+  const { answer, tookMs } = await lab.answer(lab.requests.renew(1n));
+  assert.deepEqual(answer, { kind: "found", value: 60 });
+  assert.ok(tookMs >= 400, `told after ${tookMs} ms`);
   assert.deepEqual(lab.checkpoints[0], { id: 1n, remainingSeconds: 0 });
 });
