@@ -41,14 +41,18 @@ export function* revokeInSlices(
   return done;
 }
 
-/** `isKept`: the cluster's members all know that a lease's record may tell what is left of it (3.6 and later). */
+/**
+ * `isKept`: the cluster's members all know that a lease's record may tell what is left of it (3.6 and later). Otherwise a checkpoint counts for nothing:
+ * kept in memory only, it would be known to some members and not to those that have started since, and one of these would acknowledge a renewal
+ * that the others cut short.
+ */
 export function applyLeaseCheckpoints(
   lessor: Lessor,
   checkpoints: readonly LeaseCheckpoint[],
   isKept: boolean,
 ): ApplyResult {
-  for (const { id, remainingSeconds } of checkpoints)
-    lessor.checkpoint(id, remainingSeconds, isKept);
+  if (!isKept) return done;
+  for (const { id, remainingSeconds } of checkpoints) lessor.checkpoint(id, remainingSeconds);
   return done;
 }
 

@@ -44,10 +44,13 @@ export interface WatchResponse {
 export class CompactedError extends ClientError {
   /** The oldest revision that can be watched. */
   readonly compactRevision: number;
+  /** Of the response that said so. */
+  readonly header: Header;
 
-  constructor(compactRevision: number) {
+  constructor(compactRevision: number, header: Header) {
     super(status.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted");
     this.compactRevision = compactRevision;
+    this.header = header;
   }
 }
 
@@ -84,7 +87,7 @@ export function watchEvent({ type, kv, prevKv }: mvccpb.Event.$Properties): Watc
 /** Why the server ended the watch (client/v3/watch.go, WatchResponse.Err). */
 export function endOf(message: etcdserverpb.WatchResponse.$Properties): ClientError | undefined {
   const compactRevision = longToNumber(message.compactRevision);
-  if (compactRevision !== 0) return new CompactedError(compactRevision);
+  if (compactRevision !== 0) return new CompactedError(compactRevision, header(message.header));
   if (message.canceled !== true) return undefined;
   const reason = message.cancelReason ?? "";
   return reason === ""

@@ -2,21 +2,35 @@
  * What a connection has to say, gathered until its flush. The memory comes from a pool of the server's and goes back
  * when the socket took everything, so idle connections hold none.
  */
+import { flushBytes } from "./limits.ts";
 
 const pooledBytes = 65_536;
 const pooledMax = 64;
+/**
+ * What gathers until it is flushed early, and what may come on top: a turn that says much to many connections uses a few of these one after
+ * the other. Memory fresh from the system costs more than filling it: its pages have to be mapped and cleared first.
+ */
+const largeBytes = 2 * flushBytes;
+const largeMax = 4;
 const nothing: Buffer = Buffer.alloc(0);
 
 export class BufferPool {
   private readonly free: Buffer[] = [];
+  private readonly freeLarge: Buffer[] = [];
 
-  take(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(pooledBytes);
+  /** Of at least `count` bytes. */
+  take(count: number): Buffer {
+    if (count <= pooledBytes) return this.free.pop() ?? Buffer.allocUnsafeSlow(pooledBytes);
+    if (count <= largeBytes) return this.freeLarge.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
+    return Buffer.allocUnsafeSlow(count);
   }
 
-  /** Buffers that grew are left to the garbage collector. */
+  /** Those of other sizes, and more than a few, are left to the garbage collector. */
   giveBack(buffer: Buffer): void {
-    if (buffer.length === pooledBytes && this.free.length < pooledMax) this.free.push(buffer);
+    if (buffer.length === pooledBytes) {
+      if (this.free.length < pooledMax) this.free.push(buffer);
+    } else if (buffer.length === largeBytes && this.freeLarge.length < largeMax)
+      this.freeLarge.push(buffer);
   }
 }
 
@@ -40,10 +54,7 @@ export class OutputBuffer {
 
   private grow(end: number): void {
     const old = this.bytes;
-    const fitsPooled = old.length === 0 && end <= pooledBytes;
-    this.bytes = fitsPooled
-      ? this.pool.take()
-      : Buffer.allocUnsafeSlow(Math.max(end, old.length * 2, pooledBytes));
+    this.bytes = this.pool.take(end <= largeBytes ? end : Math.max(end, old.length * 2));
     if (this.length === 0) return;
     old.copy(this.bytes, 0, 0, Math.min(this.length, old.length));
     this.pool.giveBack(old);

@@ -93,12 +93,12 @@ export class Lessor {
     this.options.backend.delete("lease", leaseKey(id));
   }
 
-  /** For an entry: so much of a lease was left. `isKept`: over a restart too. */
-  checkpoint(id: bigint, remainingSeconds: number, isKept: boolean): void {
+  /** For an entry: so much of a lease was left. Kept over a restart. */
+  checkpoint(id: bigint, remainingSeconds: number): void {
     const lease = this.leases.get(id);
     if (lease === undefined) return;
     lease.remainingSeconds = remainingSeconds;
-    if (isKept) this.save(lease);
+    this.save(lease);
     // A leader counts from what had been applied when it was elected. That the leader before had undone a checkpoint may come only now; it
     // never takes time away, since renewals go through no entry.
     if (this.primary) lease.expiresAtMs = Math.max(lease.expiresAtMs, this.endFromPromotion(lease));

@@ -2,12 +2,15 @@
 import type { Message } from "../../node/raft/messages.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import { HashChecker } from "./checkers/hash-checker.ts";
+import { LeaseChecker } from "./checkers/lease-checker.ts";
 import { LogChecker } from "./checkers/log-checker.ts";
+import { TrueHistory } from "./checkers/true-history.ts";
 import { VoteChecker } from "./checkers/vote-checker.ts";
+import type { ClientDoor } from "./client-door.ts";
 import { Counters } from "./counters.ts";
 import { type Birth, Machine } from "./machine.ts";
 import type { NetworkObserver, PeerLink } from "./peer-link.ts";
-import { membersMax, type Plan } from "./plan.ts";
+import { membersMax, type Plan, tickMs } from "./plan.ts";
 import type { SimProcess } from "./process.ts";
 import type { KvServer } from "./requests.ts";
 import { SimNetwork } from "./sim-network.ts";
@@ -27,6 +30,8 @@ export class SimCluster {
   readonly votes = new VoteChecker();
   readonly hashes = new HashChecker();
   readonly counters = new Counters();
+  readonly history: TrueHistory;
+  readonly leases: LeaseChecker;
   /** What must never happen, as it was found. */
   readonly violations: string[] = [];
   founding: Birth = { initialCluster: new Map(), initialClusterState: "new" };
@@ -41,6 +46,24 @@ export class SimCluster {
     this.world = world;
     this.plan = plan;
     this.random = world.randomFor("cluster");
+    const nowMs = (): number => world.nowMs;
+    const { electionTicks } = plan.tuning;
+    this.leases = new LeaseChecker({
+      nowMs,
+      clockDriftMax: plan.machine.clockDriftMax,
+      electionTimeoutMs: electionTicks * tickMs,
+      onViolation: (text) => this.violations.push(text),
+    });
+    this.history = new TrueHistory({
+      nowMs,
+      // Half as much again as an election takes, in whole seconds (etcd server.go).
+      minTtlSeconds: Math.ceil((Math.floor((3 * electionTicks) / 2) * tickMs) / 1000),
+      onRevoked: (lease, isByClient) => {
+        this.counters.add(isByClient ? "leaseRevoked" : "leaseExpired");
+        this.leases.revoked(lease, isByClient);
+      },
+    });
+    this.checker.onCommitted = (entry) => this.history.committed(entry);
     this.network = new SimNetwork(world, plan.network);
     this.machines = Array.from({ length: membersMax + spares }, (_, at) => new Machine(this, at));
   }
@@ -82,6 +105,10 @@ export class SimCluster {
   /** What clients can call now. */
   readonly servers = (): readonly KvServer[] =>
     this.processes.flatMap(({ server }) => (server === undefined ? [] : [server]));
+
+  /** As `servers`, for what is not a key-value request. */
+  readonly doors = (): readonly ClientDoor[] =>
+    this.processes.flatMap(({ door }) => (door === undefined ? [] : [door]));
 
   /** The one that leads the newest term. */
   get leader(): SimProcess | undefined {

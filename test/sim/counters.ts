@@ -43,6 +43,17 @@ export const counterNames = {
   compaction: "compactions of revisions",
   unknownOutcome: "operations of unknown outcome",
   hashCompared: "hashes compared",
+  watchEvent: "events of watchers compared",
+  watchProgress: "progress notifications checked",
+  watchFull: "watch streams that were full",
+  watchMoved: "watch streams that ended and went on elsewhere",
+  watchCompacted: "watches ended by a compaction",
+  leaseGranted: "leases granted",
+  leaseRenewed: "renewals acknowledged",
+  leaseTimesTold: "answers about what is left of a lease",
+  leaseExpired: "leases that the leader ended",
+  leaseRevoked: "leases that clients revoked",
+  leaseStatesCompared: "states of leases compared",
 } as const;
 
 export type CounterName = keyof typeof counterNames;
@@ -73,6 +84,14 @@ const essentialCounters: readonly CounterName[] = [
   "diskFull",
   "bitRotFound",
   "hashCompared",
+  "watchProgress",
+  "watchFull",
+  "watchMoved",
+  "watchCompacted",
+  "leaseRenewed",
+  "leaseExpired",
+  "leaseRevoked",
+  "leaseStatesCompared",
 ];
 
 export type CounterValues = Readonly<Partial<Record<CounterName, number>>>;

@@ -49,6 +49,11 @@ export class EventLoop implements Timers {
     this.busyUntilMs = Math.max(this.busyUntilMs, this.options.world.nowMs + forMs);
   }
 
+  /** It runs nothing before a later moment. */
+  get isHeldUp(): boolean {
+    return this.options.world.nowMs < this.busyUntilMs;
+  }
+
   /** The stall is over at once. */
   resume(): void {
     this.busyUntilMs = this.options.world.nowMs;

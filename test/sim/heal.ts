@@ -8,6 +8,7 @@ import { compareHashes } from "./hash-watch.ts";
 import { LastCalls } from "./last-calls.ts";
 import type { Machine } from "./machine.ts";
 import type { MembershipAdmin } from "./membership-admin.ts";
+import type { StreamClients } from "./stream-clients.ts";
 import type { Workload } from "./workload.ts";
 
 /** Simulated time in which a healed cluster must be whole again: elections, a snapshot, and the removal of what died. */
@@ -15,9 +16,16 @@ const healMs = 90_000;
 /** Simulated time for the last writes and reads. */
 const lastMs = 30_000;
 
+/** Simulated time in which all leases end: what was given up may renew one for a while. */
+const leasesMs = 60_000;
+/** Simulated time in which all watchers get all events, and the time between two looks. */
+const watchersMs = 30_000;
+const watchersStepMs = 250;
+
 export interface HealParts {
   readonly admin: MembershipAdmin;
   readonly workload: Workload;
+  readonly streams: StreamClients;
 }
 
 export async function healCluster(cluster: SimCluster, parts: HealParts): Promise<void> {
@@ -39,6 +47,8 @@ export async function healCluster(cluster: SimCluster, parts: HealParts): Promis
   // One that installs a snapshot does not see its own entries applied one by one, and could not answer.
   if (!isHealed || !(await catchUp(cluster))) return;
   if (!(await writeEverywhere(cluster, parts.workload)) || !(await catchUp(cluster))) return;
+  if (!(await leasesEnd(cluster)) || !(await watchersCatchUp(cluster, parts.streams))) return;
+  if (!(await catchUp(cluster))) return;
   let isCompared = false;
   compareHashes(cluster, () => {
     isCompared = true;
@@ -48,6 +58,27 @@ export async function healCluster(cluster: SimCluster, parts: HealParts): Promis
 
 const catchUp = (cluster: SimCluster): Promise<boolean> =>
   expect(cluster, "the members are not caught up", healMs, () => isCaughtUp(cluster));
+
+/** Nobody renews any more: every lease must end. */
+function leasesEnd(cluster: SimCluster): Promise<boolean> {
+  const { history } = cluster;
+  return expect(cluster, "leases are left", leasesMs, () => history.leases.size === 0);
+}
+
+/** Every watcher must get what there is, or be told that it is compacted. */
+async function watchersCatchUp(cluster: SimCluster, streams: StreamClients): Promise<boolean> {
+  const { world, violations } = cluster;
+  streams.settle();
+  let missing: string | undefined;
+  for (let waitedMs = 0; waitedMs < watchersMs; waitedMs += watchersStepMs) {
+    missing = streams.missing;
+    if (missing === undefined) return true;
+    await world.run(() => cluster.hasFailed, world.nowMs + watchersStepMs);
+    if (cluster.hasFailed) return false;
+  }
+  violations.push(`a watcher has not got its events within ${watchersMs} ms: ${missing}`);
+  return false;
+}
 
 /** True if it came about in time; if not, that is a violation, unless there is another one already. */
 async function expect(

@@ -8,8 +8,9 @@ import { simulate } from "./run.ts";
 const help = `Usage: npm run sim -- [flags]
 
 Runs whole clusters on simulated clocks, networks and disks, does to them what can happen, and checks what Raft and etcd promise: one
-leader in a term, logs that match, no acknowledged write lost, reads that are linearizable, members with equal data. Then it heals
-everything and demands progress. A seed always gives the same run.
+leader in a term, logs that match, no acknowledged write lost, reads that are linearizable, members with equal data, watchers that get each
+event once and in order, leases that end neither before their time nor long behind it. Then it heals everything and demands progress. A seed
+always gives the same run.
 
   --seed N        first seed (default 1)
   --runs K        seeds to run, one after the other (default 1)

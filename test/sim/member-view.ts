@@ -70,3 +70,7 @@ export const hasRemoved = (receiver: PeerReceiver, id: MemberId): boolean =>
 
 /** With the changes of several members at once, which no client can ask for yet. */
 export const reconfigOf = (member: Member): Reconfig => member["parts"].reconfig;
+
+/** Index of the last entry that the member's state holds whole. */
+export const appliedIndexOf = (member: Member): number =>
+  member["turns"].state.applier.position.consistentIndex;

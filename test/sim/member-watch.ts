@@ -179,10 +179,11 @@ export class MemberWatch {
     const to = Math.min(committed, log.lastIndex);
     if (from <= to) {
       const entries = log.slice(logIndex(from), logIndex(to + 1), Infinity);
-      for (const entry of entries) checker.sawCommitted(entry, view.id);
       const before = log.term(logIndex(from - 1));
       if (before !== undefined) checker.sawEntries(entries, before, view.id);
+      for (const entry of entries) checker.sawCommitted(entry, view.id);
     }
+    if (view.role === "leader") this.appended();
     const revision = this.options.revision() ?? this.revision;
     this.marks.saw({
       compacted: storage.firstIndex - 1,
@@ -197,6 +198,17 @@ export class MemberWatch {
     this.committed = committed;
     this.applied = view.applied;
     this.last = log.lastIndex;
+  }
+
+  /** What the leader has appended is seen before it is committed, and perhaps compacted. */
+  private appended(): void {
+    const { view, checker } = this.options;
+    const { log } = view;
+    const from = Math.max(this.last + 1, log.firstIndex);
+    if (from > log.lastIndex) return;
+    const before = log.term(logIndex(from - 1));
+    const entries = log.slice(logIndex(from), logIndex(log.lastIndex + 1), Infinity);
+    if (before !== undefined) checker.sawEntries(entries, before, view.id);
   }
 
   private confStateMoved(): void {

@@ -63,6 +63,14 @@ export interface Plan {
   readonly keys: number;
   readonly pauseMs: number;
   readonly compactRate: number;
+  /** Clients that watch. */
+  readonly watchers: number;
+  /** Clients that hold leases. */
+  readonly leaseholders: number;
+  /** Mean pause between writes of several keys at once, and deletions of them. */
+  readonly bulkPauseMs: number;
+  /** How often a leader tells the others what is left of leases; undefined for never. */
+  readonly leaseCheckpointIntervalMs: number | undefined;
   /** Clients talk gRPC over simulated byte streams, not to the member directly. */
   /** Values are this long; short ones make small log records, long ones such as a crash can tear. */
   readonly valueBytes: number;
@@ -138,6 +146,11 @@ export function drawPlan(options: PlanOptions, world: World): Plan {
     },
     tuning: drawTuning(random),
     faults,
+    watchers: 1 + random.below(4),
+    leaseholders: random.pick([0, 1, 1, 2]),
+    bulkPauseMs: random.pick([4000, 10_000, 30_000]),
+    // Off, as no flag offers them (node/server/member-options.ts).
+    leaseCheckpointIntervalMs: undefined,
   };
 }
 

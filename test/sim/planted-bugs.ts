@@ -3,23 +3,8 @@
  * lets the sweep look for it: a checker that no bug wakes is none.
  */
 
-/** One place in the source: `find` stands there exactly once. */
-interface Edit {
-  readonly file: string;
-  readonly find: string;
-  readonly put: string;
-}
-
-export interface PlantedBug {
-  readonly name: string;
-  /** What the sweep must be told, so that the bug has its chance. */
-  readonly flags?: readonly string[];
-  /** Changes that break nothing and bring about more often what the bug needs; `plant.ts --control` makes these alone. */
-  readonly eases?: readonly Edit[];
-  readonly edits: readonly Edit[];
-}
-
-const edit = (file: string, find: string, put: string): Edit => ({ file, find, put });
+import { edit, type PlantedBug } from "./planted-bug.ts";
+import { plantedLeaseBugs, plantedWatchBugs } from "./planted-stream-bugs.ts";
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
@@ -232,4 +217,6 @@ import { asConfChangeV2, decodeConfChange } from "../proto/conf-change-codec.ts"
       ),
     ],
   },
+  ...plantedWatchBugs,
+  ...plantedLeaseBugs,
 ];

@@ -4,6 +4,7 @@ import type { Logger } from "../../node/lib/ports.ts";
 import { registerServices } from "../../node/rpc/services.ts";
 import { Member } from "../../node/server/member.ts";
 import { recoverReceived } from "../../node/server/received-state.ts";
+import { ClientDoor } from "./client-door.ts";
 import { DirectServer } from "./direct-server.ts";
 import { EventLoop } from "./event-loop.ts";
 import { GrpcKvServer } from "./grpc-server.ts";
@@ -33,6 +34,8 @@ export class SimProcess {
   watch: MemberWatch | undefined;
   /** What clients call; undefined until it serves. */
   server: KvServer | undefined;
+  /** As `server`, for watches and leases. */
+  door: ClientDoor | undefined;
   private readonly machine: Machine;
   private readonly onEnd: (end: ProcessEnd) => void;
   private isOver = false;
@@ -71,6 +74,7 @@ export class SimProcess {
     this.machine.cluster.world.note(`${this.machine.name} is to stop`);
     // Nobody connects to it any more.
     this.server = undefined;
+    this.door = undefined;
     if (member === undefined) {
       this.end({ kind: "stopped" });
       return;
@@ -127,6 +131,7 @@ export class SimProcess {
         requestBytesMax,
         compactionBatchRecords: 20,
         strictReconfigCheck: plan.strictReconfigCheck,
+        leaseCheckpointIntervalMs: plan.leaseCheckpointIntervalMs,
         maxLearners: 2,
       },
       paths,
@@ -170,20 +175,31 @@ export class SimProcess {
         receiveMessageBytesMax: requestBytesMax,
         maxConcurrentStreams: 1000,
       });
-      registerServices(grpc, member, { txnOpsMax: 128, quotaBytes: 2 ** 31 });
+      registerServices(grpc, member, { txnOpsMax: 128 });
       const server = new GrpcKvServer({
         world,
         loop,
         random: machine.random,
         accept: (socket) => grpc.serve(socket),
       });
-      this.server = server;
-      this.closeServer = () => server.close();
+      this.open(member, server);
     } else {
       const server = new DirectServer({ world, loop, member, delayMs: () => network.delayMs() });
-      this.server = server;
-      this.closeServer = () => server.close();
+      this.open(member, server);
     }
+  }
+
+  private open(member: Member, server: KvServer & { close(): void }): void {
+    const { loop } = this;
+    const { world, network } = this.machine.cluster;
+    const delayMs = (): number => network.delayMs();
+    const door = new ClientDoor({ world, loop, member, server, delayMs });
+    this.server = server;
+    this.door = door;
+    this.closeServer = () => {
+      server.close();
+      door.close();
+    };
   }
 
   private newWatch(view: MemberView): MemberWatch {

@@ -2,6 +2,7 @@
 import { fromText, toText } from "../../node/lib/bytes.ts";
 import { internalRequest } from "../../node/proto/internal-raft-codec.ts";
 import { KeyValueView } from "../../node/proto/key-value.ts";
+import { encodeLeaseGrant, encodeLeaseRevoke } from "../../node/proto/lease-codec.ts";
 import { Writer } from "../../node/proto/wire.ts";
 
 export interface WriteRequest {
@@ -59,9 +60,10 @@ export interface Expected {
 
 const writer = new Writer();
 
-export function putRequest(key: string, value: string): WriteRequest {
+export function putRequest(key: string, value: string, lease = 0n): WriteRequest {
   writer.reset();
   writePut(key, value);
+  writer.bigintField(3, lease);
   return { field: internalRequest.put, path: "/etcdserverpb.KV/Put", bytes: writer.finish() };
 }
 
@@ -70,6 +72,26 @@ export function deleteRequest(key: string): WriteRequest {
   writer.bytesField(1, fromText(key));
   const path = "/etcdserverpb.KV/DeleteRange";
   return { field: internalRequest.deleteRange, path, bytes: writer.finish() };
+}
+
+/** Deletes the keys from `key` to `rangeEnd`, which stays. */
+export function deleteRangeRequest(key: string, rangeEnd: string): WriteRequest {
+  writer.reset();
+  writer.bytesField(1, fromText(key));
+  writer.bytesField(2, fromText(rangeEnd));
+  const path = "/etcdserverpb.KV/DeleteRange";
+  return { field: internalRequest.deleteRange, path, bytes: writer.finish() };
+}
+
+export function grantRequest(id: bigint, ttlSeconds: number): WriteRequest {
+  const path = "/etcdserverpb.Lease/LeaseGrant";
+  const bytes = encodeLeaseGrant({ id, ttlSeconds });
+  return { field: internalRequest.leaseGrant, path, bytes };
+}
+
+export function revokeRequest(id: bigint): WriteRequest {
+  const path = "/etcdserverpb.Lease/LeaseRevoke";
+  return { field: internalRequest.leaseRevoke, path, bytes: encodeLeaseRevoke(id) };
 }
 
 export function compactRequest(revision: number): WriteRequest {

@@ -10,10 +10,12 @@ import { SimCluster } from "./cluster.ts";
 import type { CounterValues } from "./counters.ts";
 import { watchHashes } from "./hash-watch.ts";
 import { healCluster } from "./heal.ts";
+import { LeaseWatch } from "./lease-watch.ts";
 import { MembershipAdmin } from "./membership-admin.ts";
 import { Nemesis } from "./nemesis.ts";
 import { drawPlan, type Plan, type PlanOptions, tickMs } from "./plan.ts";
 import { SimClient } from "./sim-client.ts";
+import { StreamClients } from "./stream-clients.ts";
 import { Workload } from "./workload.ts";
 import { World } from "./world.ts";
 
@@ -56,20 +58,25 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   const workload = new Workload({ ...plan, world, servers: cluster.servers });
   cluster.start();
   workload.start((number) => new SimClient(number, workload));
+  const streams = new StreamClients(cluster);
+  streams.start();
   nemesis.start();
   watchHashes(cluster, plan.ticks * tickMs);
+  new LeaseWatch(cluster).start();
 
   const hasFailed = (): boolean => cluster.hasFailed;
   await world.run(hasFailed, plan.ticks * tickMs);
   nemesis.stop();
   workload.stop();
+  streams.stop();
   if (!hasFailed()) await world.run(() => hasFailed() || workload.isIdle, world.nowMs + drainMs);
-  if (!hasFailed()) await healCluster(cluster, { admin, workload });
+  if (!hasFailed()) await healCluster(cluster, { admin, workload, streams });
 
   const violations = [...cluster.violations, ...found(cluster), ...judge(workload.history)];
   const unknown = workload.history.filter(({ returnMs }) => returnMs === undefined).length;
   cluster.counters.add("unknownOutcome", unknown);
   cluster.counters.add("hashCompared", cluster.hashes.compared);
+  cluster.counters.add("watchEvent", streams.compared);
   return {
     seed: plan.seed,
     members: plan.members,

@@ -8,6 +8,7 @@ import type { Entry } from "../../../node/raft/types.ts";
 
 /** What an (index, term) stands for, as two sums. */
 interface Known {
+  readonly entry: Entry;
   readonly dataSum: number;
   readonly previousTerm: number;
 }
@@ -22,6 +23,8 @@ const keyOf = (index: number, term: number): number => term * 2 ** 26 + index;
 
 export class LogChecker {
   readonly violations: string[] = [];
+  /** Each entry when it is first seen to be committed. */
+  onCommitted: (entry: Entry) => void = () => undefined;
   private readonly leaders = new Map<number, MemberId>();
   private readonly known = new Map<number, Known>();
   /** By index. */
@@ -49,11 +52,12 @@ export class LogChecker {
   /** Entries in a row, of which the first follows one of `previousTerm`. */
   sawEntries(entries: readonly Entry[], previousTerm: number, at: MemberId): void {
     let previous = previousTerm;
-    for (const { index, term, data } of entries) {
+    for (const entry of entries) {
+      const { index, term, data } = entry;
       const dataSum = sumOf(data);
       const key = keyOf(index, term);
       const known = this.known.get(key);
-      if (known === undefined) this.known.set(key, { dataSum, previousTerm: previous });
+      if (known === undefined) this.known.set(key, { entry, dataSum, previousTerm: previous });
       else if (known.dataSum !== dataSum) {
         this.violate(`${hex(at)} has another entry ${index} of term ${term}`);
       } else if (known.previousTerm !== previous) {
@@ -67,17 +71,28 @@ export class LogChecker {
   }
 
   /** A member holds this entry for committed. */
-  sawCommitted({ index, term, data }: Entry, at: MemberId): void {
+  sawCommitted(entry: Entry, at: MemberId): void {
+    const { index, term, data } = entry;
     const known = this.committed[index];
     const dataSum = sumOf(data);
     if (known === undefined) {
+      this.fillBefore(entry, at);
       this.committed[index] = { term, dataSum };
       this.lastCommitted = Math.max(this.lastCommitted, index);
+      this.onCommitted(entry);
     } else if (known.term !== term || known.dataSum !== dataSum) {
       this.violate(
         `committed entry ${index} changed: term ${known.term} before, term ${term} at ${hex(at)}`,
       );
     }
+  }
+
+  /** What is before a committed entry is committed too, although a log that was compacted in the same turn does not show it any more. */
+  private fillBefore({ index, term }: Entry, at: MemberId): void {
+    if (this.committed[index - 1] !== undefined) return;
+    const previousTerm = this.known.get(keyOf(index, term))?.previousTerm;
+    const before = this.known.get(keyOf(index - 1, previousTerm ?? 0))?.entry;
+    if (before !== undefined) this.sawCommitted(before, at);
   }
 
   /** The highest index that any member held for committed. */

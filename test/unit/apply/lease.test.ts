@@ -126,6 +126,10 @@ test("a checkpoint tells what is left of leases, and passes over those that are 
     { id: 7n, remainingSeconds: 40 },
   ];
   const message = encodeLeaseCheckpoints(checkpoints);
+  // Members older than 3.6 would not keep it.
+  assert.equal(apply(lab, internalRequest.leaseCheckpoint, message), "done");
+  assert.equal(lab.lessor.get(1n)?.remainingSeconds, 0);
+  lab.cluster.setVersion("3.6.0");
   assert.equal(apply(lab, internalRequest.leaseCheckpoint, message), "done");
   assert.equal(lab.lessor.get(1n)?.remainingSeconds, 40);
   assert.equal(lab.lessor.get(7n), undefined);

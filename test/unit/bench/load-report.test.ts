@@ -47,6 +47,13 @@ test("a run counts when each answer was good and the revision moved by the ackno
   assert.deepEqual(problemsOf({ ...goodReport, writes: false, revisionAfter: 1 }), []);
 });
 
+test("a watch run tells how long its watches took to create", () => {
+  const workload = { name: "watch-1000-one-key", unit: "events/s" } as const;
+  const m = measurementOf(workload, { ...goodReport, puts: 3, createdMillis: 12.3 }, memory);
+  assert.equal(m.value, goodReport.opsPerSecond);
+  assert.deepEqual(m.remarks, ["all watches were created in 12 ms"]);
+});
+
 test("a run with errors does not count, and each kind is named with its number", () => {
   const problems = problemsOf({
     ...goodReport,

@@ -206,9 +206,9 @@ test("for another member the same: it asks again", async () => {
 test("a renewal of a lease with a checkpoint counts when all know that the checkpoint does not", async () => {
   const lab = await RequestsLab.open();
   lab.leases.grant(1n, 60);
-  lab.leases.lessor.checkpoint(1n, 20, true);
+  lab.leases.lessor.checkpoint(1n, 20);
   lab.leases.pass(30);
-  lab.world.after(300, () => lab.leases.lessor.checkpoint(1n, 0, true));
+  lab.world.after(300, () => lab.leases.lessor.checkpoint(1n, 0));
   const { answer, tookMs } = await lab.answer(lab.requests.renew(1n));
   assert.deepEqual(answer, { kind: "found", value: 60 });
   assert(tookMs >= 300, `${tookMs} ms`);
@@ -221,9 +221,9 @@ test("a renewal while a checkpoint is on its way is told of when that is applied
   lab.leases.lessor.checkpointed([{ id: 1n, remainingSeconds: 30 }], 5);
   lab.world.after(200, () => {
     lab.applied = 5;
-    lab.leases.lessor.checkpoint(1n, 30, false);
+    lab.leases.lessor.checkpoint(1n, 30);
   });
-  lab.world.after(400, () => lab.leases.lessor.checkpoint(1n, 0, false));
+  lab.world.after(400, () => lab.leases.lessor.checkpoint(1n, 0));
   const { answer, tookMs } = await lab.answer(lab.requests.renew(1n));
   assert.deepEqual(answer, { kind: "found", value: 60 });
   assert.ok(tookMs >= 400, `told after ${tookMs} ms`);

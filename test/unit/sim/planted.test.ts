@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { cloneBytes } from "../../../node/lib/bytes.ts";
 import type { DurableFile } from "../../../node/lib/ports.ts";
+import type { Member } from "../../../node/server/member.ts";
 import type { SimCluster } from "../../sim/cluster.ts";
 import type { KvServer } from "../../sim/requests.ts";
 import { type RunOptions, simulate } from "../../sim/run.ts";
@@ -37,6 +38,18 @@ class LyingFs extends MemoryFs {
 function wrapServers(cluster: SimCluster, wrap: (server: KvServer) => KvServer): void {
   const { servers } = cluster;
   Object.assign(cluster, { servers: () => servers().map(wrap) });
+}
+
+const memberOf = (cluster: SimCluster): Member | undefined =>
+  cluster.processes.find((process) => process.member !== undefined)?.member;
+
+/** Writes a key in one member's store, without an entry. */
+function writeApart(cluster: SimCluster): void {
+  const store = memberOf(cluster)?.store;
+  if (store === undefined) return;
+  store.begin();
+  store.put(Buffer.from("key/a=other"), 0, 5, 6, 11, 0n);
+  store.end();
 }
 
 suite("planted violations", () => {
@@ -119,18 +132,28 @@ suite("planted violations", () => {
 
   test("members with different data are found by their hashes", async () => {
     const found = await firstViolation({
-      onCluster: (cluster) => {
-        cluster.world.after(15_000, () => {
-          const member = cluster.processes.find((process) => process.member !== undefined)?.member;
-          if (member === undefined) return;
-          const key = Buffer.from("key/a=other");
-          member.store.begin();
-          member.store.put(key, 0, 5, 6, 11, 0n);
-          member.store.end();
-        });
-      },
+      // Who watches would find it first.
+      adapt: (plan) => ({ ...plan, watchers: 0 }),
+      onCluster: (cluster) => cluster.world.after(15_000, () => writeApart(cluster)),
     });
     assert.match(found, /hashes differ|revisions|linearizable|not caught up/);
+  });
+
+  test("a write that is not in the log is found by a watcher", async () => {
+    const found = await firstViolation({
+      adapt: (plan) => ({ ...plan, watchers: 5 }),
+      onCluster: (cluster) => cluster.world.after(15_000, () => writeApart(cluster)),
+    });
+    assert.match(found, /^watch/);
+  });
+
+  test("a member with a lease that nobody has granted is found", async () => {
+    const found = await firstViolation({
+      adapt: (plan) => ({ ...plan, leaseholders: 1 }),
+      onCluster: (cluster) =>
+        cluster.world.after(15_000, () => memberOf(cluster)?.lessor.grant(77n, 5)),
+    });
+    assert.match(found, /has the leases .*77\/5s/);
   });
 
   test("a member that does not come back is found", async () => {
