@@ -94,7 +94,8 @@ const alarmNames = ["none", "nospace", "corrupt"] as const;
 
 /** As it is sent; the wire takes numbers that the enum does not name. */
 export function alarmType(type: Alarm["type"]): etcdserverpb.AlarmType {
-  return typeof type === "number" ? type : alarmNames.indexOf(type);
+  const number: number = typeof type === "number" ? type : alarmNames.indexOf(type);
+  return number as etcdserverpb.AlarmType;
 }
 
 export function alarmsResult(message: etcdserverpb.AlarmResponse.$Properties): Alarms {

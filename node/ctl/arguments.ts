@@ -71,6 +71,8 @@ function firstArgument(args: readonly string[], flags: readonly Flag[]): number 
 
 export interface Parsed {
   readonly args: readonly string[];
+  /** How many of the arguments stand before "--"; undefined where there is no "--". */
+  readonly separatedAt: number | undefined;
   readonly values: FlagValues;
 }
 
@@ -90,12 +92,14 @@ export function parseFlags(words: readonly string[], flags: readonly Flag[]): Pa
   });
   const values = new FlagValues(flags);
   const args: string[] = [];
+  let separatedAt: number | undefined;
   for (const token of tokens) {
     if (token.kind === "positional") args.push(token.value);
+    if (token.kind === "option-terminator") separatedAt = args.length;
     if (token.kind === "option")
       setFlag(values, flags, { ...token, word: words[token.index] ?? "" });
   }
-  return { args, values };
+  return { args, separatedAt, values };
 }
 
 interface OptionToken {

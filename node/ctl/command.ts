@@ -16,7 +16,12 @@ export interface Flag {
   readonly unserved?: string;
 }
 
-export type Group = "Key-value" | "Cluster maintenance" | "Utility" | "Not served yet";
+export type Group =
+  | "Key-value"
+  | "Concurrency"
+  | "Cluster maintenance"
+  | "Utility"
+  | "Not served yet";
 
 export interface Command {
   readonly name: string;
@@ -35,10 +40,14 @@ export interface Command {
 /** One run of a command. */
 export interface Call {
   readonly args: readonly string[];
+  /** How many of the arguments stand before "--"; undefined where there is no "--". */
+  readonly separatedAt: number | undefined;
   readonly flags: FlagValues;
   readonly io: Io;
   /** Global flags and environment; reads them when first asked, since etcdctl complains about arguments first. Throws CtlError. */
   settings(): Settings;
+  /** Waits for no connection: for calls that wait for a member themselves, as long as that takes. Throws CtlError. */
+  open(): Promise<Session>;
   /** A connection to one of the endpoints, by --endpoints where none are given. Throws CtlError when there is none in time. */
   connect(endpoints?: readonly string[]): Promise<Session>;
 }

@@ -2,12 +2,18 @@
 import { subcommand } from "./arguments.ts";
 import type { Call, Command } from "./command.ts";
 import { alarm, moveLeader } from "./commands/cluster.ts";
+import { compaction } from "./commands/compaction.ts";
+import { defrag } from "./commands/defrag.ts";
+import { elect } from "./commands/elect.ts";
 import { endpoint } from "./commands/endpoint.ts";
 import { get } from "./commands/get.ts";
-import { compaction, del, put } from "./commands/kv.ts";
+import { del, put } from "./commands/kv.ts";
+import { lease } from "./commands/lease.ts";
+import { lock } from "./commands/lock.ts";
 import { member } from "./commands/member.ts";
 import { txn } from "./commands/txn.ts";
 import { options, unserved, version } from "./commands/utility.ts";
+import { watch } from "./commands/watch.ts";
 import { notServed } from "./ctl-error.ts";
 import { helpText } from "./help.ts";
 
@@ -26,9 +32,14 @@ export const root: Command = {
     compaction,
     del,
     get,
+    lease,
     put,
     txn,
+    watch,
+    elect,
+    lock,
     alarm,
+    defrag,
     endpoint,
     member,
     moveLeader,

@@ -7,6 +7,8 @@ export const exitCode = {
   invalidInput: 3,
   /** A known flag with a value that is not served. */
   badFeature: 4,
+  /** The server ended a watch. */
+  interrupted: 5,
   badArguments: 128,
 } as const;
 

@@ -1,5 +1,6 @@
 /** The process as etcdctl-ts sees it: arguments, environment, standard input and outputs. */
 import { readFileSync } from "node:fs";
+import { type Ended, runProgram } from "./program.ts";
 import { rawText } from "./raw-text.ts";
 
 export interface Io {
@@ -10,7 +11,13 @@ export interface Io {
   err(text: string): void;
   /** Pieces of standard input. */
   input(): AsyncIterable<Uint8Array>;
+  /** Lets go of standard input, even while somebody waits for it. */
+  closeInput(): void;
   sleep(ms: number): Promise<void>;
+  /** Runs a program that writes to our outputs and has no input. */
+  execute(words: readonly string[], env: Io["env"]): Promise<Ended>;
+  /** Aborted by the first SIGINT or SIGTERM from now on; the second one ends the process. */
+  interrupted(): AbortSignal;
 }
 
 export function processIo(): Io {
@@ -26,8 +33,21 @@ export function processIo(): Io {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     input: () => process.stdin as AsyncIterable<Uint8Array>,
+    closeInput: () => process.stdin.destroy(),
+    execute: runProgram,
+    interrupted,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   };
+}
+
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => {
+      process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM");
+      controller.abort();
+    });
+  return controller.signal;
 }
 
 /**

@@ -32,14 +32,23 @@ async function runCommand(io: Io, sessions: Session[]): Promise<void> {
     throw new CtlError(exitCode.error, unknownCommand(stranger), usage);
   }
   if (command.group === "Not served yet") throw notServed(command.name);
-  const { args, values } = parsed(found);
+  const { args, separatedAt, values } = parsed(found);
   if (values.isOn("help") || command.run === undefined) {
     io.out(helpText(command, path));
     return;
   }
   let settings: Settings | undefined;
+  const open = async (endpoints?: readonly string[]): Promise<Session> => {
+    const all = call.settings();
+    // Loaded here, for commands that need no connection start faster without it.
+    const { Session: OpenSession } = await import("./session.ts");
+    const session = new OpenSession(all, endpoints ?? all.endpoints);
+    sessions.push(session);
+    return session;
+  };
   const call: Call = {
     args,
+    separatedAt,
     flags: values,
     io,
     settings() {
@@ -51,12 +60,9 @@ async function runCommand(io: Io, sessions: Session[]): Promise<void> {
       }
       return settings;
     },
+    open: () => open(),
     async connect(endpoints) {
-      const all = call.settings();
-      // Loaded here, for commands that need no connection start faster without it.
-      const { Session: OpenSession } = await import("./session.ts");
-      const session = new OpenSession(all, endpoints ?? all.endpoints);
-      sessions.push(session);
+      const session = await open(endpoints);
       await session.connect();
       return session;
     },

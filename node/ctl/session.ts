@@ -1,6 +1,8 @@
 /** A connection for one command: a client whose calls share one deadline, and errors as etcdctl prints them. */
 import { Client } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
+import { Connection } from "../client/connection.ts";
+import { ClientKeySpace } from "./client-key-space.ts";
 import { CtlError, exitCode } from "./ctl-error.ts";
 import type { Settings } from "./settings.ts";
 
@@ -35,15 +37,23 @@ export function errorText(error: unknown): string {
   return `rpc error: code = ${codeNames[code] ?? `Code(${code})`} desc = ${text}`;
 }
 
+type Ask<Result> = (client: Client, options: { readonly deadlineMs: number }) => Promise<Result>;
+
 export class Session {
-  readonly #client: Client;
+  /** Its calls reject with ClientError. */
+  readonly client: Client;
+  readonly #endpoints: readonly string[];
+  readonly #commandTimeoutMs: number;
+  #connection: Connection | undefined;
   /** Unix milliseconds. */
   readonly #deadline: number;
   readonly #dialTimeoutMs: number;
 
   /** Throws CtlError for an endpoint that is none. Nothing is sent yet. */
   constructor(settings: Settings, endpoints: readonly string[]) {
-    this.#client = new Client({ endpoints: endpoints.map(clientEndpoint) });
+    this.#endpoints = endpoints.map(clientEndpoint);
+    this.client = new Client({ endpoints: this.#endpoints });
+    this.#commandTimeoutMs = settings.commandTimeoutMs;
     this.#deadline = Date.now() + settings.commandTimeoutMs;
     this.#dialTimeoutMs = settings.dialTimeoutMs;
   }
@@ -54,19 +64,42 @@ export class Session {
   }
 
   /** One call or several; `options` carry what is left of the time. Rejects with CtlError, exit code 1, when one fails. */
-  async ask<Result>(
-    call: (client: Client, options: { readonly deadlineMs: number }) => Promise<Result>,
-  ): Promise<Result> {
-    const deadlineMs = Math.max(this.#deadline - Date.now(), 1);
+  ask<Result>(call: Ask<Result>): Promise<Result> {
+    return this.#ask(call, Math.max(this.#deadline - Date.now(), 1));
+  }
+
+  /** The same with all of --command-timeout for itself: for commands that have waited before. */
+  askAnew<Result>(call: Ask<Result>): Promise<Result> {
+    return this.#ask(call, this.#commandTimeoutMs);
+  }
+
+  /** For calls that go on for as long as they like. Rejects with CtlError, exit code 1, or what the call rejects with that is no ClientError. */
+  async during<Result>(call: (client: Client) => Promise<Result>): Promise<Result> {
     try {
-      return await call(this.#client, { deadlineMs });
+      return await call(this.client);
+    } catch (error) {
+      if (error instanceof CtlError) throw error;
+      throw new CtlError(exitCode.error, errorText(error));
+    }
+  }
+
+  async #ask<Result>(call: Ask<Result>, deadlineMs: number): Promise<Result> {
+    try {
+      return await call(this.client, { deadlineMs });
     } catch (error) {
       throw new CtlError(exitCode.error, errorText(error));
     }
   }
 
+  /** For locks and elections. */
+  keySpace(): ClientKeySpace {
+    this.#connection ??= new Connection({ endpoints: this.#endpoints });
+    return new ClientKeySpace(this.#connection, this.#commandTimeoutMs);
+  }
+
   close(): void {
-    this.#client.close();
+    this.client.close();
+    this.#connection?.close();
   }
 }
 

@@ -20,6 +20,9 @@ export interface Settings {
 const variableOf = (flag: Flag): string =>
   `ETCDCTL_${flag.name.toUpperCase().replaceAll("-", "_")}`;
 
+/** What watch reads itself. */
+const otherVariables = new Set(["ETCDCTL_WATCH_KEY", "ETCDCTL_WATCH_RANGE_END"]);
+
 /**
  * Takes the environment into `values`, and warns about variables that nobody knows. `flags` are those that a command shares with
  * others. Throws CtlError.
@@ -28,6 +31,7 @@ export function readEnvironment(io: Io, flags: readonly Flag[], values: FlagValu
   const known = new Map(flags.map((flag) => [variableOf(flag), flag]));
   for (const [variable, text] of Object.entries(io.env)) {
     if (text === undefined || text === "" || !variable.startsWith("ETCDCTL_")) continue;
+    if (otherVariables.has(variable)) continue;
     const flag = known.get(variable);
     if (flag === undefined) {
       // The only API there is; scripts have carried this line since version 3.0.

@@ -4,18 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "esbuild";
 import { sections } from "../conformance/commands.ts";
 import { diff, mask } from "../conformance/compare.ts";
-import { needs, peer } from "../support/peers.ts";
-import { freePort, ourServer, ServerProcess } from "../support/server-process.ts";
+import { needs } from "../support/peers.ts";
 import { ctlSections, deviations } from "./ctl-commands.ts";
-
-const mainFile = join(import.meta.dirname, "../../node/ctl/main.ts");
+import { leaseSections } from "./ctl-lease-commands.ts";
+import { CtlPair, maskLeases } from "./ctl-pair.ts";
 
 interface Outcome {
   readonly code: number | null;
@@ -57,25 +53,7 @@ function errorsOf(stderr: string): string {
 
 function comparable({ code, stdout, stderr }: Outcome, address: string): string {
   const text = `exit ${String(code)}\n${stdout}[stderr]\n${errorsOf(stderr)}`;
-  return mask(text, address);
-}
-
-/** One program without the many files: it starts in half the time, and there are hundreds of starts. */
-async function bundled(directory: string): Promise<string> {
-  await build({
-    entryPoints: [mainFile],
-    outdir: join(directory, "bundle"),
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    splitting: true,
-    platform: "node",
-    format: "esm",
-    logLevel: "error",
-    banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-    },
-  });
-  return join(directory, "bundle/main.mjs");
+  return maskLeases(mask(text, address));
 }
 
 /** The other sections of that file are about the server; these show all that etcdctl prints. */
@@ -90,51 +68,28 @@ const shared = [
 ];
 
 describe("etcdctl-ts prints what etcdctl prints", needs("etcdctl"), () => {
-  const directory = mkdtempSync(join(tmpdir(), "etcd-ts-ctl-"));
-  const ours = join(directory, "bin");
-  const members: ServerProcess[] = [];
+  let pair: CtlPair;
 
   before(async () => {
-    mkdirSync(ours);
-    const bundle = await bundled(directory);
-    const script = `#!/bin/sh\nexec '${process.execPath}' '${bundle}' "$@"\n`;
-    writeFileSync(join(ours, "etcdctl"), script, { mode: 0o755 });
-    const command = ourServer();
-    assert(command !== undefined);
-    for (const name of ["real", "ours"]) {
-      members.push(
-        new ServerProcess({
-          command,
-          dataDirectory: join(directory, name),
-          logFile: join(directory, `${name}.log`),
-          clientPort: await freePort(),
-          peerPort: await freePort(),
-          advertisedPeerPort: 2380,
-        }),
-      );
-    }
-    await Promise.all(members.map((member) => member.ready()));
+    pair = await CtlPair.start();
   });
-  after(async () => {
-    await Promise.all(members.map((member) => member.stop("SIGKILL")));
-    rmSync(directory, { recursive: true, force: true });
-  });
+  after(() => pair.stop());
 
   for (const { title, lines } of [
     ...sections.filter((section) => shared.includes(section.title)),
     ...ctlSections,
+    ...leaseSections,
   ]) {
     test(title, async () => {
       const differences: string[] = [];
       const compared = lines.filter((line) => !deviations.some((each) => line.includes(each)));
       for (const line of compared) {
-        const outcomes = [dirname(peer("etcdctl")), ours].map(async (programs, side) => {
-          const { address } = members[side] as ServerProcess;
+        const outcomes = pair.sides.map(async ({ program, address }) => {
           const named = line.replaceAll("ADDRESS", address);
           const env: Record<string, string> = line.includes("--endpoints")
             ? {}
             : { ETCDCTL_ENDPOINTS: address };
-          return comparable(await runShell(named, programs, env), address);
+          return comparable(await runShell(named, dirname(program), env), address);
         });
         const [expected = "", actual = ""] = await Promise.all(outcomes);
         const difference = diff(expected, actual);

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { peer } from "../support/peers.ts";
 import { freePort, type ServerCommand, ServerProcess } from "../support/server-process.ts";
 
-export const quotaBytes = 16 * 1024 * 1024;
+const quotaBytes = 16 * 1024 * 1024;
 const value = "x".repeat(1024 * 1024);
 /** More than the quota has room for. */
 const putsMax = 20;

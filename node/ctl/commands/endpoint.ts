@@ -7,7 +7,8 @@ import { printer } from "../printer/printer.ts";
 import type { EndpointHealth } from "../printer/rows.ts";
 import type { Session } from "../session.ts";
 
-async function endpointsOf(call: Call): Promise<readonly string[]> {
+/** Those of --endpoints, or with --cluster those that the members tell of. Rejects with CtlError. */
+export async function endpointsOf(call: Call): Promise<readonly string[]> {
   // First: --cluster may come from the environment.
   const { endpoints } = call.settings();
   if (!call.flags.isOn("cluster")) return endpoints;
@@ -23,7 +24,7 @@ async function endpointsOf(call: Call): Promise<readonly string[]> {
 }
 
 /** Of a call that failed. Throws everything else. */
-function textOf(error: unknown): string {
+export function textOf(error: unknown): string {
   if (error instanceof CtlError && error.code === exitCode.error) return error.message;
   throw error;
 }

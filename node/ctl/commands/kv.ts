@@ -1,4 +1,4 @@
-/** put, del and compaction. */
+/** put and del. */
 import type { DeleteOptions, PutOptions } from "../../client/kv-types.ts";
 import type { Command, Flag } from "../command.ts";
 import { CtlError, exitCode } from "../ctl-error.ts";
@@ -153,36 +153,3 @@ export const del: Command = {
     );
   },
 };
-
-export const compaction: Command = {
-  name: "compaction",
-  group: "Key-value",
-  summary: "Gives up the history before a revision",
-  usage: "<revision>",
-  flags: [
-    {
-      name: "physical",
-      kind: "switch",
-      help: "wait until the old revisions are gone from the disk",
-    },
-  ],
-  async run(call) {
-    const [argument] = call.args;
-    if (argument === undefined || call.args.length > 1)
-      throw new CtlError(exitCode.badArguments, "compaction command needs 1 argument");
-    const revision = revisionOf(argument);
-    const session = await call.connect();
-    const physical = call.flags.isOn("physical");
-    await session.ask((client, options) => client.compact(revision, { physical, ...options }));
-    call.io.out(`compacted revision ${revision}\n`);
-  },
-};
-
-function revisionOf(text: string): bigint {
-  try {
-    return parseInteger(text, 10);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new CtlError(exitCode.error, error.message);
-  }
-}

@@ -8,12 +8,13 @@ import type {
   RangeResult,
   TxnResult,
 } from "../../client/kv-types.ts";
+import type { LeaseGrant, LeaseRenewal, Leases, LeaseTimes } from "../../client/lease.ts";
 import { CtlError, exitCode } from "../ctl-error.ts";
 import { quote } from "../go-text.ts";
 import type { Io } from "../process-io.ts";
 import { rawText } from "../raw-text.ts";
-import type { EndpointHashKv, EndpointStatus, Printer } from "./printer.ts";
-import { alarmName, type EndpointHealth, idText } from "./rows.ts";
+import type { EndpointHashKv, EndpointStatus, Printer, WatchAnswer } from "./printer.ts";
+import { alarmName, type EndpointHealth, eventName, idText, leaseText } from "./rows.ts";
 
 /** A field of undefined is left out. */
 type Fields = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
@@ -62,6 +63,40 @@ export class FieldsPrinter implements Printer {
           this.txn(response);
       }
     }
+  }
+
+  watch({ header, events }: WatchAnswer): void {
+    this.#header(header);
+    for (const { type, kv, prevKv } of events) {
+      this.#fields({ Type: eventName(type) });
+      if (prevKv !== undefined) this.#keyValue("Prev", prevKv);
+      this.#keyValue("", kv);
+    }
+  }
+
+  leaseGrant({ header, id, ttlSeconds }: LeaseGrant): void {
+    this.#header(header);
+    this.#fields({ ID: this.#lease(id), TTL: ttlSeconds });
+  }
+
+  leaseRevoke(_id: bigint, header: Header): void {
+    this.#header(header);
+  }
+
+  leaseRenewal({ header, id, ttlSeconds }: LeaseRenewal): void {
+    this.#header(header);
+    this.#fields({ ID: this.#lease(id), TTL: ttlSeconds });
+  }
+
+  leaseTimes({ header, id, ttlSeconds, grantedTtlSeconds, keys }: LeaseTimes): void {
+    this.#header(header);
+    this.#fields({ ID: this.#lease(id), TTL: ttlSeconds, GrantedTTL: grantedTtlSeconds });
+    for (const key of keys) this.#fields({ Key: quote(rawText(key)) });
+  }
+
+  leases({ header, ids }: Leases): void {
+    this.#header(header);
+    for (const id of ids) this.#fields({ ID: this.#lease(id) });
   }
 
   memberList({ header, members }: MemberList): void {
@@ -154,12 +189,16 @@ export class FieldsPrinter implements Printer {
       [`${prefix}ModRevision`]: kv.modRevision,
       [`${prefix}Version`]: kv.version,
       [`${prefix}Value`]: quote(rawText(kv.value)),
-      [`${prefix}Lease`]: this.#isHex ? idText(kv.lease).padStart(16, "0") : kv.lease,
+      [`${prefix}Lease`]: this.#lease(kv.lease),
     });
   }
 
   #id(id: bigint): string | bigint {
     return this.#isHex ? idText(id) : id;
+  }
+
+  #lease(id: bigint): string | bigint {
+    return this.#isHex ? leaseText(id) : id;
   }
 
   #fields(fields: Fields): void {

@@ -15,9 +15,17 @@ import type {
   RangeResult,
   TxnResult,
 } from "../../client/kv-types.ts";
+import type { LeaseGrant, LeaseRenewal, Leases, LeaseTimes } from "../../client/lease.ts";
+import type { WatchEvent } from "../../client/watch-types.ts";
 import type { Io } from "../process-io.ts";
 import { type Json, jsonText } from "./json-text.ts";
-import type { EndpointHashKv, EndpointStatus, MemberChange, Printer } from "./printer.ts";
+import type {
+  EndpointHashKv,
+  EndpointStatus,
+  MemberChange,
+  Printer,
+  WatchAnswer,
+} from "./printer.ts";
 import { type EndpointHealth, idText } from "./rows.ts";
 
 type Fields = Readonly<Record<string, Json | undefined>>;
@@ -46,6 +54,43 @@ export class JsonPrinter implements Printer {
 
   txn(result: TxnResult): void {
     this.#print(txnFields(result));
+  }
+
+  watch({ header, events, compactRevision, isCanceled }: WatchAnswer): void {
+    this.#print({
+      Header: headerFields(header) ?? {},
+      Events: listOrNull(events.map(eventFields)),
+      CompactRevision: compactRevision,
+      Canceled: isCanceled,
+      Created: false,
+      CancelReason: "",
+    });
+  }
+
+  leaseGrant({ header, id, ttlSeconds }: LeaseGrant): void {
+    this.#print({ ...headerFields(header), ID: id, TTL: ttlSeconds, Error: "" });
+  }
+
+  leaseRevoke(_id: bigint, header: Header): void {
+    this.#print(present({ header: headerFields(header) }));
+  }
+
+  leaseRenewal({ header, id, ttlSeconds }: LeaseRenewal): void {
+    this.#print({ ...headerFields(header), ID: id, TTL: ttlSeconds });
+  }
+
+  leaseTimes({ header, id, ttlSeconds, grantedTtlSeconds, keys }: LeaseTimes): void {
+    this.#print({
+      ...headerFields(header),
+      id,
+      ttl: ttlSeconds,
+      "granted-ttl": grantedTtlSeconds,
+      keys: listOrNull(keys),
+    });
+  }
+
+  leases({ header, ids }: Leases): void {
+    this.#print({ ...headerFields(header), leases: ids.map((id) => ({ id })) });
   }
 
   memberList(result: MemberList): void {
@@ -137,15 +182,17 @@ export class JsonPrinter implements Printer {
     return this.#isHex ? { ID: idText(id), ...present(rest) } : present({ ID: id, ...rest });
   }
 
-  /** Go's null for a list that never had an element. */
   #list<Item>(list: readonly Item[], fields: (item: Item) => Json): void {
-    this.#print(list.length === 0 ? null : list.map(fields));
+    this.#print(listOrNull(list.map(fields)));
   }
 
   #print(value: Json): void {
     this.#io.out(`${jsonText(value)}\n`);
   }
 }
+
+/** Go's null for a list that never had an element. */
+const listOrNull = (list: readonly Json[]): Json => (list.length === 0 ? null : list);
 
 /** Without the fields that have their zero value; an empty message is no zero value. */
 function present(fields: Fields): Fields {
@@ -180,6 +227,13 @@ function keyValue(kv: KeyValue): Fields {
     lease: kv.lease,
   });
 }
+
+const eventFields = ({ type, kv, prevKv }: WatchEvent): Fields =>
+  present({
+    type: type === "delete" ? 1 : 0,
+    kv: keyValue(kv),
+    prev_kv: prevKv === undefined ? undefined : keyValue(prevKv),
+  });
 
 function range({ header, kvs, more, count }: RangeResult): Fields {
   return present({ header: headerFields(header), kvs: kvs.map(keyValue), more, count });

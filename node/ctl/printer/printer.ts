@@ -13,6 +13,8 @@ import type {
   RangeResult,
   TxnResult,
 } from "../../client/kv-types.ts";
+import type { LeaseGrant, LeaseRenewal, Leases, LeaseTimes } from "../../client/lease.ts";
+import type { WatchResponse } from "../../client/watch-types.ts";
 import type { Call } from "../command.ts";
 import { FieldsPrinter } from "./fields.ts";
 import { JsonPrinter } from "./json.ts";
@@ -30,6 +32,13 @@ export interface EndpointHashKv {
   readonly hash: HashKv;
 }
 
+export interface WatchAnswer extends WatchResponse {
+  /** The server has ended the watch. */
+  readonly isCanceled: boolean;
+  /** 0 where compaction is not the reason. */
+  readonly compactRevision: number;
+}
+
 export type MemberChange = "removed from" | "updated in" | "promoted in";
 
 /** A format that does not know an answer throws CtlError. */
@@ -38,6 +47,12 @@ export interface Printer {
   put(result: PutResult): void;
   del(result: DeleteResult): void;
   txn(result: TxnResult): void;
+  watch(answer: WatchAnswer): void;
+  leaseGrant(result: LeaseGrant): void;
+  leaseRevoke(id: bigint, header: Header): void;
+  leaseRenewal(result: LeaseRenewal): void;
+  leaseTimes(result: LeaseTimes, withKeys: boolean): void;
+  leases(result: Leases): void;
   memberList(result: MemberList): void;
   memberAdd(result: MemberAdd): void;
   memberChange(change: MemberChange, id: bigint, result: MemberList): void;

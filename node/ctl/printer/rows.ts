@@ -1,5 +1,6 @@
 /** Rows of cells that the simple and the table format share. */
 import type { Alarm, MemberList } from "../../client/cluster-results.ts";
+import type { WatchEvent } from "../../client/watch-types.ts";
 import { sizeText } from "../go-text.ts";
 import type { EndpointHashKv, EndpointStatus } from "./printer.ts";
 
@@ -16,6 +17,10 @@ export interface Table {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
+
+/** Of a lease, as Go prints an int64 with 16 digits: a sign is one of them. */
+export const leaseText = (id: bigint): string =>
+  id < 0n ? `-${idText(-id).padStart(15, "0")}` : idText(id).padStart(16, "0");
 
 export const idText = (id: bigint): string => id.toString(16);
 
@@ -100,6 +105,9 @@ export function hashTable(list: readonly EndpointHashKv[]): Table {
     ]),
   };
 }
+
+/** As etcd's messages name it. */
+export const eventName = (type: WatchEvent["type"]): string => type.toUpperCase();
 
 /** As etcd's messages name it. */
 export const alarmName = (type: Alarm["type"]): string => String(type).toUpperCase();

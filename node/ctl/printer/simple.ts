@@ -7,13 +7,23 @@ import type {
   RangeResult,
   TxnResult,
 } from "../../client/kv-types.ts";
+import type { LeaseGrant, LeaseRenewal, Leases, LeaseTimes } from "../../client/lease.ts";
 import type { Io } from "../process-io.ts";
-import type { EndpointHashKv, EndpointStatus, MemberChange, Printer } from "./printer.ts";
+import { rawBytes, rawText } from "../raw-text.ts";
+import type {
+  EndpointHashKv,
+  EndpointStatus,
+  MemberChange,
+  Printer,
+  WatchAnswer,
+} from "./printer.ts";
 import {
   alarmName,
   type EndpointHealth,
+  eventName,
   hashTable,
   idText,
+  leaseText,
   memberTable,
   statusTable,
   type Table,
@@ -63,6 +73,42 @@ export class SimplePrinter implements Printer {
           this.txn(response);
       }
     }
+  }
+
+  watch({ events }: WatchAnswer): void {
+    for (const { type, kv, prevKv } of events) {
+      this.#line(eventName(type));
+      this.#keyValues(prevKv === undefined ? [kv] : [prevKv, kv]);
+    }
+  }
+
+  leaseGrant({ id, ttlSeconds }: LeaseGrant): void {
+    this.#line(`lease ${leaseText(id)} granted with TTL(${ttlSeconds}s)`);
+  }
+
+  leaseRevoke(id: bigint): void {
+    this.#line(`lease ${leaseText(id)} revoked`);
+  }
+
+  leaseRenewal({ id, ttlSeconds }: LeaseRenewal): void {
+    this.#line(`lease ${leaseText(id)} keepalived with TTL(${ttlSeconds})`);
+  }
+
+  leaseTimes({ id, ttlSeconds, grantedTtlSeconds, keys }: LeaseTimes, withKeys: boolean): void {
+    const lease = `lease ${leaseText(id)}`;
+    if (grantedTtlSeconds === 0 && ttlSeconds === -1) {
+      this.#line(`${lease} already expired`);
+      return;
+    }
+    const names = keys.map(rawText).join(" ");
+    const attached = withKeys ? `, attached keys([${names}])` : "";
+    const times = `granted with TTL(${grantedTtlSeconds}s), remaining(${ttlSeconds}s)`;
+    this.#io.out(rawBytes(`${lease} ${times}${attached}\n`));
+  }
+
+  leases({ ids }: Leases): void {
+    this.#line(`found ${ids.length} leases`);
+    for (const id of ids) this.#line(leaseText(id));
   }
 
   memberList(result: MemberList): void {

@@ -39,6 +39,12 @@ export class TablePrinter implements Printer {
   put = unsupported;
   del = unsupported;
   txn = unsupported;
+  watch = unsupported;
+  leaseGrant = unsupported;
+  leaseRevoke = unsupported;
+  leaseRenewal = unsupported;
+  leaseTimes = unsupported;
+  leases = unsupported;
   memberAdd = unsupported;
   memberChange = unsupported;
   moveLeader = unsupported;

@@ -102,6 +102,90 @@ suite("printers of etcdctl-ts", () => {
     );
   });
 
+  test("a watch's events, and how it ended", () => {
+    const kv = {
+      key: Buffer.from("k"),
+      value: Buffer.from("v\n"),
+      createRevision: 3,
+      modRevision: 5,
+      version: 2,
+      lease: 255n,
+    };
+    const none = { createRevision: 0, version: 0, lease: 0n, value: new Uint8Array(0) };
+    const events = [
+      { type: "put", kv, prevKv: undefined },
+      { type: "delete", kv: { ...kv, ...none }, prevKv: kv },
+    ] as const;
+    const answer = { header, events, isCanceled: false, compactRevision: 0 };
+    assert.equal(
+      printed(simple, (printer) => printer.watch(answer)),
+      "PUT\nk\nv\n\nDELETE\nk\nv\n\nk\n\n",
+    );
+    const fieldsOfKv = (prefix: string): string =>
+      `"${prefix}Key" : "k"\n"${prefix}CreateRevision" : 3\n"${prefix}ModRevision" : 5\n"${prefix}Version" : 2\n"${prefix}Value" : "v\\n"\n"${prefix}Lease" : 00000000000000ff\n`;
+    assert.equal(
+      printed(fieldsHex, (printer) => printer.watch({ ...answer, events: events.slice(0, 1) })),
+      `"ClusterID" : ffffffffffffffff\n"MemberID" : 10\n"Revision" : 5\n"RaftTerm" : 2\n"Type" : PUT\n${fieldsOfKv("")}`,
+    );
+    const all =
+      '"key":"aw==","create_revision":3,"mod_revision":5,"version":2,"value":"dgo=","lease":255';
+    assert.equal(
+      printed(json, (printer) => printer.watch(answer)),
+      `{"Header":{"cluster_id":18446744073709551615,"member_id":16,"revision":5,"raft_term":2},"Events":[{"kv":{${all}}},{"type":1,"kv":{"key":"aw==","mod_revision":5},"prev_kv":{${all}}}],"CompactRevision":0,"Canceled":false,"Created":false,"CancelReason":""}\n`,
+    );
+    const noHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
+    const end = { header: noHeader, events: [], isCanceled: true, compactRevision: 4 };
+    assert.equal(
+      printed(json, (printer) => printer.watch(end)),
+      '{"Header":{},"Events":null,"CompactRevision":4,"Canceled":true,"Created":false,"CancelReason":""}\n',
+    );
+    assert.equal(
+      printed(simple, (printer) => printer.watch(end)),
+      "",
+    );
+  });
+
+  test("leases: ids have 16 places, of which a sign is one, and keys are bytes", () => {
+    const times = { header, id: -1n, ttlSeconds: 7, grantedTtlSeconds: 9 };
+    const keys = [Buffer.from("a"), Buffer.from([0xff])];
+    const pieces: Buffer[] = [];
+    const out = (piece: string | Uint8Array): void => void pieces.push(Buffer.from(piece));
+    new SimplePrinter({ out, err: out }, false).leaseTimes({ ...times, keys }, true);
+    assert.deepEqual(
+      Buffer.concat(pieces),
+      Buffer.from(
+        "lease -000000000000001 granted with TTL(9s), remaining(7s), attached keys([a \xff])\n",
+        "latin1",
+      ),
+    );
+    const gone = { ...times, ttlSeconds: -1, grantedTtlSeconds: 0, keys: [] };
+    assert.equal(
+      printed(simple, (printer) => printer.leaseTimes(gone, true)),
+      "lease -000000000000001 already expired\n",
+    );
+    const start = '{"cluster_id":18446744073709551615,"member_id":16,"revision":5,"raft_term":2';
+    assert.equal(
+      printed(json, (printer) => printer.leaseTimes(gone, true)),
+      `${start},"id":-1,"ttl":-1,"granted-ttl":0,"keys":null}\n`,
+    );
+    assert.equal(
+      printed(json, (printer) => printer.leases({ header, ids: [] })),
+      `${start},"leases":[]}\n`,
+    );
+    assert.equal(
+      printed(json, (printer) => printer.leaseGrant({ header, id: 2n ** 62n, ttlSeconds: 3 })),
+      `${start},"ID":4611686018427387904,"TTL":3,"Error":""}\n`,
+    );
+    assert.throws(
+      () =>
+        printed(
+          (io) => new TablePrinter(io),
+          (printer) => printer.leases({ header, ids: [] }),
+        ),
+      /table not supported/,
+    );
+  });
+
   test("an endpoint that is not healthy is told on standard error, a moved leader on standard output", () => {
     const list = [{ endpoint: "a:1", isHealthy: false, took: "1ms", error: "down" }];
     assert.equal(

@@ -1,4 +1,5 @@
 /** One run of etcdctl-ts in this process, with outputs kept as texts. */
+import type { Ended } from "../../../node/ctl/program.ts";
 import { run } from "../../../node/ctl/run.ts";
 
 export interface Outcome {
@@ -7,10 +8,18 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export async function runCtl(
-  args: readonly string[],
-  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<Outcome> {
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What a program does that is run; by default it must not be. */
+  readonly execute?: (
+    words: readonly string[],
+    env: Readonly<Record<string, string | undefined>>,
+  ) => Promise<Ended>;
+  readonly interrupted?: AbortSignal;
+}
+
+export async function runCtl(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const out: Buffer[] = [];
   let stderr = "";
   const code = await run({
@@ -23,7 +32,10 @@ export async function runCtl(
     async *input() {
       yield Buffer.from(options.input ?? "");
     },
+    closeInput: () => {},
     sleep: async () => {},
+    execute: options.execute ?? (() => Promise.reject(new Error("no program is expected"))),
+    interrupted: () => options.interrupted ?? new AbortController().signal,
   });
   return { code, stdout: Buffer.concat(out).toString(), stderr };
 }

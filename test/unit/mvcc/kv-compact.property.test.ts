@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { logIndex, revision, term } from "../../../node/lib/units.ts";
-import type { KvRecords } from "../../../node/mvcc/kv-records.ts";
 import { KvStore } from "../../../node/mvcc/kv-store.ts";
 import type { RangeCursor } from "../../../node/mvcc/range-cursor.ts";
 import { afterCompaction, hashByRev, type RuledRecord, recordKey } from "./etcd-rules.ts";
@@ -163,7 +162,7 @@ class Pair {
     }
     const left = afterCompaction(ruled(this.model.records), this.compactRevision);
     assert.deepEqual(this.book.records.map(nameOf), left.map(nameOf), "the backend's records");
-    const records = Reflect.get(this.kv, "records") as KvRecords;
+    const { records } = this.kv;
     const logged: string[] = [];
     for (let at = records.log.next(0); at !== 0; at = records.log.next(at))
       logged.push(`${records.log.main(at)}_${records.log.sub(at)}`);
