@@ -92,11 +92,11 @@ export interface Alarms {
 
 const alarmNames = ["none", "nospace", "corrupt"] as const;
 
+const numberOf = (type: Alarm["type"]): number =>
+  typeof type === "number" ? type : alarmNames.indexOf(type);
+
 /** As it is sent; the wire takes numbers that the enum does not name. */
-export function alarmType(type: Alarm["type"]): etcdserverpb.AlarmType {
-  const number: number = typeof type === "number" ? type : alarmNames.indexOf(type);
-  return number as etcdserverpb.AlarmType;
-}
+export const alarmType: (type: Alarm["type"]) => etcdserverpb.AlarmType = numberOf;
 
 export function alarmsResult(message: etcdserverpb.AlarmResponse.$Properties): Alarms {
   return { header: header(message.header), alarms: (message.alarms ?? []).map(alarm) };

@@ -11,7 +11,7 @@ import { listAll } from "../../operator/kernel/pager.ts";
 import type { KubernetesObject } from "../../operator/kernel/resource.ts";
 import { defaultKind } from "../cluster/process-cluster.ts";
 import { until } from "../cluster/until.ts";
-import { createMany, inParallel, repeat, perSecond } from "./store/bulk.ts";
+import { createMany, inParallel, perSecond, repeat } from "./store/bulk.ts";
 import { changeAll } from "./store/changes.ts";
 import { faults, runFault } from "./store/faults.ts";
 import { Informer } from "./store/informer.ts";
