@@ -30,8 +30,10 @@ test("flags of the node that are free for extraArgs are these", () => {
   assert.deepEqual(nodeFlags.filter((flag) => !isRefused(flag)).sort(), [
     "backend-batch-interval",
     "backend-batch-limit",
+    "bootstrap-defrag-threshold-megabytes",
     "compaction-batch-limit",
     "compaction-sleep-interval",
+    "feature-gates",
     "grpc-keepalive-interval",
     "grpc-keepalive-min-time",
     "grpc-keepalive-timeout",
@@ -45,6 +47,7 @@ test("flags of the node that are free for extraArgs are these", () => {
     "raft-read-timeout",
     "raft-write-timeout",
     "snapshot-catchup-entries",
+    "watch-progress-notify-interval",
   ]);
 });
 
