@@ -16,6 +16,7 @@ import {
   type,
   windowUpdate,
 } from "../conformance/frames/bytes.ts";
+import { type Attack, garbageMib } from "./attack.ts";
 import {
   bigRange,
   bomb,
@@ -26,21 +27,10 @@ import {
   smallRange,
 } from "./requests.ts";
 import type { AttackSocket } from "./socket.ts";
-
-export interface Attack {
-  readonly name: string;
-  /** What in limits.ts stands against it, and how. */
-  readonly bound: string;
-  readonly connections: number;
-  /** MiB that the member may grow by while it lasts: what the bound allows, and what the garbage collector leaves lying. */
-  readonly growthMibMax: number;
-  session(socket: AttackSocket): Promise<void>;
-}
+import { watchAttacks } from "./watch-attacks.ts";
 
 /** Frames of a flood that go out in one write. */
 const burst = 500;
-/** Room for collected and uncollected garbage of a member under full load. */
-const garbageMib = 200;
 
 /** Sends `make` of odd stream ids, `from` the first, in bursts until the connection is over or `count` are sent. */
 async function eachStream(
@@ -315,4 +305,4 @@ const baseline: Attack = {
   session: stay,
 };
 
-export const attacks: readonly Attack[] = [baseline, ...floods, ...hoards];
+export const attacks: readonly Attack[] = [baseline, ...floods, ...hoards, ...watchAttacks];

@@ -10,7 +10,8 @@
  */
 import { parseArgs } from "node:util";
 import { OneMember } from "../support/one-member.ts";
-import { type Attack, attacks } from "./attacks.ts";
+import type { Attack } from "./attack.ts";
+import { attacks } from "./attacks.ts";
 import { percentile, prepare, runTrial, type Trial } from "./trial.ts";
 import { judge } from "./verdict.ts";
 
@@ -29,12 +30,16 @@ const columns: readonly (readonly [heading: string, cell: (trial: Trial) => stri
   ["peak", ({ peakBytes }) => mib(peakBytes)],
   ["after", ({ afterBytes }) => mib(afterBytes)],
   ["CPU %", ({ cpuPercent }) => cpuPercent.toFixed(0)],
-  ["Puts/s", ({ putMs }) => (putMs.length / Number(values.seconds)).toFixed(0)],
+  ["Puts/s", ({ attack, putMs }) => (putMs.length / secondsOf(attack)).toFixed(0)],
   ["p50", ({ putMs }) => percentile(putMs, 0.5).toFixed(1)],
   ["p99", ({ putMs }) => percentile(putMs, 0.99).toFixed(1)],
   ["max", ({ putMs }) => Math.max(...putMs).toFixed(0)],
   ["ended by", (trial) => endsOf(trial)],
 ];
+
+function secondsOf({ leastMs = 0 }: Attack): number {
+  return Math.max(Number(values.seconds), leastMs / 1_000);
+}
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);

@@ -19,18 +19,31 @@ import {
 export const bigKey = "attack/big";
 export const bigValueBytes = 1_000_000;
 
-const kvFields = (name: string): Field[] => [
+const fieldsOf = (name: string): Field[] => [
   method,
   scheme,
-  [":path", `/etcdserverpb.KV/${name}`],
+  [":path", `/etcdserverpb.${name}`],
   authority,
   contentType,
   te,
 ];
-const rangeBlock = block(kvFields("Range"));
+const rangeBlock = block(fieldsOf("KV/Range"));
 
 export function rangeHead(streamId: number, flags: number = flag.none): Buffer {
   return frame(type.headers, flag.endHeaders | flags, streamId, rangeBlock);
+}
+
+const watchBlock = block(fieldsOf("Watch/Watch"));
+
+/** Opens a Watch stream. */
+export function watchHead(streamId: number): Buffer {
+  return frame(type.headers, flag.endHeaders, streamId, watchBlock);
+}
+
+/** WatchRequest{create_request: {key, range_end}}: of all keys, or of the one key that nobody writes. */
+export function watchCreate(streamId: number, isOfAll: boolean): Buffer {
+  const key = isOfAll ? [0x0a, 1, 0, 0x12, 1, 0] : [0x0a, 4, ...Buffer.from("none")];
+  return data(streamId, grpcMessage([0x0a, key.length, ...key]), flag.none);
 }
 
 function grpcMessage(body: readonly number[]): number[] {
@@ -52,7 +65,7 @@ export function smallRange(streamId: number): Buffer {
 
 /** Of a message of `announced` bytes, DATA frames with `sent` of them; the stream stays open. */
 export function incompletePut(streamId: number, announced: number, sent: number): Buffer {
-  const head = frame(type.headers, flag.endHeaders, streamId, block(kvFields("Put")));
+  const head = frame(type.headers, flag.endHeaders, streamId, block(fieldsOf("KV/Put")));
   const pieces = [head, data(streamId, [0, ...uint32(announced)], flag.none)];
   const piece = new Uint8Array(16_384);
   for (let at = 0; at < sent; at += piece.length) pieces.push(data(streamId, piece, flag.none));

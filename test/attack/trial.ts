@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KvConnection } from "../support/kv-connection.ts";
 import type { OneMember } from "../support/one-member.ts";
+import type { Attack } from "./attack.ts";
 import { type AttackReport, launch } from "./attacker.ts";
-import type { Attack } from "./attacks.ts";
 import { cpuSeconds, MemoryWatch, residentBytes } from "./process-usage.ts";
 import { bigKey, bigValueBytes } from "./requests.ts";
 
@@ -33,11 +33,8 @@ export async function prepare(member: OneMember): Promise<void> {
   }
 }
 
-export async function runTrial(
-  member: OneMember,
-  attack: Attack,
-  durationMs: number,
-): Promise<Trial> {
+export async function runTrial(member: OneMember, attack: Attack, leastMs: number): Promise<Trial> {
+  const durationMs = Math.max(leastMs, attack.leastMs ?? 0);
   const { pid } = member.server;
   if (pid === undefined) throw new Error("the member has no process");
   const client = new KvConnection(member.address);
@@ -48,7 +45,7 @@ export async function runTrial(
     const startCpu = cpuSeconds(pid);
     const startMs = performance.now();
     const launched = launch({ name: attack.name, port: member.port, durationMs });
-    const honest = putUntil(client, startMs + durationMs);
+    const honest = putUntil(client, startMs + durationMs, attack.honestValueBytes);
     const [report, puts] = await Promise.all([launched, honest]);
     const cpuPercent = ((cpuSeconds(pid) - startCpu) / (performance.now() - startMs)) * 1e5;
     await putUntil(client, performance.now() + 300);
@@ -69,13 +66,14 @@ function peakOf({ peakBytes }: MemoryWatch): { peakBytes: number } {
 async function putUntil(
   client: KvConnection,
   endMs: number,
+  valueBytes = 0,
 ): Promise<{ putMs: number[]; errors: string[] }> {
   const putMs: number[] = [];
   const errors: string[] = [];
   while (performance.now() < endMs) {
     const startMs = performance.now();
     try {
-      await client.put("attack/honest", String(startMs));
+      await client.put("attack/honest", String(startMs).padEnd(valueBytes));
       putMs.push(performance.now() - startMs);
     } catch (error) {
       errors.push(String(error));

@@ -11,7 +11,9 @@ export function judge(member: OneMember, trial: Trial): readonly string[] {
   if (firstError !== undefined)
     problems.push(`${errors.length} honest Puts failed, the first: ${firstError}`);
   if (putMs.length === 0) problems.push("no honest Put was answered");
-  const growthMib = (peakBytes - startBytes) / 2 ** 20;
+  // What the honest client has written is in memory too.
+  const writtenMib = (putMs.length * (attack.honestValueBytes ?? 0)) / 2 ** 20;
+  const growthMib = (peakBytes - startBytes) / 2 ** 20 - writtenMib;
   if (growthMib > attack.growthMibMax)
     problems.push(`memory grew by ${growthMib.toFixed(0)} MiB, allowed ${attack.growthMibMax}`);
   return problems;

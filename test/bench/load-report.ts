@@ -28,6 +28,9 @@ export interface LoadReport {
   lost?: number;
   lostTexts?: Readonly<Record<string, number>>;
   failover?: FailoverReport;
+  /** Watch runs: puts acknowledged in the window (what is measured there are events), and how long it took to create all watches. */
+  puts?: number;
+  createdMillis?: number;
 }
 
 /** Milliseconds since the signal; -1 for what did not come about before the end of the run. */

@@ -63,8 +63,14 @@ export function measurementOf(
     othersShare: othersShareOf(report),
     problems: problemsOf(report),
     samples: [],
-    remarks: [],
+    remarks: remarksOf(report),
   };
+}
+
+function remarksOf({ createdMillis }: LoadReport): string[] {
+  return createdMillis === undefined
+    ? []
+    : [`all watches were created in ${createdMillis.toFixed(0)} ms`];
 }
 
 /** What neither the servers nor the load generator had of the machine, 0 to 1. */

@@ -60,6 +60,17 @@ export function notes(options: BenchOptions, workloads: readonly Workload[]): st
         "threads; the load generator shares the machine. grpc-timeout differs per call; fsync is on; plain text.",
     );
   }
+  if (workloads.some(({ load }) => load?.mode === "watch")) {
+    lines.push(
+      "watch-*: latency is from a put to each of its events; a put is followed by the next one when its last event is there. " +
+        "Every watch must see each version of its key once, in order, and no event may be missing at the end. CPU is per event.",
+    );
+  }
+  if (workloads.some(({ load }) => load?.mode === "keep-alive")) {
+    lines.push(
+      "lease-*: every answer must be that of the oldest renewal without one on its stream, and tell the whole time to live.",
+    );
+  }
   if (workloads.some(({ clients }) => clients !== undefined)) {
     lines.push(
       "three-*: three processes of one contender on this machine and disk; CPU and resident memory are of all three " +

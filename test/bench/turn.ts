@@ -35,7 +35,8 @@ async function measure(plan: TurnPlan, server: Contender, step: Step): Promise<M
   if (workload.name === "fill") return fill(plan, aim, workload);
   if (workload.name === "memory") return memory(server, workload);
   if (workload.name === "restart") return restart(plan, server, workload);
-  const rate = workload.halfRateOf === undefined ? 0 : plan.rateOf(workload, step.soFar);
+  const rate =
+    workload.halfRateOf === undefined ? (workload.rate ?? 0) : plan.rateOf(workload, step.soFar);
   const compactor = workload.compacts === true ? new Compactor(server.target) : undefined;
   const report = await drive(plan, aim, loadArguments(plan.options, aim, step, rate));
   if (compactor !== undefined) {

@@ -7,7 +7,7 @@ export interface Gate {
 }
 
 /** "ms" is a time that the runner took several times, with its samples kept. */
-export type Unit = "ops/s" | "p99 ms" | "s" | "MiB" | "ms";
+export type Unit = "ops/s" | "events/s" | "p99 ms" | "s" | "MiB" | "ms";
 
 export type WorkloadName =
   | "fill"
@@ -23,6 +23,10 @@ export type WorkloadName =
   | "put-100x10"
   | "put-compacted-10x100"
   | "txn-10x100"
+  | "watch-1000-one-key"
+  | "watch-10000-one-stream"
+  | "lease-keep-alive"
+  | "lease-open-loop"
   | "defrag-open-loop"
   | ThreeName;
 
@@ -52,7 +56,7 @@ export interface Workload {
   gate: Gate | undefined;
   /** Mode and flags for the load generator; absent where the runner measures by itself. */
   load?: {
-    mode: "put" | "txn" | "range";
+    mode: "put" | "txn" | "range" | "watch" | "keep-alive";
     connections: number;
     streams: number;
     flags?: readonly string[];
@@ -61,6 +65,8 @@ export interface Workload {
   compacts?: boolean;
   /** On a server of its own with half garbage, which is defragmented while the load runs. */
   defragments?: boolean;
+  /** Arrivals per second at a fixed rate. */
+  rate?: number;
   /** Arrivals at a fixed rate, half of what etcd did in this workload. */
   halfRateOf?: WorkloadName;
   /** Set: three members. */

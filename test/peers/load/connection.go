@@ -22,15 +22,17 @@ type connection struct {
 	answers *responseHeaders
 	luck    *random
 
-	in      []byte // its first `have` bytes are the beginning of a frame
-	have    int
-	out     []byte // encoded; its first `written` bytes are written
-	written int
-	blocked bool // the socket takes no more; the loop waits for room
-	streams streams
-	queue   arrivals // intended starts (run clock) that wait for a free stream
-	closed  error
-	tally   tally
+	in       []byte // its first `have` bytes are the beginning of a frame
+	have     int
+	out      []byte // encoded; its first `written` bytes are written
+	written  int
+	blocked  bool // the socket takes no more; the loop waits for room
+	streams  streams
+	sessions []*session // streams that live on
+	keeper   *keeper    // set: what arrives are renewals of leases, sent on sessions
+	queue    arrivals   // intended starts (run clock) that wait for a free stream
+	closed   error
+	tally    tally
 
 	sendWindow   int64 // what flow control lets us send on the connection
 	streamWindow int64 // SETTINGS_INITIAL_WINDOW_SIZE of the server
@@ -70,7 +72,11 @@ func dial(r *run, work *workload, target string, streams int) (*connection, erro
 		headers: newHeaderEncoder(work.method, target, seed*997), answers: newResponseHeaders(),
 		streams: newStreams(streams), tally: newTally(), sendWindow: defaultWindow, streamWindow: defaultWindow,
 	}
-	c.source = work.requests(c.luck)
+	if work.requests != nil {
+		c.source = work.requests(c.luck)
+	} else {
+		c.headers.endless = true
+	}
 	c.out = append(c.out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"...)
 	c.out = appendFrameHeader(c.out, 6, frameSettings, 0, 0)
 	c.out = binary.BigEndian.AppendUint32(append(c.out, 0, settingInitialWindow), streamWindowOffered)
@@ -202,19 +208,31 @@ func (c *connection) arrive(intended, now int64) {
 
 // pump encodes what waits, as far as streams and flow control allow.
 func (c *connection) pump(now int64) {
+	if c.keeper != nil {
+		c.keeper.pump(now)
+		return
+	}
 	need := int64(c.work.requestMax + messagePrefix)
 	for c.queue.length() > 0 && c.streams.available() && c.sendWindow >= need {
-		start := c.queue.pop()
-		if !c.run.openLoop {
-			if !c.run.mayIssue(now) {
-				continue
-			}
-			c.run.open++
-		} else if now-start >= int64(time.Millisecond) && c.run.inWindow(start) {
+		if start := c.queue.pop(); c.mayStart(start, now) {
+			c.send(start)
+		}
+	}
+}
+
+// mayStart says whether what should start at `start` may be sent now, and counts it.
+func (c *connection) mayStart(start, now int64) bool {
+	if c.run.openLoop {
+		if now-start >= int64(time.Millisecond) && c.run.inWindow(start) {
 			c.tally.late++
 		}
-		c.send(start)
+		return true
 	}
+	if !c.run.mayIssue(now) {
+		return false
+	}
+	c.run.open++
+	return true
 }
 
 // send encodes HEADERS and one DATA frame that ends the stream.
@@ -228,6 +246,9 @@ func (c *connection) send(start int64) {
 	c.out = appendFrameHeader(c.out, 0, frameData, flagEndStream, call.stream)
 	c.out = append(c.out, 0, 0, 0, 0, 0)
 	c.out, call.want = c.source(c.out)
+	if f := c.run.fanout; f != nil {
+		f.sent(call.want.key, start, c)
+	}
 	putFrameLength(c.out, at)
 	size := len(c.out) - at - frameHeaderBytes
 	binary.BigEndian.PutUint32(c.out[at+frameHeaderBytes+1:], uint32(size-messagePrefix))
@@ -240,6 +261,10 @@ func (c *connection) finish(call *call, now int64) {
 		call.wrong = errors.New("grpc-status 0 without a message")
 	}
 	t := &c.tally
+	if call.session != nil {
+		call.session.ended(call)
+		return
+	}
 	noResult := new(noResult)
 	switch {
 	case call.wrong != nil && c.run.failover != nil && errors.As(call.wrong, noResult):
@@ -251,25 +276,33 @@ func (c *connection) finish(call *call, now int64) {
 		if c.run.failover != nil {
 			c.run.failover.acknowledged(c.target, call, now)
 		}
-		at := now
-		if c.run.openLoop {
-			at = call.start
-		}
-		switch {
-		case at < c.run.warmEnd:
-			t.warmup++
-		case at >= c.run.end:
-			t.drained++
-		default:
-			t.measured++
-			t.latency.record(uint64(max(0, now-call.start)) / 1000)
-		}
+		c.count(call.start, now)
 	}
 	t.lastDone = now
 	c.run.open--
 	c.streams.close(call)
-	if !c.run.openLoop {
+	switch f := c.run.fanout; {
+	case f != nil && call.wrong == nil:
+		f.acknowledged(call.want.key, now) // the next put comes when the events are there too
+	case !c.run.openLoop:
 		c.queue.push(now)
+	}
+}
+
+// count counts what was answered well.
+func (c *connection) count(start, now int64) {
+	t, at := &c.tally, now
+	if c.run.openLoop {
+		at = start
+	}
+	switch {
+	case at < c.run.warmEnd:
+		t.warmup++
+	case at >= c.run.end:
+		t.drained++
+	default:
+		t.measured++
+		t.latency.record(uint64(max(0, now-start)) / 1000)
 	}
 }
 
@@ -280,7 +313,10 @@ func (c *connection) fail(err error) {
 		return
 	}
 	c.closed = err
-	lost := c.streams.inFlight()
+	lost := c.streams.inFlight() - len(c.sessions)
+	if c.keeper != nil {
+		lost += c.keeper.unanswered()
+	}
 	if c.run.openLoop {
 		lost += c.queue.length()
 	}

@@ -113,9 +113,7 @@ func (c *connection) frame(f frameHeader, payload []byte, now int64) error {
 		if len(payload) != 4 {
 			return errors.New("WINDOW_UPDATE of a wrong size")
 		}
-		if f.stream == 0 { // a stream's own window is never used up: a request is one frame
-			c.sendWindow += int64(binary.BigEndian.Uint32(payload) & 0x7fffffff)
-		}
+		c.widen(f.stream, int64(binary.BigEndian.Uint32(payload)&0x7fffffff))
 	case framePushPromise:
 		return errors.New("PUSH_PROMISE")
 	}
@@ -147,6 +145,9 @@ func (c *connection) settings(f frameHeader, payload []byte) error {
 		case settingStreamsMax:
 			c.streams.openMax = int(value)
 		case settingInitialWindow:
+			for _, s := range c.sessions {
+				s.window += int64(value) - c.streamWindow
+			}
 			c.streamWindow = int64(value)
 		}
 	}
@@ -198,14 +199,12 @@ func (c *connection) data(f frameHeader, payload []byte, now int64) error {
 	if !call.opened {
 		call.blame(errors.New("DATA before the headers"))
 	}
-	if len(call.body) > 0 {
-		call.body = append(call.body, payload...)
-		payload = call.body
-	}
-	if len(payload) > 0 {
-		if !c.message(call, payload) && len(call.body) == 0 {
-			call.body = append(call.body, payload...)
+	if call.session != nil {
+		if err := call.session.data(call, payload, now); err != nil {
+			return err
 		}
+	} else {
+		c.body(call, payload)
 	}
 	if f.flags&flagEndStream != 0 {
 		call.blame(errors.New("the answer ended without trailers"))
@@ -217,6 +216,17 @@ func (c *connection) data(f frameHeader, payload []byte, now int64) error {
 		call.received = 0
 	}
 	return nil
+}
+
+// body takes a part of the one message of an answer.
+func (c *connection) body(call *call, payload []byte) {
+	if len(call.body) > 0 {
+		call.body = append(call.body, payload...)
+		payload = call.body
+	}
+	if len(payload) > 0 && !c.message(call, payload) && len(call.body) == 0 {
+		call.body = append(call.body, payload...)
+	}
 }
 
 // message checks the message at the front of `bytes` once it is whole and says whether it was.

@@ -20,6 +20,7 @@ type headerEncoder struct {
 	size, sizeMax int
 	sizes         [entriesMax]int // by entry number
 	sizeUpdate    bool
+	endless       bool // calls without a deadline
 }
 
 const (
@@ -111,8 +112,10 @@ func (e *headerEncoder) block(out []byte) []byte {
 	for i := range e.before {
 		out = e.fixed(out, &e.before[i])
 	}
-	out = e.timeout(out, &timeouts[e.turn*timeoutStep%timeoutCount])
-	e.turn++
+	if !e.endless {
+		out = e.timeout(out, &timeouts[e.turn*timeoutStep%timeoutCount])
+		e.turn++
+	}
 	for i := range e.after {
 		out = e.fixed(out, &e.after[i])
 	}

@@ -35,6 +35,8 @@ type report struct {
 	RevisionLast   int64             `json:"revisionLast"`
 	Writes         bool              `json:"writes"` // each acknowledged call should be one revision
 	KeysRepeated   uint64            `json:"keysRepeated"`
+	Puts           uint64            `json:"puts,omitempty"`          // watch: in the window; what is measured are events then
+	CreatedMillis  float64           `json:"createdMillis,omitempty"` // watch: from the first request for a watch to the last answer
 	Late           uint64            `json:"late"`
 	QueuedMax      int               `json:"queuedMax"`
 	LoadCpu        float64           `json:"loadCpuSeconds"`
@@ -73,21 +75,12 @@ func execute(o options) error {
 		}
 		return json.NewEncoder(os.Stdout).Encode(report{Mode: o.mode, RevisionBefore: revision, RevisionAfter: revision})
 	}
-	keys := o.space()
-	work, err := chooseWorkload(o, keys)
-	if err != nil {
-		return err
-	}
 	before, err := probeRevision(o)
 	if err != nil {
 		return err
 	}
-	var result outcome
-	if o.mode == "fill" {
-		result, err = counted(work, o, o.keys)
-	} else {
-		result, err = timed(work, o)
-	}
+	keys := o.space()
+	result, writes, err := measure(o, keys)
 	if err != nil {
 		return err
 	}
@@ -96,11 +89,33 @@ func execute(o options) error {
 		return fmt.Errorf("the revision afterwards: %w (errors of the run: %v)", err, result.tally.errors)
 	}
 	r := newReport(o, &result)
-	r.RevisionBefore, r.RevisionAfter, r.Writes = before, after, work.writes
-	if !o.overwrite {
+	r.RevisionBefore, r.RevisionAfter, r.Writes = before, after, writes
+	if !o.overwrite && result.fanout == nil {
 		r.KeysRepeated = keys.repeated()
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// measure runs what was asked for, and says whether each acknowledged call was to be one revision.
+func measure(o options, keys *keySpace) (result outcome, writes bool, err error) {
+	switch o.mode {
+	case "watch":
+		result, err = timedWatch(o)
+		return result, true, err
+	case "keep-alive":
+		result, err = timedKeepAlive(o)
+		return result, false, err
+	}
+	work, err := chooseWorkload(o, keys)
+	if err != nil {
+		return outcome{}, false, err
+	}
+	if o.mode == "fill" {
+		result, err = counted(work, o, o.keys)
+	} else {
+		result, err = timed(work, o)
+	}
+	return result, work.writes, err
 }
 
 func chooseWorkload(o options, keys *keySpace) (*workload, error) {
@@ -117,16 +132,23 @@ func chooseWorkload(o options, keys *keySpace) (*workload, error) {
 
 func newReport(o options, result *outcome) report {
 	t := &result.tally
-	return report{
+	r := report{
 		Mode: o.mode, Connections: o.connections, Streams: o.streams, Rate: o.rate, Seconds: result.seconds,
 		Acknowledged: t.acknowledged(), Warmup: t.warmup, Measured: t.measured, Drained: t.drained,
 		OpsPerSecond: float64(t.measured) / result.seconds, Errors: sum(t.errors), ErrorTexts: t.errors,
 		Lost: sum(t.lost), LostTexts: t.lost, Failover: result.changes.report(),
-		Latency: latencies{
-			t.latency.quantile(0.5), t.latency.quantile(0.9), t.latency.quantile(0.99), t.latency.quantile(0.999), t.latency.max,
-		},
+		Latency:       latenciesOf(&t.latency),
 		RevisionFirst: t.revisionFirst, RevisionLast: t.revisionLast,
 		Late: t.late, QueuedMax: t.queuedMax, LoadCpu: result.spent.own, ServerCpu: result.spent.server,
 		OthersCpu: result.spent.others(), Stolen: result.spent.stolen,
 	}
+	if f := result.fanout; f != nil {
+		r.Puts, r.Measured, r.Latency = t.measured, f.measured, latenciesOf(&f.latency)
+		r.OpsPerSecond, r.CreatedMillis = float64(f.measured)/result.seconds, float64(f.createdIn)/1e6
+	}
+	return r
+}
+
+func latenciesOf(h *histogram) latencies {
+	return latencies{h.quantile(0.5), h.quantile(0.9), h.quantile(0.99), h.quantile(0.999), h.max}
 }

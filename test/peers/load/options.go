@@ -21,6 +21,13 @@ type options struct {
 	rangeKeys            int
 	serializable         bool
 	overwrite            bool
+	watches              int
+	watchKeys            uint64
+	putConnections       int
+	putStreams           int
+	leases               uint64
+	ttl                  int
+	inFlight             int
 	serverPids           []int
 	signal               string
 	signalPid            int
@@ -34,6 +41,8 @@ const usageText = `load MODE [flags]: drives an etcd with unary gRPC calls and c
   put    puts new keys from the key space; no key twice unless --overwrite
   txn    creates new keys: if absent then put, else get
   range  reads --range-keys neighbouring keys at random among the first --keys
+  watch  puts over the first --watch-keys of the key space, which --watches on each stream watch, and measures events
+  keep-alive  grants leases with ids from --key-offset on and renews them, --in-flight on each stream
   probe  waits at most --duration for one linearizable read to be answered
 
 With --signal-pid it is a fail-over run: after --signal-after of the window the server at the first target gets --signal, the
@@ -57,6 +66,13 @@ func parseOptions(args []string) (o options, err error) {
 	f.IntVar(&o.valueSize, "value-size", 256, "bytes of a value, a multiple of 8")
 	f.IntVar(&o.rangeKeys, "range-keys", 1, "range: keys of one answer")
 	f.BoolVar(&o.serializable, "serializable", false, "range: serializable instead of linearizable")
+	f.IntVar(&o.watches, "watches", 10, "watch: watches on each stream")
+	f.Uint64Var(&o.watchKeys, "watch-keys", 1, "watch: keys, which the watches take in turn")
+	f.IntVar(&o.putConnections, "put-connections", 1, "watch: connections that put")
+	f.IntVar(&o.putStreams, "put-streams", 10, "watch: puts in flight on each of them, up to their last event")
+	f.Uint64Var(&o.leases, "leases", 10_000, "keep-alive: leases")
+	f.IntVar(&o.ttl, "ttl", 60, "keep-alive: their time to live, seconds")
+	f.IntVar(&o.inFlight, "in-flight", 100, "keep-alive: renewals in flight on each stream")
 	pids := f.String("server-pid", "", "processes, with commas, whose CPU time is measured over the window")
 	f.IntVar(&o.signalPid, "signal-pid", 0, "fail-over: process of the first target, which gets the signal")
 	f.StringVar(&o.signal, "signal", "KILL", "fail-over: KILL or TERM")
@@ -99,6 +115,12 @@ func (o *options) validate(rest []string) error {
 		return fmt.Errorf("--range-keys must be from 1 to --keys")
 	case o.keySpace < 200_000 || o.keyOffset+o.keySpace > keyIdMax:
 		return fmt.Errorf("--key-space must be 200000 or more and end below %d", uint64(keyIdMax))
+	case o.mode == "watch" && (o.watches < 1 || o.watchKeys < 1 || o.connections*o.streams*o.watches%int(o.watchKeys) != 0):
+		return fmt.Errorf("the watches must be a multiple of --watch-keys")
+	case o.putConnections < 1 || o.putStreams < 1 || o.inFlight < 1 || o.ttl < 1:
+		return fmt.Errorf("--put-connections, --put-streams, --in-flight, --ttl must be 1 or more")
+	case o.mode == "keep-alive" && (o.leases == 0 || o.leases%uint64(o.connections*o.streams) != 0):
+		return fmt.Errorf("--leases must be a multiple of all streams")
 	case o.rate < 0 || o.duration <= 0 || o.warmup < 0 || o.keys < 1:
 		return fmt.Errorf("--rate, --warmup must not be negative, --duration and --keys be above 0")
 	case o.signalPid != 0 && (o.rate == 0 || len(o.targets) < 2 || o.connections < len(o.targets)):

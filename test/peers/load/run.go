@@ -12,6 +12,7 @@ type run struct {
 	base     time.Time
 	loop     *loop
 	all      []*connection
+	callers  []*connection // those that calls arrive at
 	seed     uint64
 	dialled  uint64
 	openLoop bool
@@ -20,6 +21,7 @@ type run struct {
 	budget   int64 // calls that a closed loop may still send
 	open     int   // calls without an answer; in an open loop also arrivals that were not sent
 	failover *failover
+	fanout   *fanout // set: puts count by the events that they make
 }
 
 const (
@@ -34,6 +36,7 @@ type outcome struct {
 	seconds float64 // of the measured window
 	spent   usage   // CPU in the window
 	changes *failover
+	fanout  *fanout
 }
 
 // connect opens the connections and waits until the server has greeted on all of them.
@@ -43,23 +46,29 @@ func connect(work *workload, o options) (*run, error) {
 		return nil, err
 	}
 	r := &run{base: time.Now(), loop: l, seed: o.seed, openLoop: o.rate > 0, end: unlimited, budget: unlimited}
+	if r.callers, err = r.dial(work, o); err != nil {
+		r.finish()
+		return nil, err
+	}
+	return r, nil
+}
+
+// dial opens connections for o.streams calls each and waits until the server has greeted on all of them.
+func (r *run) dial(work *workload, o options) (opened []*connection, err error) {
 	for i := range o.connections {
 		target := o.targets[i%len(o.targets)]
 		c, err := dial(r, work, target, o.streams)
 		if err != nil {
-			r.finish()
 			return nil, fmt.Errorf("connect to %s: %w", target, err)
 		}
-		r.all = append(r.all, c)
-		if err := l.add(c); err != nil {
-			r.finish()
+		r.all, opened = append(r.all, c), append(opened, c)
+		if err := r.loop.add(c); err != nil {
 			return nil, err
 		}
 		c.flush()
 	}
 	for deadline := r.now() + int64(connectTimeout); r.now() < deadline && r.someUnusable() != nil; {
-		if err := l.poll(pollMax); err != nil {
-			r.finish()
+		if err := r.loop.poll(pollMax); err != nil {
 			return nil, err
 		}
 		if c := r.someUnusable(); c != nil && c.closed != nil {
@@ -67,11 +76,9 @@ func connect(work *workload, o options) (*run, error) {
 		}
 	}
 	if c := r.someUnusable(); c != nil {
-		err := c.usable()
-		r.finish()
-		return nil, fmt.Errorf("connect to %s: %w", c.target, err)
+		return nil, fmt.Errorf("connect to %s: %w", c.target, c.usable())
 	}
-	return r, nil
+	return opened, nil
 }
 
 func (r *run) someUnusable() *connection {
@@ -111,6 +118,11 @@ func timed(work *workload, o options) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	return r.timed(o, o.streams)
+}
+
+// timed lets calls arrive at the connections that stand; in a closed loop each begins with `each` of them.
+func (r *run) timed(o options, each int) (outcome, error) {
 	begin := r.now()
 	r.warmEnd = begin + int64(o.warmup)
 	r.end = r.warmEnd + int64(o.duration)
@@ -121,8 +133,8 @@ func timed(work *workload, o options) (outcome, error) {
 	if r.openLoop {
 		next = newPacer(r, o.rate, begin).due
 	} else {
-		for _, c := range r.all {
-			c.start(o.streams)
+		for _, c := range r.callers {
+			c.start(each)
 		}
 	}
 	cpu := newCpuReader(o.serverPids)
@@ -146,17 +158,23 @@ func timed(work *workload, o options) (outcome, error) {
 		}
 		if len(samples) < 2 {
 			wake = min(wake, []int64{r.warmEnd, r.end}[len(samples)])
-		} else if r.open == 0 || now > r.end+int64(drainTimeout) {
+		} else if r.isIdle() || now > r.end+int64(drainTimeout) {
 			break
 		}
 		if err := r.loop.poll(min(pollMax, time.Duration(wake-now))); err != nil {
 			return outcome{}, err
+		}
+		if r.fanout != nil {
+			r.fanout.next()
 		}
 	}
 	return outcome{
 		tally: r.finish(), seconds: float64(r.end-r.warmEnd) / 1e9, spent: samples[1].minus(samples[0]), changes: r.failover,
 	}, nil
 }
+
+// isIdle: nothing that was sent waits for what it brings about.
+func (r *run) isIdle() bool { return r.open == 0 && (r.fanout == nil || r.fanout.owed == 0) }
 
 // counted runs the workload in a closed loop until `calls` were answered, or none was for drainTimeout.
 func counted(work *workload, o options, calls uint64) (outcome, error) {
@@ -234,14 +252,14 @@ func (p *pacer) due(now int64) int64 {
 
 // connection is the next in turn; in a fail-over run the next of those that still stand.
 func (p *pacer) connection() *connection {
-	for range p.run.all {
-		c := p.run.all[p.turn%len(p.run.all)]
+	for range p.run.callers {
+		c := p.run.callers[p.turn%len(p.run.callers)]
 		p.turn++
 		if p.run.failover == nil || c.closed == nil {
 			return c
 		}
 	}
-	return p.run.all[0]
+	return p.run.callers[0]
 }
 
 // probeRevision asks for the revision with one linearizable read of the first target that answers one.

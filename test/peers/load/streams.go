@@ -9,8 +9,9 @@ type call struct {
 	answered bool // the message came and was looked at
 	revision int64
 	wrong    error
-	body     []byte // the message, while it comes in several frames
-	received int    // DATA bytes not yet given back to this stream's window
+	body     []byte   // the message, while it comes in several frames
+	received int      // DATA bytes not yet given back to this stream's window
+	session  *session // set: a stream that lives on, with many messages
 }
 
 // streams holds the calls of a connection: a fixed number of slots, found again by stream id through a small ring, since

@@ -5,7 +5,7 @@ import "encoding/binary"
 // workload is one kind of call: its gRPC method, the bodies of its requests and what a good answer to each looks like.
 type workload struct {
 	method string
-	// requests makes the source of one connection's requests.
+	// requests makes the source of one connection's requests; nil of a method whose streams are sessions.
 	requests func(luck *random) requestSource
 	// check tells what is wrong with an answer, or nil. It returns the revision of the answer's header.
 	check func(message []byte, want expectation) (revision int64, wrong error)
