@@ -95,10 +95,16 @@ function memberConfig(config: Config, valueCacheBytesMax: number): MemberConfig 
     quotaBackendBytes: raw["quota-backend-bytes"],
     autoCompaction: config.autoCompaction,
     bootstrapDefragThresholdBytes: raw["bootstrap-defrag-threshold-megabytes"] * 1024 ** 2,
+    leaseCheckpointIntervalMs: raw["feature-gates"].leaseCheckpoint
+      ? leaseCheckpointIntervalMs
+      : undefined,
     compactionBatchRecords: raw["compaction-batch-limit"],
     compactionSleepMs: raw["compaction-sleep-interval"],
   };
 }
+
+/** etcd's defaultLeaseCheckpointInterval. */
+const leaseCheckpointIntervalMs = 300_000;
 
 function backendFaults(faults: TestFaults): { unsafeNoSync?: boolean; writeBufferBytes?: number } {
   return {

@@ -194,7 +194,7 @@ export class Applier {
     }
     if (field === internalRequest.leaseRevoke)
       return this.begin(revokeInSlices(this.state, decodeLeaseRevoke(message), this.newBudget()));
-    // The schema of 3.6 is the first with a place for it.
+    // The schema of 3.6 is the first with a place for it; the same for all members, as the version of the cluster is an entry.
     const isKept = cluster.storageVersion !== undefined;
     return applyLeaseCheckpoints(lessor, decodeLeaseCheckpoints(message), isKept);
   }

@@ -3,7 +3,7 @@
  * capitals), as on etcd. An option of etcd that is not in this table is refused by name, never ignored.
  */
 
-import { parseFeatureGates } from "./feature-gates.ts";
+import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
 
 /** How a text becomes a value. Throws an Error that says what was expected. */
 type Parse<Value> = (text: string) => Value;
@@ -280,11 +280,12 @@ export const options = {
     defaultText: "10ms",
     help: "pause of a compaction between two of those",
   }),
-  "feature-gates": option({
-    default: "",
+  "feature-gates": option<FeatureGates>({
+    default: parseFeatureGates(""),
     parse: parseFeatureGates,
     placeholder: "NAME=BOOL,...",
-    help: "switches by etcd's names; each is taken with etcd's default only",
+    defaultText: "all as on etcd",
+    help: "switches by etcd's names; served: LeaseCheckpoint",
   }),
   "watch-progress-notify-interval": option({
     default: 0,

@@ -1,6 +1,6 @@
 /**
  * When the leader tells the others how much of a long lease is left, so that a change of the leader does not give it its whole time again
- * (etcd lease/lessor.go, checkpointScheduledLeases). Off, as on etcd by default: see MemberConfig.leaseCheckpointIntervalMs.
+ * (etcd lease/lessor.go, checkpointScheduledLeases; behind the feature gate LeaseCheckpoint, off by default as on etcd).
  */
 import type { LeaseCheckpoint } from "../proto/lease-codec.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";

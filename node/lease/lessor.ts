@@ -99,13 +99,11 @@ export class Lessor {
     if (lease === undefined) return;
     lease.remainingSeconds = remainingSeconds;
     this.save(lease);
-    // A leader counts from what had been applied when it was elected. That the leader before had undone a checkpoint may come only now; it
-    // never takes time away, since renewals go through no entry.
-    if (this.primary) lease.expiresAtMs = Math.max(lease.expiresAtMs, this.endFromPromotion(lease));
+    // The primary wrote it, and knows better.
   }
 
   /**
-   * This member is the leader now. Nobody knows what the leader before has renewed, so every lease begins its time anew and gets
+   * This member is the leader now, and has applied everything from before its term: else it would not know which checkpoints were undone. Nobody knows what the leader before has renewed, so every lease begins its time anew and gets
    * `extraMs` on top, in which its client can find out whom to ask.
    */
   promote(extraMs: number): void {

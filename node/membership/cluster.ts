@@ -16,7 +16,6 @@ import type { MemberChange, MembershipChange } from "./membership-change.ts";
 import { validateChange } from "./validate-change.ts";
 
 const clusterVersionKey = fromText("clusterVersion");
-const storageVersionKey = fromText("storageVersion");
 const confStateKey = fromText("confState");
 /** What etcd writes for a removed member. */
 const removedMark = fromText("removed");
@@ -124,14 +123,12 @@ export class Cluster {
    * newer one than its own, so it must not run ahead of the oldest member (etcd version/monitor.go, UpdateStorageVersionIfNeeded).
    */
   get storageVersion(): string | undefined {
-    const stored = this.backend.get("meta", storageVersionKey);
-    return stored === undefined ? undefined : toText(stored);
+    const { version } = this;
+    return version !== undefined && knowsSchema(version) ? version : undefined;
   }
 
   setVersion(version: string): void {
     this.clusterVersion = version;
-    if (knowsSchema(version)) this.backend.put("meta", storageVersionKey, fromText(version));
-    else this.backend.delete("meta", storageVersionKey);
     this.backend.put("cluster", clusterVersionKey, fromText(version));
   }
 

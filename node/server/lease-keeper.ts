@@ -24,8 +24,10 @@ const revokedAtOnceMax = (revokeRate * periodMs) / 1000;
 const checkpointsAtOnceMax = 1000;
 
 export interface LeaseKeeperOptions {
-  readonly node: Pick<RawNode, "role" | "propose" | "lastIndex">;
+  readonly node: Pick<RawNode, "role" | "term" | "propose" | "lastIndex">;
   readonly lessor: () => Lessor;
+  /** Of the last applied entry. */
+  readonly appliedTerm: () => number;
   readonly timers: Timers;
   readonly electionTimeoutMs: number;
   /** After this a revocation that was proposed and did not come back is proposed again. */
@@ -48,10 +50,13 @@ export class LeaseKeeper {
     this.timer = timers.every(periodMs, () => timers.endOfTurn(() => this.tick()));
   }
 
-  /** Once a turn: this member is the primary as long as it leads. */
+  /**
+   * Once a turn: this member is the primary as long as it leads, from the first entry of its term on that is applied. Before, what it has applied may be
+   * older than what others have acknowledged: it might end a lease whose renewal stands in its own log.
+   */
   follow(): void {
-    const { node, lessor, electionTimeoutMs } = this.options;
-    const isLeader = node.role === "leader";
+    const { node, lessor, appliedTerm, electionTimeoutMs } = this.options;
+    const isLeader = node.role === "leader" && appliedTerm() === node.term;
     if (isLeader === lessor().isPrimary) return;
     if (isLeader) lessor().promote(electionTimeoutMs);
     else lessor().demote();

@@ -54,10 +54,7 @@ export interface MemberConfig extends Partial<MembershipSettings> {
   readonly valueCacheBytesMax: number;
   /** Largest entry that a request may become (--max-request-bytes). */
   readonly requestBytesMax: number;
-  /**
-   * How often the leader tells the others what is left of long leases; never when not given. No flag sets it: with checkpoints the simulator still
-   * finds leases that end too early (one run in a hundred of those that look for it).
-   */
+  /** How often the leader tells the others what is left of long leases; never when not given. */
   readonly leaseCheckpointIntervalMs?: number | undefined;
   /** Records that a compaction looks at in one go, and its pause behind them; etcd's 1,000 and 10 ms when 0 or not given. */
   readonly compactionBatchRecords?: number;

@@ -184,6 +184,7 @@ function leaseParts(
   const leases = new LeaseKeeper({
     node,
     lessor,
+    appliedTerm: () => turns.state.position.term,
     timers,
     electionTimeoutMs: electionTimeoutMs(options.config),
     requestTimeoutMs: timeoutMs,

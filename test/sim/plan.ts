@@ -149,8 +149,7 @@ export function drawPlan(options: PlanOptions, world: World): Plan {
     watchers: 1 + random.below(4),
     leaseholders: random.pick([0, 1, 1, 2]),
     bulkPauseMs: random.pick([4000, 10_000, 30_000]),
-    // Off, as no flag offers them (node/server/member-options.ts).
-    leaseCheckpointIntervalMs: undefined,
+    leaseCheckpointIntervalMs: random.pick([undefined, undefined, 500, 1500]),
   };
 }
 

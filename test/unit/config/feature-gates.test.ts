@@ -3,20 +3,28 @@ import { test } from "node:test";
 
 import { parseFeatureGates } from "../../../node/config/feature-gates.ts";
 
-test("gates that are named with etcd's defaults are taken", () => {
-  const text = "FastLeaseKeepAlive=true, CompactHashCheck=false,LeaseCheckpoint=false";
-  assert.equal(parseFeatureGates(text), text);
-  assert.equal(parseFeatureGates(""), "");
+test("gates that are named with their defaults change nothing", () => {
+  const text = "FastLeaseKeepAlive=true, CompactHashCheck=false,TxnModeWriteWithSharedBuffer=true";
+  assert.deepEqual(parseFeatureGates(text), { leaseCheckpoint: false });
+  assert.deepEqual(parseFeatureGates(""), { leaseCheckpoint: false });
+});
+
+test("LeaseCheckpoint can be switched on", () => {
+  assert.deepEqual(parseFeatureGates("LeaseCheckpoint=true"), { leaseCheckpoint: true });
 });
 
 test("a gate without effect is refused by name, not ignored", () => {
   assert.throws(
-    () => parseFeatureGates("FastLeaseKeepAlive=true,LeaseCheckpoint=true"),
-    /LeaseCheckpoint=true is not served in this version/,
+    () => parseFeatureGates("CompactHashCheck=true"),
+    /CompactHashCheck=true is not served in this version/,
   );
 });
 
-test("an unknown gate and a value that is none are refused", () => {
+test("an unknown gate, a value that is none, and half of a pair are refused", () => {
   assert.throws(() => parseFeatureGates("Nothing=true"), /there is no feature gate "Nothing"/);
   assert.throws(() => parseFeatureGates("LeaseCheckpoint=yes"), /expected LeaseCheckpoint=true/);
+  assert.throws(
+    () => parseFeatureGates("LeaseCheckpointPersist=true"),
+    /requires enabling feature gate LeaseCheckpoint$/,
+  );
 });

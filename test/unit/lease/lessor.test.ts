@@ -191,16 +191,3 @@ test("a record that is no lease, or another's, is refused as corrupt", () => {
     assert.throws(() => lab.newLessor(), CorruptionError);
   }
 });
-
-test("a new leader that learns only now that a checkpoint was undone gives the lease its whole time", () => {
-  const lab = new LessorLab();
-  lab.grant(1n, 600);
-  lab.lessor.checkpoint(1n, 10);
-  lab.lessor.promote(1000);
-  lab.clock.nowMs += 5000;
-  lab.lessor.checkpoint(1n, 0);
-  lab.clock.nowMs += 595_999;
-  assert.deepEqual(lab.expired(), []);
-  lab.clock.nowMs += 1;
-  assert.deepEqual(lab.expired(), [1n]);
-});

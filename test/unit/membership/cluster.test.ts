@@ -176,3 +176,9 @@ test("the state's schema follows the cluster's version, and is not named before 
   });
   assert.deepEqual(seen, [undefined, undefined, "3.6.0", "3.7.0", undefined]);
 });
+
+test("a member that got its state from another, as a file of etcd's buckets, names the same schema as the others", () => {
+  const backend = openBackend();
+  backend.put("cluster", fromText("clusterVersion"), fromText("3.7.0"));
+  assert.equal(new Cluster(backend).storageVersion, "3.7.0");
+});

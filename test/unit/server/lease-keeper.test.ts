@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { logIndex } from "../../../node/lib/units.ts";
+import { logIndex, type Term } from "../../../node/lib/units.ts";
 import { InternalRaftView, internalRequest } from "../../../node/proto/internal-raft-codec.ts";
 import { decodeLeaseCheckpoints, decodeLeaseRevoke } from "../../../node/proto/lease-codec.ts";
 import type { Proposal } from "../../../node/raft/ready.ts";
@@ -16,6 +16,7 @@ class KeeperLab {
   readonly proposed: Uint8Array[] = [];
   readonly node = {
     role: "follower" as Role,
+    term: 3 as Term,
     lastIndex: logIndex(0),
     propose: (proposals: readonly Proposal[]): boolean => {
       if (!this.takes) return false;
@@ -25,6 +26,7 @@ class KeeperLab {
     },
   };
   takes = true;
+  appliedTerm = 3;
   canRead = true;
   woken = 0;
   readonly keeper: LeaseKeeper;
@@ -34,6 +36,7 @@ class KeeperLab {
     this.keeper = new LeaseKeeper({
       node: this.node,
       lessor: () => this.leases.lessor,
+      appliedTerm: () => this.appliedTerm,
       timers: this.world,
       electionTimeoutMs: 1000,
       requestTimeoutMs: 5000,
@@ -178,4 +181,21 @@ test("what is left of long leases is proposed in intervals, when checkpoints are
   });
   assert.deepEqual(checkpoints, [{ id: 1n, remainingSeconds: 540 }]);
   assert.ok((lab.leases.lessor.get(1n)?.checkpointIndex ?? 0) > 0);
+});
+
+test("a new leader is the primary when the first entry of its term is applied, and not before", async () => {
+  const lab = new KeeperLab();
+  lab.appliedTerm = 2;
+  lab.lead();
+  assert.equal(lab.leases.lessor.isPrimary, false);
+  lab.leases.grant(1n, 2);
+  await lab.pass(60);
+  assert.deepEqual(lab.revoked(), []);
+  lab.appliedTerm = 3;
+  lab.keeper.follow();
+  assert.equal(lab.leases.lessor.isPrimary, true);
+  // Elected again: what was left is counted anew.
+  lab.node.term = 4 as Term;
+  lab.keeper.follow();
+  assert.equal(lab.leases.lessor.isPrimary, false);
 });
