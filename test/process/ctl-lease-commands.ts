@@ -117,7 +117,8 @@ export const leaseSections: readonly Section[] = [
       "etcdctl lock mutex -- sh -c 'etcdctl get --prefix mutex --keys-only'; etcdctl get --prefix mutex",
       ...["lock term", "elect term proposal"].map(
         (command) =>
-          `etcdctl ${command} >/dev/null & until etcdctl get --prefix term/ --keys-only | grep -q term; do :; done; kill -TERM $!; wait $!; echo $?; etcdctl get --prefix term/`,
+          // What it prints says that it is there: a signal before that ends etcdctl in another way.
+          `f=$(mktemp); etcdctl ${command} >$f & until [ -s $f ]; do :; done; kill -TERM $!; wait $!; echo $?; rm $f; etcdctl get --prefix term/`,
       ),
       "etcdctl elect",
       "etcdctl elect a",
