@@ -5,7 +5,7 @@
  *     --keep                             the cluster stays up afterwards
  */
 import { globSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { down, up } from "./cluster/cluster.ts";
 import { loadImage } from "./cluster/images.ts";
@@ -13,6 +13,7 @@ import { buildImages, productSizes } from "./image/images.ts";
 import { sizeTable } from "./image/sizes.ts";
 import { installStory } from "./stories/install.ts";
 import { program, say, step } from "./support/log.ts";
+import { built } from "./support/programs.ts";
 import { run } from "./support/run.ts";
 
 const projectDir = join(import.meta.dirname, "../..");
@@ -24,6 +25,9 @@ const { values, positionals } = parseArgs({
 /** These start an API server of their own, or use none: they need the programs, not the cluster. */
 const files = globSync("test/**/*.e2e.ts", { cwd: projectDir }).sort();
 const isWanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
+
+/** Of kubectl and helm, those that were built, whatever else the machine has. */
+const builtFirst = `${dirname(built("kubectl"))}${delimiter}${process.env["PATH"] ?? ""}`;
 
 async function bringPrograms(): Promise<void> {
   const install = (...args: string[]): Promise<string> =>
@@ -49,7 +53,10 @@ await program(async () => {
   await step("programs are there", bringPrograms);
   for (const file of files.filter((path) => isWanted(basename(path, ".e2e.ts")))) {
     await step(file, () =>
-      run([process.execPath, "--test", join(projectDir, file)], { timeoutMs: 15 * 60_000 }),
+      run([process.execPath, "--test", join(projectDir, file)], {
+        timeoutMs: 15 * 60_000,
+        env: { PATH: builtFirst },
+      }),
     );
   }
   if (isWanted("image")) await step("the image by itself", () => runProgram("image/try.ts"));
