@@ -2,7 +2,6 @@
 import { leaseCost } from "../apply/quota-cost.ts";
 import type { StreamCall } from "../grpc/stream-call.ts";
 import type { UnaryCall } from "../grpc/unary-call.ts";
-import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import { etcdserverpb } from "../proto/generated/messages.js";
 import { internalRequest } from "../proto/internal-raft-codec.ts";
 import { encodeLeaseGrant } from "../proto/lease-codec.ts";
@@ -13,7 +12,7 @@ import { failWith } from "./errors.ts";
 import { headerOf } from "./header.ts";
 import type { LeaderWatch } from "./leader-watch.ts";
 import { LeaseKeepAliveStream } from "./lease-keep-alive.ts";
-import { decodedMessage } from "./request-bytes.ts";
+import { admittedMessage, replyMessage } from "./request-bytes.ts";
 import { hasSpace } from "./space.ts";
 
 export interface LeaseServiceOptions {
@@ -42,7 +41,7 @@ export class LeaseService {
     const message = encodeLeaseGrant({ id, ttlSeconds });
     member.propose(internalRequest.leaseGrant, message, 0, message.length, {
       applied: (result) =>
-        reply(call, etcdserverpb.LeaseGrantResponse, {
+        replyMessage(call, etcdserverpb.LeaseGrantResponse, {
           header: headerOf(member, member.store.currentRevision),
           ID: int64Long(id),
           TTL: numberLong(result.kind === "leaseGrant" ? result.ttlSeconds : 0),
@@ -56,7 +55,7 @@ export class LeaseService {
     const { member } = this.options;
     member.propose(internalRequest.leaseRevoke, bytes, 0, bytes.length, {
       applied: () =>
-        reply(call, etcdserverpb.LeaseRevokeResponse, {
+        replyMessage(call, etcdserverpb.LeaseRevokeResponse, {
           header: headerOf(member, member.store.currentRevision),
         }),
       refused: (error) => failWith(call, error),
@@ -82,7 +81,11 @@ export class LeaseService {
               keys: [...answer.value.keys],
             };
       const header = headerOf(member, member.store.currentRevision);
-      reply(call, etcdserverpb.LeaseTimeToLiveResponse, { header, ID: int64Long(id), ...times });
+      replyMessage(call, etcdserverpb.LeaseTimeToLiveResponse, {
+        header,
+        ID: int64Long(id),
+        ...times,
+      });
     });
   }
 
@@ -90,7 +93,7 @@ export class LeaseService {
   leases(call: UnaryCall, bytes: Uint8Array): void {
     if (this.admitted(call, etcdserverpb.LeaseLeasesRequest, bytes) === undefined) return;
     const { member } = this.options;
-    reply(call, etcdserverpb.LeaseLeasesResponse, {
+    replyMessage(call, etcdserverpb.LeaseLeasesResponse, {
       header: headerOf(member, member.store.currentRevision),
       leases: member.lessor.all().map(({ id }) => ({ ID: int64Long(id) })),
     });
@@ -115,22 +118,9 @@ export class LeaseService {
     type: { decode(bytes: Uint8Array): Request },
     bytes: Uint8Array,
   ): Request | undefined {
-    const request = decodedMessage(call, type, bytes);
-    if (request === undefined) return undefined;
-    const error: EtcdErrorKind | undefined = this.options.admission.refuse(call, false);
-    if (error === undefined) return request;
-    failWith(call, error);
-    return undefined;
+    const { admission } = this.options;
+    return admittedMessage(call, admission, { type, bytes, isForLearners: false });
   }
-}
-
-function reply<Response>(
-  call: UnaryCall,
-  type: { encode(response: Response): { finish(): Uint8Array } },
-  response: Response,
-): void {
-  const bytes = type.encode(response).finish();
-  call.reply(bytes, 0, bytes.length);
 }
 
 function saturated(value: bigint): number {

@@ -10,7 +10,7 @@ import { type Hashed, hashKvAt, hashOf } from "../server/store-hash.ts";
 import type { Admission } from "./admission.ts";
 import { failWith, statusOf } from "./errors.ts";
 import { headerOf } from "./header.ts";
-import { decodedMessage } from "./request-bytes.ts";
+import { admittedMessage, replyMessage } from "./request-bytes.ts";
 
 /** A backend of etcd's is never empty, and etcdctl divides by its size. */
 const sizeBytesMin = 4096;
@@ -36,7 +36,7 @@ export class MaintenanceService {
     const { member } = this;
     const { raft, store } = member;
     if (!this.isAdmitted(call, etcdserverpb.StatusRequest, bytes, true)) return;
-    this.reply(call, etcdserverpb.StatusResponse, {
+    replyMessage(call, etcdserverpb.StatusResponse, {
       header: headerOf(member, store.currentRevision),
       version: serverVersion,
       dbSize: sizeOf(store.logicalBytes + store.freedBytes),
@@ -64,7 +64,7 @@ export class MaintenanceService {
     member.propose(internalRequest.alarm, bytes, 0, bytes.length, {
       applied: (result) => {
         const alarms = result.kind === "alarms" ? result.alarms : [];
-        this.reply(call, etcdserverpb.AlarmResponse, {
+        replyMessage(call, etcdserverpb.AlarmResponse, {
           header: headerOf(member, member.store.currentRevision),
           alarms: alarms.map(({ memberId, alarm }) => ({ memberID: uint64Long(memberId), alarm })),
         });
@@ -81,7 +81,7 @@ export class MaintenanceService {
     defragmentation.run().then(
       () => {
         logger.info("finished defragment");
-        this.reply(call, etcdserverpb.DefragmentResponse, {});
+        replyMessage(call, etcdserverpb.DefragmentResponse, {});
       },
       (error: unknown) => {
         logger.warn("failed to defragment", { error });
@@ -97,7 +97,7 @@ export class MaintenanceService {
     const revision = member.store.currentRevision;
     const hashing = hashOf(member, (store) => store.hash());
     this.whenHashed(call, hashing, (hash) =>
-      this.reply(call, etcdserverpb.HashResponse, { header: headerOf(member, revision), hash }),
+      replyMessage(call, etcdserverpb.HashResponse, { header: headerOf(member, revision), hash }),
     );
   }
 
@@ -107,7 +107,7 @@ export class MaintenanceService {
     const { member } = this;
     this.whenHashed(call, hashKvAt(member, longToBigint(request.revision)), (hashed) => {
       const { revision, hash, compactRevision, hashRevision } = hashed;
-      this.reply(call, etcdserverpb.HashKVResponse, {
+      replyMessage(call, etcdserverpb.HashKVResponse, {
         header: headerOf(member, revision),
         hash,
         compactRevision: numberLong(compactRevision),
@@ -123,21 +123,7 @@ export class MaintenanceService {
     bytes: Uint8Array,
     isForLearners: boolean,
   ): Request | undefined {
-    const request = decodedMessage(call, type, bytes);
-    if (request === undefined) return undefined;
-    const error = this.admission.refuse(call, isForLearners);
-    if (error === undefined) return request;
-    failWith(call, error);
-    return undefined;
-  }
-
-  private reply<Response>(
-    call: UnaryCall,
-    type: { encode(response: Response): { finish(): Uint8Array } },
-    response: Response,
-  ): void {
-    const bytes = type.encode(response).finish();
-    call.reply(bytes, 0, bytes.length);
+    return admittedMessage(call, this.admission, { type, bytes, isForLearners });
   }
 
   private whenHashed<Result>(

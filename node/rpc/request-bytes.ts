@@ -2,7 +2,8 @@
 import type { UnaryCall } from "../grpc/unary-call.ts";
 import { decodeTxnRequest, type TxnRequest } from "../proto/txn-request.ts";
 import { WireError } from "../proto/wire.ts";
-import { failMalformed } from "./errors.ts";
+import type { Admission } from "./admission.ts";
+import { failMalformed, failWith } from "./errors.ts";
 
 interface Decodable {
   decode(bytes: Uint8Array, start: number, end: number): void;
@@ -55,6 +56,34 @@ export function decodedMessage<Message>(
     failMalformed(call);
     return undefined;
   }
+}
+
+/** The request, if it is one and this member may answer it; undefined when the call is answered. */
+export function admittedMessage<Message>(
+  call: UnaryCall,
+  admission: Admission,
+  request: {
+    readonly type: { decode(bytes: Uint8Array): Message };
+    readonly bytes: Uint8Array;
+    readonly isForLearners: boolean;
+  },
+): Message | undefined {
+  const message = decodedMessage(call, request.type, request.bytes);
+  if (message === undefined) return undefined;
+  const error = admission.refuse(call, request.isForLearners);
+  if (error === undefined) return message;
+  failWith(call, error);
+  return undefined;
+}
+
+/** Answers with a message of the generated codecs. */
+export function replyMessage<Response>(
+  call: UnaryCall,
+  type: { encode(response: Response): { finish(): Uint8Array } },
+  response: Response,
+): void {
+  const bytes = type.encode(response).finish();
+  call.reply(bytes, 0, bytes.length);
 }
 
 /** From Node's shared pool: cheaper than an array of its own. */
