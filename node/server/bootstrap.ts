@@ -20,6 +20,7 @@ import { MemoryStorage } from "../raft/memory-storage.ts";
 import type { HardState } from "../raft/types.ts";
 import type { SnapDir } from "../snap/snap-dir.ts";
 import { Wal, type WalContent, type WalOptions, type WalSnapshot } from "../wal/wal.ts";
+import { checkExpectedCluster, refuseFounding } from "./expected-cluster.ts";
 import {
   type Beginning,
   beginMember,
@@ -64,6 +65,8 @@ export interface BootstrapOptions {
   readonly maxLearners?: number;
   /** --force-new-cluster: this member, with what it has, becomes the only one. */
   readonly forceNewCluster?: boolean;
+  /** --expected-cluster-id: expected-cluster.ts. */
+  readonly expectedClusterId?: ClusterId | undefined;
 }
 
 /** Another member and where it is found. */
@@ -92,14 +95,19 @@ export async function bootstrap(given: BootstrapOptions): Promise<Bootstrapped> 
         `${paths.backend} holds data, but there is no log in ${paths.wal}; put the log back, or move the data directory away and restore the member`,
       );
     }
+    if (given.newMember.initialClusterState === "new") {
+      refuseFounding(given.expectedClusterId, paths.wal);
+    }
     options = await withInitialCluster(given);
     beginning = await beginMember(options);
+    checkExpectedCluster(given.expectedClusterId, beginning.clusterId, "the cluster to be joined");
     await createLog(options, beginning);
   }
   const { wal, snapshot, content } = await openNewest(options);
   try {
     checkOwner({ paths, backend, content, snapshot });
     const { nodeId: memberId, clusterId } = content.metadata;
+    checkExpectedCluster(options.expectedClusterId, clusterId, `the log in ${paths.wal}`);
     const cluster = new Cluster(backend);
     if (cluster.isRemoved(memberId) && options.forceNewCluster === true) {
       throw new MemberRemovedError();
@@ -155,7 +163,10 @@ async function knownLog(
     snapshot.index === 0 && content.entries.length === 0 && content.hardState.term === 0;
   if (isEmpty && consistentIndex === 0) {
     const known = beginning === undefined ? await withInitialCluster(options) : options;
-    if (newMember.initialClusterState === "new") return foundCluster(known, wal, content);
+    if (newMember.initialClusterState === "new") {
+      refuseFounding(options.expectedClusterId, options.paths.wal);
+      return foundCluster(known, wal, content);
+    }
     if (beginning !== undefined) return { ...content, peers: beginning.peers };
     // A member that joins was stopped before anything reached it: who it is stands in the log, where the others are does not.
     const remote = await fetchOthers(known);

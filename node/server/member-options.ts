@@ -1,6 +1,7 @@
 /** What a member is made of and with. `config/` fills it from flags, the simulator from its own. */
 import type { BackendHome, MemberBackend } from "../backend/backend-snapshot.ts";
 import type { Clock, Fs, Logger, Random, Timers } from "../lib/ports.ts";
+import type { ClusterId } from "../lib/units.ts";
 import type { ResolveHost } from "../membership/peer-urls.ts";
 import { type RaftConfig, raftDefaults } from "../raft/config.ts";
 import type { WalOptions } from "../wal/wal.ts";
@@ -41,6 +42,8 @@ export interface MemberConfig extends Partial<MembershipSettings> {
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   readonly clusterToken: string;
+  /** The cluster that this member belongs to, if whoever starts it knows: expected-cluster.ts. */
+  readonly expectedClusterId?: ClusterId | undefined;
   readonly tickMs: number;
   readonly electionTicks: number;
   /** Applied entries between two marks in the log (--snapshot-count). */

@@ -75,6 +75,7 @@ export class Member {
       network,
       maxLearners,
       forceNewCluster,
+      expectedClusterId: config.expectedClusterId,
     });
     const ids = {
       "local-member-id": idToHex(booted.memberId),

@@ -281,3 +281,37 @@ test("a forced new cluster is durable before the member starts, and forced again
   assert.deepEqual(again.peers, []);
   await again.wal.close();
 });
+
+test("a member whose cluster is known founds none on an empty volume", async () => {
+  const machine = new Machine();
+  const expectedClusterId = clusterId(0xc1n);
+  await assert.rejects(
+    machine.boot({ expectedClusterId }),
+    /there is no data of it .* founds no second cluster/,
+  );
+  assert.equal(await Wal.exists(machine.fs, dir), false, "nothing was made");
+  const founded = await machine.boot();
+  await founded.wal.close();
+  const again = await machine.boot({ expectedClusterId: founded.clusterId });
+  await again.wal.close();
+});
+
+test("a member serves no log of another cluster than the one it is told", async () => {
+  const machine = new Machine();
+  const founded = await machine.boot();
+  await founded.wal.close();
+  await assert.rejects(
+    machine.boot({ expectedClusterId: clusterId(0xc2n) }),
+    /the log in .* is of cluster/,
+  );
+});
+
+test("a member joins no other cluster than the one it is told", async () => {
+  const machine = new Machine();
+  machine.members = [1, 2, 3].map((at) => memberOf(at, { peerUrls: [`http://m${at}:2380`] }));
+  const refused = machine.boot({ newMember: joiner, expectedClusterId: clusterId(0xc2n) });
+  await assert.rejects(
+    refused,
+    /the cluster to be joined is of cluster c1, but --expected-cluster-id is c2/,
+  );
+});
