@@ -27,11 +27,12 @@ const mayImport = {
   server: upTo5,
   grpc: ["lib"],
   tls: ["lib"],
+  log: ["lib"],
   peer: [...floor0, "membership"],
   concurrency: floor0,
   rpc: [...upTo6, "concurrency"],
   http: [...upTo6, "rpc"],
-  config: [...upTo6, "rpc", "http"],
+  config: [...upTo6, "log", "rpc", "http"],
   client: floor0,
   ctl: [...floor0, "client", "concurrency"],
 };
@@ -72,6 +73,9 @@ const doors = {
   "prom-client": "(node/http/metric|operator/metrics[.]ts)",
   "@kubernetes/client-node": "operator/kernel/kube-config[.]ts",
   typebox: "operator/api/",
+  "node-forge": "(node/tls/(x509/|crl[.]ts)|operator/tls/)",
+  "(pino|rotating-file-stream)": "node/log/",
+  yaml: "node/config/",
 };
 
 const onlyThrough = Object.entries(doors).map(([name, door]) => ({
@@ -129,7 +133,7 @@ module.exports = {
       name: "operator-is-a-client",
       severity: "error",
       from: { path: "^operator/" },
-      to: { path: "^node/", pathNot: "^node/(client|proto)/" },
+      to: { path: "^node/", pathNot: "^node/(client|proto|tls/x509)/" },
     },
     {
       name: "operator-kernel-stands-alone",

@@ -1,0 +1,3 @@
+module etcd-ts.dev/test/peers/x509
+
+go 1.26.0
