@@ -73,8 +73,8 @@ const doors = {
   "prom-client": "(node/http/metric|operator/metrics[.]ts)",
   "@kubernetes/client-node": "operator/kernel/kube-config[.]ts",
   typebox: "operator/api/",
-  "node-forge": "(node/tls/(x509/|crl[.]ts)|operator/tls/)",
-  "(pino|rotating-file-stream)": "node/log/",
+  "node-forge": "node/tls/x509/der[.]ts",
+  pino: "node/log/",
   yaml: "node/config/",
 };
 

@@ -1,9 +1,9 @@
 /** The command line: options in, what is wrong with them out, or a member that serves. */
 import { checkConfig } from "./config/config.ts";
-import { helpText, parseOptions } from "./config/parse.ts";
-import { serverVersion } from "./lib/etcd-version.ts";
+import { helpText, versionText } from "./config/help.ts";
+import { parseOptions } from "./config/parse.ts";
 import { systemClock } from "./lib/platform/clock.ts";
-import { jsonLogger } from "./lib/platform/logger.ts";
+import { type MemberLogger, openLogger } from "./log/logger.ts";
 import { serve } from "./serve.ts";
 
 export async function run(args: readonly string[]): Promise<void> {
@@ -13,30 +13,30 @@ export async function run(args: readonly string[]): Promise<void> {
     return;
   }
   if (parsed.kind === "version") {
-    process.stdout.write(`etcd-ts, speaks etcd ${serverVersion}\nNode.js ${process.version}\n`);
+    process.stdout.write(versionText(process));
     return;
   }
-  const checked = parsed.kind === "ok" ? checkConfig(parsed.values, parsed.given) : parsed;
+  const checked =
+    parsed.kind === "ok" ? checkConfig(parsed.values, parsed.given, parsed.notices) : parsed;
   if (checked.kind === "problems") {
     for (const problem of checked.problems) process.stderr.write(`etcd-ts: ${problem}\n`);
     process.exitCode = 2;
     return;
   }
   const { config } = checked;
-  const logger = jsonLogger(
-    config.logLevel,
-    (line) => process.stderr.write(line),
-    () => systemClock.unixMs(),
-  );
-  if (parsed.kind === "ok") {
-    for (const variable of parsed.unrecognized) {
-      logger.warn("unrecognized environment variable", { "environment-variable": variable });
-    }
+  let logger: MemberLogger;
+  try {
+    logger = await openLogger(config.log, () => systemClock.unixMs());
+  } catch (error) {
+    process.stderr.write(`etcd-ts: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+    return;
   }
   try {
     await serve(config, logger);
   } catch (error) {
     logger.error("etcd-ts could not start", { error });
+    logger.flush();
     // Listeners or timers of a half-started member must not keep the process.
     process.exit(1);
   }

@@ -76,6 +76,7 @@ function memberConfig(config: Config, valueCacheBytesMax: number): MemberConfig 
     peerUrls: config.advertisePeerUrls,
     clientUrls: config.advertiseClientUrls,
     clusterToken: config.clusterToken,
+    expectedClusterId: raw["expected-cluster-id"],
     initialCluster: config.initialCluster,
     initialClusterState: config.initialClusterState,
     strictReconfigCheck: config.strictReconfigCheck,
@@ -100,6 +101,7 @@ function memberConfig(config: Config, valueCacheBytesMax: number): MemberConfig 
       : undefined,
     compactionBatchRecords: raw["compaction-batch-limit"],
     compactionSleepMs: raw["compaction-sleep-interval"],
+    warnApplyMs: config.warnApplyMs,
   };
 }
 

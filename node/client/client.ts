@@ -53,6 +53,7 @@ import {
   timesResult,
 } from "./lease.ts";
 import { leaseGrant, leaseLeases, leaseRevoke, leaseTimeToLive, method } from "./methods.ts";
+import type { TlsOptions } from "./tls-credentials.ts";
 import { Watch } from "./watch.ts";
 import type { WatchOptions } from "./watch-types.ts";
 
@@ -304,6 +305,16 @@ export class Client {
   /** Renews the lease until `stop`. */
   leaseKeepAlive(id: bigint): LeaseKeepAlive {
     return new LeaseKeepAlive(this.connection, id);
+  }
+
+  /** Why the last TLS connection to one of the endpoints could not be used; undefined when all that is known is good. */
+  get lastFailure(): string | undefined {
+    return this.connection.lastFailure;
+  }
+
+  /** Other certificates, for connections from now on; calls under way go on. Throws, and keeps the old ones, when these are bad. */
+  renewTls(tls: TlsOptions): void {
+    this.connection.renewTls(tls);
   }
 
   /** Calls that are under way end with Cancelled or Unavailable. */

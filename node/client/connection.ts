@@ -3,25 +3,12 @@
  * becomes current. Only calls that change nothing are tried again, once on each endpoint: whether a write that was cut
  * off took effect is for the caller to find out.
  */
-import {
-  Client as Channel,
-  type ChannelCredentials,
-  connectivityState,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 
 import { ClientError } from "./client-error.ts";
 import { Duplex } from "./duplex.ts";
-
-/** PEM texts. */
-export interface TlsOptions {
-  readonly ca?: Uint8Array;
-  readonly cert?: Uint8Array;
-  readonly key?: Uint8Array;
-}
+import { Endpoint } from "./endpoint.ts";
+import { ClientTls, type TlsOptions } from "./tls-credentials.ts";
 
 export interface ConnectionOptions {
   /** "host:port", with or without http:// or https:// in front; https uses `tls`. */
@@ -50,27 +37,16 @@ export interface Method<Request, Response> {
 
 const defaultDeadlineMs = 10_000;
 
-const channelOptions = {
-  // An HTTP proxy in the environment is meant for the web, not for the cluster.
-  "grpc.enable_http_proxy": 0,
-  "grpc.service_config_disable_resolution": 1,
-  "grpc.max_receive_message_length": -1,
-  "grpc.max_send_message_length": -1,
-  // A member that restarts is reached again at once, and not after gRPC's two minutes.
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1000,
-};
-
 export class Connection {
-  private readonly endpoints: readonly string[];
-  private readonly channels: readonly Channel[];
+  private readonly endpoints: readonly Endpoint[];
+  private readonly tls: ClientTls;
   private readonly deadlineMs: number;
   private current = 0;
 
   constructor(options: ConnectionOptions) {
     if (options.endpoints.length === 0) throw new TypeError("a client needs at least one endpoint");
-    this.endpoints = options.endpoints;
-    this.channels = options.endpoints.map((endpoint) => openChannel(endpoint, options.tls ?? {}));
+    this.tls = new ClientTls(options.tls ?? {});
+    this.endpoints = options.endpoints.map((name) => new Endpoint(name, this.tls));
     this.deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
   }
 
@@ -79,10 +55,13 @@ export class Connection {
     const deadline = Date.now() + deadlineMs;
     try {
       this.current = await Promise.any(
-        this.channels.map((channel, at) => ready(channel, deadline).then(() => at)),
+        this.endpoints.map((endpoint, at) => endpoint.ready(deadline).then(() => at)),
       );
     } catch (error) {
-      const text = `no connection to ${this.endpoints.join(", ")} within ${deadlineMs} ms`;
+      const tried = this.endpoints.map(({ name, lastFailure }) =>
+        lastFailure === undefined ? name : `${name} (${lastFailure})`,
+      );
+      const text = `no connection to ${tried.join(", ")} within ${deadlineMs} ms`;
       throw new ClientError(status.DEADLINE_EXCEEDED, text, { cause: error });
     }
   }
@@ -96,14 +75,17 @@ export class Connection {
     const pinned = options.endpoint === undefined ? undefined : this.indexOf(options.endpoint);
     const deadlineMs = options.deadlineMs ?? this.deadlineMs;
     const deadline = deadlineMs === 0 ? Infinity : Date.now() + deadlineMs;
-    const tries = pinned === undefined && method.isRepeatable ? this.channels.length : 1;
+    const tries = pinned === undefined && method.isRepeatable ? this.endpoints.length : 1;
     for (let count = 1; ; count++) {
       const at = pinned ?? this.current;
       try {
-        return await unary(this.channels[at] as Channel, method, request, { ...options, deadline });
+        return await unary(this.endpoints[at] as Endpoint, method, request, {
+          ...options,
+          deadline,
+        });
       } catch (error) {
         if (!(error instanceof ClientError) || error.code !== status.UNAVAILABLE) throw error;
-        if (at === this.current) this.current = (at + 1) % this.channels.length;
+        if (at === this.current) this.current = (at + 1) % this.endpoints.length;
         if (count === tries) throw error;
       }
     }
@@ -119,8 +101,9 @@ export class Connection {
     options: CallOptions,
   ): AsyncGenerator<Response, void, undefined> {
     const at = options.endpoint === undefined ? this.current : this.indexOf(options.endpoint);
+    const endpoint = this.endpoints[at] as Endpoint;
     const { deadlineMs = 0 } = options;
-    const call = (this.channels[at] as Channel).makeServerStreamRequest(
+    const call = endpoint.channel.makeServerStreamRequest(
       method.path,
       (message: Request) => Buffer.from(method.encode(message)),
       (bytes: Buffer) => method.decode(bytes),
@@ -131,9 +114,7 @@ export class Connection {
     try {
       for await (const response of call) yield response as Response;
     } catch (error) {
-      const failure = error as Partial<ServiceError>;
-      if (failure.code === undefined || failure.details === undefined) throw error;
-      throw new ClientError(failure.code, failure.details, { cause: error });
+      throw endpoint.errorOf(error) ?? error;
     } finally {
       call.cancel();
     }
@@ -145,7 +126,8 @@ export class Connection {
     options: CallOptions,
   ): Duplex<Request, Response> {
     const at = options.endpoint === undefined ? this.current : this.indexOf(options.endpoint);
-    const call = (this.channels[at] as Channel).makeBidiStreamRequest(
+    const endpoint = this.endpoints[at] as Endpoint;
+    const call = endpoint.channel.makeBidiStreamRequest(
       method.path,
       (message: Request) => Buffer.from(method.encode(message)),
       (bytes: Buffer) => method.decode(bytes),
@@ -153,54 +135,33 @@ export class Connection {
     );
     call.on("status", ({ code }) => {
       if (code === status.UNAVAILABLE && at === this.current)
-        this.current = (at + 1) % this.channels.length;
+        this.current = (at + 1) % this.endpoints.length;
     });
-    return new Duplex(call);
+    return new Duplex(call, (error) => endpoint.errorOf(error));
+  }
+
+  /** Why the last TLS connection to one of the endpoints could not be used; undefined when all that is known is good. */
+  get lastFailure(): string | undefined {
+    return this.endpoints.map(({ lastFailure }) => lastFailure).find((text) => text !== undefined);
+  }
+
+  /**
+   * Other certificates, for connections from now on: those that stand, and calls under way, go on with theirs. Throws, and keeps the old
+   * ones, when these are bad.
+   */
+  renewTls(tls: TlsOptions): void {
+    this.tls.renew(tls);
   }
 
   close(): void {
-    for (const channel of this.channels) channel.close();
+    for (const { channel } of this.endpoints) channel.close();
   }
 
   private indexOf(endpoint: string): number {
-    const at = this.endpoints.indexOf(endpoint);
+    const at = this.endpoints.findIndex(({ name }) => name === endpoint);
     if (at < 0) throw new TypeError(`${endpoint} is no endpoint of this client`);
     return at;
   }
-}
-
-function openChannel(endpoint: string, tls: TlsOptions): Channel {
-  const [, scheme, address = ""] = /^(?:(https?):\/\/)?([^/]+)\/?$/.exec(endpoint) ?? [];
-  if (address === "") throw new TypeError(`${endpoint} is no endpoint: host:port is`);
-  return new Channel(
-    address,
-    scheme === "https" ? tlsCredentials(tls) : credentials.createInsecure(),
-    channelOptions,
-  );
-}
-
-/** The library's own waitForReady connects anew when its channel is closed meanwhile, and so keeps the process. */
-function ready(channel: Channel, deadline: number): Promise<void> {
-  const inner = channel.getChannel();
-  return new Promise((resolve, reject) => {
-    const look = (error?: Error): void => {
-      const state = inner.getConnectivityState(false);
-      if (state === connectivityState.READY) resolve();
-      else if (error !== undefined) reject(error);
-      else if (state === connectivityState.SHUTDOWN) reject(new Error("the channel was closed"));
-      else {
-        inner.getConnectivityState(true);
-        inner.watchConnectivityState(state, deadline, look);
-      }
-    };
-    look();
-  });
-}
-
-function tlsCredentials(tls: TlsOptions): ChannelCredentials {
-  const buffer = (pem: Uint8Array | undefined): Buffer | null =>
-    pem === undefined ? null : Buffer.from(pem);
-  return credentials.createSsl(buffer(tls.ca), buffer(tls.key), buffer(tls.cert));
 }
 
 function metadataOf(options: CallOptions): Metadata {
@@ -210,14 +171,14 @@ function metadataOf(options: CallOptions): Metadata {
 }
 
 function unary<Request, Response>(
-  channel: Channel,
+  endpoint: Endpoint,
   method: Method<Request, Response>,
   request: Request,
   options: CallOptions & { readonly deadline: number },
 ): Promise<Response> {
   const metadata = metadataOf(options);
   return new Promise((resolve, reject) => {
-    channel.makeUnaryRequest(
+    endpoint.channel.makeUnaryRequest(
       method.path,
       (message: Request) => Buffer.from(method.encode(message)),
       (bytes: Buffer) => method.decode(bytes),
@@ -225,7 +186,7 @@ function unary<Request, Response>(
       metadata,
       { deadline: options.deadline },
       (error, response) => {
-        if (error !== null) reject(new ClientError(error.code, error.details, { cause: error }));
+        if (error !== null) reject(endpoint.errorOf(error) ?? error);
         else resolve(response as Response);
       },
     );

@@ -1,12 +1,18 @@
 /** One stream in both directions, as the calls that keep one open see it. */
-import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
-import { ClientError } from "./client-error.ts";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type { ClientError } from "./client-error.ts";
 
 export class Duplex<Request, Response> {
   private readonly call: ClientDuplexStream<Request, Response>;
+  private readonly errorOf: (error: unknown) => ClientError | undefined;
 
-  constructor(call: ClientDuplexStream<Request, Response>) {
+  /** `errorOf` gives undefined for what is no error of gRPC. */
+  constructor(
+    call: ClientDuplexStream<Request, Response>,
+    errorOf: (error: unknown) => ClientError | undefined,
+  ) {
     this.call = call;
+    this.errorOf = errorOf;
     // Told to whoever reads; a stream that nobody reads must not stop the process.
     call.on("error", () => undefined);
   }
@@ -20,9 +26,7 @@ export class Duplex<Request, Response> {
     try {
       for await (const response of this.call) yield response as Response;
     } catch (error) {
-      const failure = error as Partial<ServiceError>;
-      if (failure.code === undefined || failure.details === undefined) throw error;
-      throw new ClientError(failure.code, failure.details, { cause: error });
+      throw this.errorOf(error) ?? error;
     } finally {
       this.call.cancel();
     }

@@ -1,16 +1,17 @@
 /** Checks what options mean together, and gives the rest of the program one settled configuration. */
-import type { LogLevel } from "../lib/platform/logger.ts";
+import type { LogSettings } from "../log/settings.ts";
 import type { AutoCompactionSettings } from "../server/auto-compaction.ts";
+import type { TlsSettings } from "../tls/settings.ts";
 import { readAutoCompaction } from "./auto-compaction.ts";
 import type { DiscoverySrv } from "./discovery-srv.ts";
 import { type InitialCluster, parseInitialCluster } from "./initial-cluster.ts";
-import { listenClashes } from "./listen-clash.ts";
+import { type Address, listenersOf, listenProblems, usesClientTls } from "./listeners.ts";
+import { readLog } from "./log-settings.ts";
+import type { Notice } from "./notice.ts";
 import { type OptionName, options, type RawOptions } from "./options.ts";
+import { readTls } from "./tls-settings.ts";
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type { Address } from "./listeners.ts";
 
 export interface Config {
   readonly name: string;
@@ -20,6 +21,19 @@ export interface Config {
   readonly listenPeer: readonly Address[];
   /** Where metrics and health are served besides; mostly empty. */
   readonly listenMetrics: readonly Address[];
+  /** Where HTTP is served to clients; `listenClient` serves gRPC only then. Mostly empty. */
+  readonly listenClientHttp: readonly Address[];
+  /** Undefined: no certificate, or no https URL that would show it. */
+  readonly clientTls: TlsSettings | undefined;
+  /** Undefined: neither files nor --peer-auto-tls. */
+  readonly peerTls: TlsSettings | undefined;
+  readonly selfSignedCertValidityYears: number;
+  /** Origins whose pages may ask over HTTP; "*" for all. */
+  readonly cors: readonly string[];
+  /** Names under which HTTP without TLS is answered; "*" for all. */
+  readonly hostWhitelist: readonly string[];
+  readonly enablePprof: boolean;
+  readonly metrics: "basic" | "extensive";
   readonly advertiseClientUrls: readonly string[];
   readonly advertisePeerUrls: readonly string[];
   readonly clusterToken: string;
@@ -45,15 +59,12 @@ export interface Config {
   readonly backendBatchIntervalMs: number;
   readonly backendBatchOps: number;
   readonly raw: RawOptions;
-  readonly logLevel: LogLevel;
+  readonly log: LogSettings;
+  /** A call of a client, and the application of a request, that takes longer is logged as slow. */
+  readonly warnUnaryRequestMs: number;
+  readonly warnApplyMs: number;
   /** What the user should know of what was made of the options; for the log. */
   readonly notices: readonly Notice[];
-}
-
-export interface Notice {
-  readonly level: "info" | "warn";
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** etcd's bounds. */
@@ -64,9 +75,123 @@ export type Checked =
   | { readonly kind: "ok"; readonly config: Config }
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
-export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Checked {
-  const addresses = Object.fromEntries(listenFlags.map((flag) => [flag, raw[flag].map(addressOf)]));
-  const problems = [...urlProblems(raw), ...listenClashes(addresses), ...electionProblems(raw)];
+/** `notices`: what was to be told of the options before they were checked. */
+export function checkConfig(
+  raw: RawOptions,
+  given: ReadonlySet<OptionName>,
+  notices: readonly Notice[] = [],
+): Checked {
+  const listeners = listenersOf(raw);
+  const tls = readTls(raw, usesClientTls(listeners));
+  const log = readLog(raw);
+  const autoCompaction = readAutoCompaction(
+    raw["auto-compaction-mode"],
+    raw["auto-compaction-retention"],
+  );
+  const problems = [
+    ...listenProblems(raw, listeners, tls.hasPair),
+    ...electionProblems(raw),
+    ...clusterProblems(raw, given),
+    ...tls.problems,
+    ...(log.kind === "problems" ? log.problems : []),
+    ...(autoCompaction.kind === "problem" ? [autoCompaction.problem] : []),
+  ];
+  if (problems.length > 0 || log.kind === "problems") return { kind: "problems", problems };
+  const config: Config = {
+    ...clusterConfig(raw, given),
+    ...httpConfig(raw),
+    ...storageConfig(raw),
+    listenClient: listeners["listen-client-urls"],
+    listenClientHttp: listeners["listen-client-http-urls"],
+    listenPeer: listeners["listen-peer-urls"],
+    listenMetrics: listeners["listen-metrics-urls"],
+    clientTls: tls.client,
+    peerTls: tls.peer,
+    selfSignedCertValidityYears: raw["self-signed-cert-validity"],
+    autoCompaction: autoCompaction.kind === "on" ? autoCompaction.settings : undefined,
+    raw,
+    log: log.settings,
+    notices: [...notices, ...tls.notices, ...noticesOf(raw)],
+  };
+  return { kind: "ok", config };
+}
+
+type ClusterConfig = Pick<
+  Config,
+  | "name"
+  | "advertiseClientUrls"
+  | "advertisePeerUrls"
+  | "clusterToken"
+  | "initialCluster"
+  | "discoverySrv"
+  | "initialClusterState"
+  | "forceNewCluster"
+  | "strictReconfigCheck"
+  | "maxLearners"
+  | "preVote"
+  | "initialElectionTickAdvance"
+  | "tickMs"
+  | "electionTicks"
+  | "raftReadTimeoutMs"
+  | "raftWriteTimeoutMs"
+>;
+
+const clusterConfig = (raw: RawOptions, given: ReadonlySet<OptionName>): ClusterConfig => ({
+  name: raw.name,
+  advertiseClientUrls: raw["advertise-client-urls"],
+  advertisePeerUrls: raw["initial-advertise-peer-urls"],
+  clusterToken: raw["initial-cluster-token"],
+  initialCluster: initialClusterOf(raw, given),
+  discoverySrv: discoverySrvOf(raw),
+  initialClusterState: raw["initial-cluster-state"],
+  forceNewCluster: raw["force-new-cluster"],
+  strictReconfigCheck: raw["strict-reconfig-check"],
+  maxLearners: raw["max-learners"],
+  preVote: raw["pre-vote"],
+  initialElectionTickAdvance: raw["initial-election-tick-advance"],
+  tickMs: raw["heartbeat-interval"],
+  electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
+  raftReadTimeoutMs: Math.max(raw["raft-read-timeout"], raftTimeoutMsMin),
+  raftWriteTimeoutMs: Math.max(raw["raft-write-timeout"], raftTimeoutMsMin),
+});
+
+const httpConfig = (
+  raw: RawOptions,
+): Pick<Config, "cors" | "hostWhitelist" | "enablePprof" | "metrics"> => ({
+  cors: raw.cors,
+  hostWhitelist: raw["host-whitelist"],
+  enablePprof: raw["enable-pprof"],
+  metrics: raw.metrics,
+});
+
+type StorageConfig = Pick<
+  Config,
+  | "dataDir"
+  | "walDir"
+  | "backendBatchIntervalMs"
+  | "backendBatchOps"
+  | "warnUnaryRequestMs"
+  | "warnApplyMs"
+>;
+
+function storageConfig(raw: RawOptions): StorageConfig {
+  const dataDir = raw["data-dir"] === "" ? `${raw.name}.etcd` : raw["data-dir"];
+  return {
+    dataDir,
+    walDir: raw["wal-dir"] === "" ? `${dataDir}/member/wal` : raw["wal-dir"],
+    // 0 asks for the default, as on etcd.
+    backendBatchIntervalMs: orDefault(
+      raw["backend-batch-interval"],
+      options["backend-batch-interval"].default,
+    ),
+    backendBatchOps: orDefault(raw["backend-batch-limit"], options["backend-batch-limit"].default),
+    warnUnaryRequestMs: raw["warning-unary-request-duration"],
+    warnApplyMs: raw["warning-apply-duration"],
+  };
+}
+
+function clusterProblems(raw: RawOptions, given: ReadonlySet<OptionName>): string[] {
+  const problems: string[] = [];
   if (raw["discovery-srv"] !== "" && raw["initial-cluster"] !== "") {
     problems.push(
       'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"',
@@ -78,47 +203,7 @@ export function checkConfig(raw: RawOptions, given: ReadonlySet<OptionName>): Ch
     );
   }
   if (raw.name === "") problems.push("--name must not be empty");
-  const autoCompaction = readAutoCompaction(
-    raw["auto-compaction-mode"],
-    raw["auto-compaction-retention"],
-  );
-  if (autoCompaction.kind === "problem") problems.push(autoCompaction.problem);
-  if (problems.length > 0) return { kind: "problems", problems };
-  const dataDir = raw["data-dir"] === "" ? `${raw.name}.etcd` : raw["data-dir"];
-  const config: Config = {
-    name: raw.name,
-    dataDir,
-    walDir: raw["wal-dir"] === "" ? `${dataDir}/member/wal` : raw["wal-dir"],
-    listenClient: raw["listen-client-urls"].map(addressOf),
-    listenPeer: raw["listen-peer-urls"].map(addressOf),
-    listenMetrics: raw["listen-metrics-urls"].map(addressOf),
-    advertiseClientUrls: raw["advertise-client-urls"],
-    advertisePeerUrls: raw["initial-advertise-peer-urls"],
-    clusterToken: raw["initial-cluster-token"],
-    initialCluster: initialClusterOf(raw, given),
-    discoverySrv: discoverySrvOf(raw),
-    initialClusterState: raw["initial-cluster-state"],
-    forceNewCluster: raw["force-new-cluster"],
-    strictReconfigCheck: raw["strict-reconfig-check"],
-    maxLearners: raw["max-learners"],
-    preVote: raw["pre-vote"],
-    initialElectionTickAdvance: raw["initial-election-tick-advance"],
-    tickMs: raw["heartbeat-interval"],
-    electionTicks: Math.floor(raw["election-timeout"] / raw["heartbeat-interval"]),
-    raftReadTimeoutMs: Math.max(raw["raft-read-timeout"], raftTimeoutMsMin),
-    raftWriteTimeoutMs: Math.max(raw["raft-write-timeout"], raftTimeoutMsMin),
-    autoCompaction: autoCompaction.kind === "on" ? autoCompaction.settings : undefined,
-    // 0 asks for the default, as on etcd.
-    backendBatchIntervalMs: orDefault(
-      raw["backend-batch-interval"],
-      options["backend-batch-interval"].default,
-    ),
-    backendBatchOps: orDefault(raw["backend-batch-limit"], options["backend-batch-limit"].default),
-    raw,
-    logLevel: raw["log-level"],
-    notices: noticesOf(raw),
-  };
-  return { kind: "ok", config };
+  return problems;
 }
 
 /** etcd's rule: a leader needs five heartbeats' time to be heard. */
@@ -137,21 +222,6 @@ function electionProblems(raw: RawOptions): readonly string[] {
     : [
         `--election-timeout[${election}ms] is too long, and should be set less than ${electionMsMax}ms`,
       ];
-}
-
-const listenFlags = ["listen-peer-urls", "listen-client-urls", "listen-metrics-urls"] as const;
-
-/** Listening needs addresses, "localhost" apart: a name could stand for several, or for another machine. */
-function urlProblems(raw: RawOptions): string[] {
-  return listenFlags.flatMap((flag) =>
-    raw[flag].flatMap((url) => {
-      const host = new URL(url).hostname;
-      const isAddress = /^\[.*\]$|^\d+\.\d+\.\d+\.\d+$/.test(host);
-      return isAddress || host === "localhost"
-        ? []
-        : [`--${flag}: expected IP in URL for binding (${url})`];
-    }),
-  );
 }
 
 /**
@@ -190,11 +260,3 @@ function noticesOf(raw: RawOptions): readonly Notice[] {
 }
 
 const orDefault = (value: number, fallback: number): number => (value === 0 ? fallback : value);
-
-function addressOf(url: string): Address {
-  const { hostname, port } = new URL(url);
-  // Go binds "localhost" to its IPv4 address, which a client that resolves it to both finds too.
-  const host = hostname === "localhost" ? "127.0.0.1" : hostname.replace(/^\[|\]$/g, "");
-  // URL drops the scheme's own port.
-  return { host, port: port === "" ? 80 : Number(port) };
-}

@@ -74,9 +74,9 @@ export async function resolveInitialCluster(
   if (new Set(all).size < all.length) {
     throw new Error(`initial cluster ${pairsOf(urlsByName)} has duplicate url`);
   }
-  const https = all.find((url) => !url.startsWith("http:"));
-  if (https !== undefined) {
-    throw setupError(`"${https}": members are reached over http only in this version`);
+  const other = all.find((url) => !/^https?:/.test(url));
+  if (other !== undefined) {
+    throw setupError(`"${other}": members are reached over http and https only`);
   }
   return urlsByName;
 }

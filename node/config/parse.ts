@@ -1,135 +1,110 @@
-/**
- * Flags and environment variables to values. All problems are collected, each with the flag's name, so that one start tells them all.
- */
-import {
-  environmentName,
-  type Option,
-  type OptionName,
-  options,
-  type RawOptions,
-} from "./options.ts";
-import { insteadOf, unservedOptions } from "./unserved.ts";
+/** What the user says, by flags and environment variables or by a configuration file, to the values of options. */
+import { readText as readFromDisk } from "../lib/platform/read-text.ts";
+import { readArguments } from "./arguments.ts";
+import { readConfigFile } from "./config-file.ts";
+import { type Environment, readEnvironment } from "./environment.ts";
+import type { Settings } from "./known-options.ts";
+import type { Notice } from "./notice.ts";
+import type { OptionName, RawOptions } from "./options.ts";
+import { type Settled, settle } from "./settle.ts";
 
 export type Parsed =
   | {
       readonly kind: "ok";
       readonly values: RawOptions;
       readonly given: ReadonlySet<OptionName>;
-      /** Variables that look like an option's and are none: Kubernetes sets such names for a Service called "etcd". */
-      readonly unrecognized: readonly string[];
+      /** For the log: old names, what was ignored, variables that look like an option's and are none. */
+      readonly notices: readonly Notice[];
     }
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | { readonly kind: "problems"; readonly problems: readonly string[] };
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** The text of a file; throws an Error that says why there is none. */
+export type ReadText = (path: string) => string;
 
-const isOptionName = (name: string): name is OptionName => Object.hasOwn(options, name);
-const names = Object.keys(options).filter(isOptionName);
-
-export function parseOptions(args: readonly string[], environment: Environment): Parsed {
-  const problems: string[] = [];
-  const texts = new Map<OptionName, { readonly source: string; readonly text: string }>();
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at] as string;
-    if (arg === "--help" || arg === "-h") return { kind: "help" };
-    if (arg === "--version") return { kind: "version" };
-    const match = /^--?([a-z0-9][a-z0-9-]*)(?:=(.*))?$/s.exec(arg);
-    const name = match?.[1];
-    if (name === undefined) {
-      problems.push(`"${arg}" is not a flag; flags begin with --`);
-    } else if (!isOptionName(name)) {
-      problems.push(
-        unservedOptions.has(name)
-          ? notServed(`--${name}`, name)
-          : `--${name} is not known; see --help`,
-      );
-      if (match?.[2] === undefined && args[at + 1]?.startsWith("-") === false) at += 1;
-    } else {
-      const { isBoolean } = options[name] as Option<unknown>;
-      const text = match?.[2] ?? (isBoolean === true ? "true" : args[++at]);
-      if (text === undefined) problems.push(`--${name} needs a value`);
-      else texts.set(name, { source: `--${name}`, text });
-    }
+/** All problems are collected, each with the name of what it is about. */
+export function parseOptions(
+  args: readonly string[],
+  environment: Environment,
+  readText: ReadText = readFromDisk,
+): Parsed {
+  const flags = readArguments(args);
+  if (flags.kind !== "settings") return flags;
+  const path = flags.settings.get("config-file")?.value ?? environment["ETCD_CONFIG_FILE"] ?? "";
+  if (path !== "") {
+    return parseFile(String(path), { flags, environment, readText });
   }
-  readEnvironment(environment, texts, problems);
-  const values = valuesOf(texts, problems);
-  if (problems.length > 0) return { kind: "problems", problems };
-  return {
-    kind: "ok",
-    values,
-    given: new Set(texts.keys()),
-    unrecognized: unrecognizedIn(environment),
-  };
+  const variables = readEnvironment(environment, flags.settings);
+  const settled = settle(new Map([...flags.settings, ...variables.settings]));
+  return parsed(settled, {
+    problems: [...flags.problems, ...variables.problems],
+    notices: variables.notices,
+  });
 }
 
-const notServed = (source: string, name: string): string =>
-  `${source} is not served in this version; ${insteadOf(name)}`;
-
-function unrecognizedIn(environment: Environment): readonly string[] {
-  const known = new Set(names.map(environmentName));
-  return Object.keys(environment).filter(
-    (name) => name.startsWith("ETCD_") && !name.startsWith("ETCD_TS_") && !known.has(name),
+/** As on etcd flags must be right even then, although they are ignored. */
+function parseFile(
+  path: string,
+  given: {
+    readonly flags: { readonly settings: Settings; readonly problems: readonly string[] };
+    readonly environment: Environment;
+    readonly readText: ReadText;
+  },
+): Parsed {
+  const { flags, environment, readText } = given;
+  const problems = [...flags.problems, ...settle(flags.settings).problems];
+  let text: string;
+  try {
+    text = readText(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { kind: "problems", problems: [...problems, `--config-file: ${why}`] };
+  }
+  const file = readConfigFile(path, text);
+  const settled = settle(file.settings);
+  return parsed(
+    { ...settled, given: givenByFile(settled.given) },
+    {
+      problems: [...problems, ...file.problems],
+      notices: [...fileNotices(path, flags.settings, environment), ...file.notices],
+    },
   );
 }
 
-function readEnvironment(
-  environment: Environment,
-  texts: Map<OptionName, { readonly source: string; readonly text: string }>,
-  problems: string[],
-): void {
-  for (const name of names) {
-    const variable = environmentName(name);
-    const text = environment[variable];
-    if (text === undefined || text === "") continue;
-    if (texts.has(name))
-      problems.push(`${variable} is shadowed by --${name}; set only one of the two`);
-    else texts.set(name, { source: variable, text });
-  }
-  for (const name of unservedOptions) {
-    const text = environment[environmentName(name)] ?? "";
-    if (text !== "") problems.push(notServed(environmentName(name), name));
-  }
+/** A file that says where clients are served need not say what they are told: etcd tells the default then, though hardly anyone can want it. */
+const givenByFile = (given: ReadonlySet<OptionName>): ReadonlySet<OptionName> =>
+  given.has("listen-client-urls") ? new Set([...given, "advertise-client-urls"]) : given;
+
+function fileNotices(path: string, flags: Settings, environment: Environment): readonly Notice[] {
+  const variables = readEnvironment(environment, new Map()).settings;
+  const ignored = [...flags, ...variables]
+    .filter(([name]) => name !== "config-file")
+    .map(([, { source }]) => source);
+  const loaded: Notice = {
+    level: "info",
+    message:
+      "loaded server configuration, other configuration command line flags and environment variables will be ignored if provided",
+    fields: { path },
+  };
+  return ignored.length === 0
+    ? [loaded]
+    : [
+        loaded,
+        {
+          level: "warn",
+          message: "ignored, because the configuration file says it all",
+          fields: { options: ignored },
+        },
+      ];
 }
 
-function valuesOf(
-  texts: ReadonlyMap<OptionName, { readonly source: string; readonly text: string }>,
-  problems: string[],
-): RawOptions {
-  const values: Record<string, unknown> = {};
-  for (const name of names) {
-    const { default: fallback, parse } = options[name] as Option<unknown>;
-    const given = texts.get(name);
-    if (given === undefined) {
-      values[name] = fallback;
-      continue;
-    }
-    try {
-      values[name] = parse(given.text);
-    } catch (error) {
-      problems.push(`${given.source}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  // Each value came out of the parse function, or the default, of its own row.
-  return values as RawOptions;
-}
-
-export function helpText(): string {
-  const rows = names.map((name) => {
-    const option = options[name] as Option<unknown>;
-    const { placeholder, help, defaultText, default: fallback, isBoolean } = option;
-    const flag = isBoolean === true ? `--${name}[=${placeholder}]` : `--${name} ${placeholder}`;
-    const shown = defaultText ?? (Array.isArray(fallback) ? fallback.join(",") : String(fallback));
-    return `  ${flag.padEnd(44)}${help}${shown === "" ? "" : ` (default ${shown})`}`;
-  });
-  return [
-    "Usage: etcd-ts [flags]",
-    "",
-    "Runs one etcd member. Each flag can also be set by an environment variable: ETCD_ and the flag's name in capitals.",
-    "",
-    ...rows,
-    `  ${"--version".padEnd(44)}print the version and exit`,
-    `  ${"--help".padEnd(44)}print this text and exit`,
-    "",
-  ].join("\n");
+function parsed(
+  settled: Settled,
+  more: { readonly problems: readonly string[]; readonly notices: readonly Notice[] },
+): Parsed {
+  const problems = [...more.problems, ...settled.problems];
+  if (problems.length > 0) return { kind: "problems", problems };
+  const { values, given } = settled;
+  return { kind: "ok", values, given, notices: [...more.notices, ...settled.notices] };
 }

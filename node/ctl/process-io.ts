@@ -1,5 +1,7 @@
 /** The process as etcdctl-ts sees it: arguments, environment, standard input and outputs. */
+import { resolveSrv } from "node:dns/promises";
 import { readFileSync } from "node:fs";
+import type { ServiceRecord } from "./discovery.ts";
 import { type Ended, runProgram } from "./program.ts";
 import { rawText } from "./raw-text.ts";
 
@@ -16,6 +18,8 @@ export interface Io {
   sleep(ms: number): Promise<void>;
   /** Runs a program that writes to our outputs and has no input. */
   execute(words: readonly string[], env: Io["env"]): Promise<Ended>;
+  /** SRV records of a name in DNS. Rejects with an error of node:dns. */
+  lookUpServices(name: string): Promise<readonly ServiceRecord[]>;
   /** Aborted by the first SIGINT or SIGTERM from now on; the second one ends the process. */
   interrupted(): AbortSignal;
 }
@@ -35,6 +39,7 @@ export function processIo(): Io {
     input: () => process.stdin as AsyncIterable<Uint8Array>,
     closeInput: () => process.stdin.destroy(),
     execute: runProgram,
+    lookUpServices: resolveSrv,
     interrupted,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   };

@@ -5,6 +5,7 @@ import { root } from "./commands.ts";
 import { CtlError, exitCode, notServed } from "./ctl-error.ts";
 import { globalFlags } from "./global-flags.ts";
 import { helpText } from "./help.ts";
+import { discover } from "./discovery.ts";
 import type { Io } from "./process-io.ts";
 import type { Session } from "./session.ts";
 import { readEnvironment, readSettings, type Settings } from "./settings.ts";
@@ -42,7 +43,7 @@ async function runCommand(io: Io, sessions: Session[]): Promise<void> {
     const all = call.settings();
     // Loaded here, for commands that need no connection start faster without it.
     const { Session: OpenSession } = await import("./session.ts");
-    const session = new OpenSession(all, endpoints ?? all.endpoints);
+    const session = new OpenSession(all, endpoints ?? (await endpointsOf(io, all)));
     sessions.push(session);
     return session;
   };
@@ -63,11 +64,34 @@ async function runCommand(io: Io, sessions: Session[]): Promise<void> {
     open: () => open(),
     async connect(endpoints) {
       const session = await open(endpoints);
-      await session.connect();
+      try {
+        await session.connect();
+      } finally {
+        warn(io, session.tlsFailure);
+      }
       return session;
     },
   };
   await command.run(call);
+}
+
+/** What DNS names, and where that is nothing, those of --endpoints. */
+async function endpointsOf(io: Io, { discovery, endpoints }: Settings): Promise<readonly string[]> {
+  const found = discovery === undefined ? [] : await discover(io, discovery);
+  return found.length > 0 ? found : endpoints;
+}
+
+/** A line of etcdctl's log: why nothing was reached is not part of the error. */
+function warn(io: Io, failure: string | undefined): void {
+  if (failure === undefined) return;
+  const line = {
+    level: "warn",
+    ts: new Date().toISOString(),
+    logger: "etcd-client",
+    msg: "TLS connection failed",
+    error: failure,
+  };
+  io.err(`${JSON.stringify(line)}\n`);
 }
 
 function parsed({ command, path, flags, rest }: Found): ReturnType<typeof parseFlags> {

@@ -1,7 +1,7 @@
 /** A connection for one command: a client whose calls share one deadline, and errors as etcdctl prints them. */
 import { Client } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
-import { Connection } from "../client/connection.ts";
+import { Connection, type ConnectionOptions } from "../client/connection.ts";
 import { ClientKeySpace } from "./client-key-space.ts";
 import { CtlError, exitCode } from "./ctl-error.ts";
 import type { Settings } from "./settings.ts";
@@ -42,7 +42,7 @@ type Ask<Result> = (client: Client, options: { readonly deadlineMs: number }) =>
 export class Session {
   /** Its calls reject with ClientError. */
   readonly client: Client;
-  readonly #endpoints: readonly string[];
+  readonly #where: ConnectionOptions;
   readonly #commandTimeoutMs: number;
   #connection: Connection | undefined;
   /** Unix milliseconds. */
@@ -51,8 +51,17 @@ export class Session {
 
   /** Throws CtlError for an endpoint that is none. Nothing is sent yet. */
   constructor(settings: Settings, endpoints: readonly string[]) {
-    this.#endpoints = endpoints.map(clientEndpoint);
-    this.client = new Client({ endpoints: this.#endpoints });
+    const { isWanted, options } = settings.tls;
+    const addresses = endpoints.map(addressOf);
+    // The first one speaks for all, as in etcdctl.
+    const [first = ""] = endpoints;
+    const isSecure = first.startsWith("https:") || (isWanted && !first.startsWith("http:"));
+    const scheme = isSecure ? "https" : "http";
+    this.#where = {
+      endpoints: addresses.map((address) => `${scheme}://${address}`),
+      tls: options,
+    };
+    this.client = new Client(this.#where);
     this.#commandTimeoutMs = settings.commandTimeoutMs;
     this.#deadline = Date.now() + settings.commandTimeoutMs;
     this.#dialTimeoutMs = settings.dialTimeoutMs;
@@ -61,6 +70,11 @@ export class Session {
   /** Rejects with CtlError, exit code 1, when no endpoint is reached in time. */
   connect(): Promise<void> {
     return this.ask((client) => client.connect({ deadlineMs: this.#dialTimeoutMs }));
+  }
+
+  /** Why no TLS connection came about, if that is known. */
+  get tlsFailure(): string | undefined {
+    return this.client.lastFailure;
   }
 
   /** One call or several; `options` carry what is left of the time. Rejects with CtlError, exit code 1, when one fails. */
@@ -93,7 +107,7 @@ export class Session {
 
   /** For locks and elections. */
   keySpace(): ClientKeySpace {
-    this.#connection ??= new Connection({ endpoints: this.#endpoints });
+    this.#connection ??= new Connection(this.#where);
     return new ClientKeySpace(this.#connection, this.#commandTimeoutMs);
   }
 
@@ -103,14 +117,16 @@ export class Session {
   }
 }
 
-function clientEndpoint(endpoint: string): string {
-  if (/^(https|unixs?):/.test(endpoint)) {
-    const message = `--endpoints: ${endpoint}: only http:// is served in this version of etcdctl-ts`;
+/** Host and port. */
+function addressOf(endpoint: string): string {
+  if (/^unixs?:/.test(endpoint)) {
+    const message = `--endpoints: ${endpoint}: only http:// and https:// are served in this version of etcdctl-ts`;
     throw new CtlError(exitCode.badFeature, message);
   }
-  if (!/^(http:\/\/)?(\[[^\]]+\]|[^:/[\]]+):[0-9]+\/?$/.test(endpoint)) {
-    const message = `--endpoints: ${endpoint} is no endpoint: give host:port or http://host:port`;
+  const [, address] = /^(?:https?:\/\/)?((?:\[[^\]]+\]|[^:/[\]]+):[0-9]+)\/?$/.exec(endpoint) ?? [];
+  if (address === undefined) {
+    const message = `--endpoints: ${endpoint} is no endpoint: give host:port, http://host:port or https://host:port`;
     throw new CtlError(exitCode.badArguments, message);
   }
-  return endpoint;
+  return address;
 }

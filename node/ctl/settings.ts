@@ -1,14 +1,20 @@
 /** What the global flags and the environment say: where the members are, how long to wait, how to print. */
 import type { Flag } from "./command.ts";
 import { CtlError, exitCode, notServed } from "./ctl-error.ts";
+import type { Discovery } from "./discovery.ts";
 import type { FlagValues } from "./flag-values.ts";
 import type { Io } from "./process-io.ts";
+import { readTls, type TlsFlags } from "./tls-settings.ts";
 
 export const outputFormats = ["simple", "fields", "json", "table"] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
 export interface Settings {
+  /** Those of --endpoints. */
   readonly endpoints: readonly string[];
+  /** Where others are found; undefined for nowhere. */
+  readonly discovery: Discovery | undefined;
+  readonly tls: TlsFlags;
   readonly format: OutputFormat;
   readonly isHex: boolean;
   readonly commandTimeoutMs: number;
@@ -63,18 +69,32 @@ export function readSettings(values: FlagValues, flags: readonly Flag[]): Settin
     }
   }
   const endpoints = values.list("endpoints");
-  if (endpoints.length === 0)
-    throw new CtlError(exitCode.badConnection, "etcdclient: no available endpoints");
   const commandTimeoutMs = Math.max(values.milliseconds("command-timeout"), 1);
   const dialTimeoutMs = values.isGiven("dial-timeout")
     ? Math.min(Math.max(values.milliseconds("dial-timeout"), 1), commandTimeoutMs)
     : commandTimeoutMs;
+  const format = outputFormat(values.text("write-out"));
+  const tls = readTls(values);
+  if (endpoints.length === 0)
+    throw new CtlError(exitCode.badConnection, "etcdclient: no available endpoints");
   return {
     endpoints,
-    format: outputFormat(values.text("write-out")),
+    discovery: discoveryOf(values),
+    tls,
+    format,
     isHex: values.isOn("hex"),
     commandTimeoutMs,
     dialTimeoutMs,
+  };
+}
+
+function discoveryOf(values: FlagValues): Discovery | undefined {
+  const domain = values.text("discovery-srv");
+  if (domain === "") return undefined;
+  return {
+    domain,
+    serviceName: values.text("discovery-srv-name"),
+    isInsecure: values.isOn("insecure-discovery"),
   };
 }
 

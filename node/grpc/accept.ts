@@ -21,7 +21,7 @@ export interface AcceptanceHost {
   /** Takes the socket, with `unread` put back in front, or destroys it. */
   other(socket: ByteSocket, unread: Uint8Array): void;
   /** The socket speaks neither protocol and is about to be destroyed. */
-  rejected(socket: ByteSocket): void;
+  rejected(socket: ByteSocket, firstBytes: Uint8Array): void;
   /** A decision fell, or the socket closed before. */
   decided(acceptance: Acceptance): void;
   /** A chunk arrived: time has passed. */
@@ -81,7 +81,7 @@ export class Acceptance {
     this.decide();
     if (verdict === "http1") this.host.other(this.socket, bytes);
     else {
-      this.host.rejected(this.socket);
+      this.host.rejected(this.socket, bytes);
       this.socket.destroy();
     }
   }

@@ -3,8 +3,10 @@ import { type Call, ending } from "./call.ts";
 import { gzip } from "./gzip.ts";
 import { compressedMessageBytesMax, queuedReplyBytesMax, smallReplyBytesMax } from "./limits.ts";
 import type { AssemblyMeter } from "./memory-budget.ts";
+import { type PlainHandler, PlainReply, plainRequest } from "./plain-request.ts";
 import type { ReceiveWindows } from "./receive-windows.ts";
 import type { SendFlow } from "./send-flow.ts";
+import type { SlowCalls } from "./slow-calls.ts";
 import { type Refusal, statusCode } from "./status.ts";
 import type { StreamEnds } from "./stream-ends.ts";
 import type { InputOwner } from "./stream-input.ts";
@@ -29,6 +31,7 @@ export class Answers implements InputOwner {
   private readonly ends: StreamEnds;
   private readonly windows: ReceiveWindows;
   private readonly flow: SendFlow;
+  private readonly slowCalls: SlowCalls;
 
   constructor({ connection, ends, windows, assembly }: AnswersParts) {
     this.connection = connection;
@@ -36,8 +39,13 @@ export class Answers implements InputOwner {
     this.windows = windows;
     this.assembly = assembly;
     this.flow = connection.flow;
+    this.slowCalls = connection.host.slowCalls;
     this.remoteAddress = connection.remoteAddress;
     this.receiveMessageBytesMax = connection.host.receiveMessageBytesMax;
+  }
+
+  get nowMs(): number {
+    return this.connection.host.nowMs;
   }
 
   // ---- unary ----
@@ -49,6 +57,7 @@ export class Answers implements InputOwner {
     this.ends.settle(call, statusCode.ok);
     const { route } = call.head;
     if (route !== null) route.bytesSent += end - start;
+    if (call.ageMs > this.slowCalls.thresholdMs) this.slowCalls.answered(call, end - start);
     if (call.head.isGzip) this.replyPacked(call, bytes, start, end);
     else this.flow.reply(call, bytes, start, end);
     this.connection.hasOutput();
@@ -115,6 +124,7 @@ export class Answers implements InputOwner {
 
   fail(call: Call, code: number, text: string): void {
     this.ends.settle(call, code);
+    if (call.ageMs > this.slowCalls.thresholdMs) this.slowCalls.answered(call, 0);
     call.stream?.ended();
     this.endWith(call, { httpStatus: 200, code, text });
   }
@@ -136,10 +146,12 @@ export class Answers implements InputOwner {
     this.connection.hasOutput();
   }
 
-  /** A request that no handler sees. */
+  /** A request that is no call of a method we have. */
   refuse(call: Call): void {
-    const { refusal, isForeign } = call.head;
+    const { refusal, isForeign, isPlain } = call.head;
     if (refusal === null) return;
+    const { plainHandler } = this.connection.host;
+    if (isPlain && plainHandler !== null) return this.ask(plainHandler, call);
     call.isOver = true;
     if (!isForeign || call.head.method === "HEAD") {
       this.trailersOnly(call, refusal);
@@ -149,6 +161,30 @@ export class Answers implements InputOwner {
       this.flow.plainBody(call, Buffer.from(`${refusal.text}\n`));
     }
     this.connection.hasOutput();
+  }
+
+  // ---- plain HTTP ----
+
+  private ask(handler: PlainHandler, call: Call): void {
+    const { ends, connection } = this;
+    call.isDelivered = true;
+    const reply = new PlainReply((_, body) => this.answerPlain(call, reply, body));
+    ends.plainReplies.set(call, reply);
+    handler(plainRequest(call.head, connection.isSecure), reply);
+  }
+
+  private answerPlain(call: Call, reply: PlainReply, text: string): void {
+    const { ends, flow, connection } = this;
+    ends.plainReplies.delete(call);
+    let body: Buffer = Buffer.from(text);
+    if (body.length > smallReplyBytesMax && !this.hasRoomToWait)
+      body = reply.becomeUnavailable(tooMuchUnsent);
+    ends.settle(call, statusCode.ok);
+    const hasBody = body.length > 0 && call.head.method !== "HEAD";
+    flow.encoder.writePlainHeaders(connection.out, call.id, reply, !hasBody);
+    if (hasBody) flow.plainBody(call, body);
+    else ends.replyEnded(call);
+    connection.hasOutput();
   }
 
   private trailersOnly(call: Call, refusal: Refusal): void {

@@ -16,6 +16,8 @@ import type { UnaryCall } from "./unary-call.ts";
 /** The connection, as its calls see it. */
 export interface CallOwner {
   readonly remoteAddress: string;
+  /** The server's monotonic clock, up to a tick old. */
+  readonly nowMs: number;
   /** The one message of a unary answer, and its end. */
   reply(call: Call, bytes: Uint8Array, start: number, end: number): void;
   /** One message of a streaming answer. */
@@ -57,6 +59,8 @@ export class Call implements UnaryCall {
 
   /** On the server's monotonic clock. */
   deadlineMs: number;
+  private readonly openedMs: number;
+  beganMs = 0;
   /** What the client allows us to send; below zero after it shrank its windows. */
   sendWindow: number;
   /** Bytes taken since the last WINDOW_UPDATE for this stream, padding included. */
@@ -85,10 +89,15 @@ export class Call implements UnaryCall {
     this.head = head;
     this.sendWindow = sendWindow;
     this.deadlineMs = deadlineMs;
+    this.openedMs = owner.nowMs;
   }
 
   get remoteAddress(): string {
     return this.owner.remoteAddress;
+  }
+
+  get ageMs(): number {
+    return this.owner.nowMs - this.openedMs;
   }
 
   metadata(name: string): string | undefined {

@@ -11,7 +11,9 @@ import { MemoryBudget, type MemoryLimits } from "./memory-budget.ts";
 import type { Traffic } from "./outlet.ts";
 import { BufferPool } from "./output-buffer.ts";
 import { PacedSocket } from "./paced-socket.ts";
+import type { PlainHandler } from "./plain-request.ts";
 import type { Routes } from "./route.ts";
+import { SlowCalls } from "./slow-calls.ts";
 import { StrangerLog } from "./stranger-log.ts";
 
 export interface ConnectionSetOptions extends KeepaliveOptions {
@@ -25,6 +27,8 @@ export interface ConnectionSetOptions extends KeepaliveOptions {
   readonly maxConcurrentStreams: number;
   /** What all connections may keep in memory; limits.ts where it is left out. */
   readonly memoryLimits?: MemoryLimits | undefined;
+  /** Unary calls that take longer are told in the log; none when not given. */
+  readonly warnUnaryRequestMs?: number | undefined;
 }
 
 export type OtherProtocol = (socket: ByteSocket, unread: Uint8Array) => void;
@@ -36,12 +40,14 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
   readonly memory: MemoryBudget;
   readonly keepalive: KeepaliveTimes;
   readonly traffic: Traffic = { received: 0, sent: 0 };
+  readonly slowCalls: SlowCalls;
   readonly receiveMessageBytesMax: number;
   readonly maxConcurrentStreams: number;
   nowMs: number;
   /** Of the event loop, as far as we had something to send in it. */
   turn = 0;
   otherProtocol: OtherProtocol = (socket) => socket.destroy();
+  plainHandler: PlainHandler | null = null;
 
   private readonly clock: Clock;
   private readonly timers: Timers;
@@ -58,6 +64,7 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
     this.clock = options.clock;
     this.strangers = new StrangerLog(options);
     this.timers = options.timers;
+    this.slowCalls = new SlowCalls(options.warnUnaryRequestMs ?? Infinity, options);
     this.logger = options.logger;
     this.routes = options.routes;
     this.receiveMessageBytesMax = options.receiveMessageBytesMax;
@@ -96,8 +103,8 @@ export class ConnectionSet implements ConnectionHost, AcceptanceHost {
     this.settle();
   }
 
-  rejected(socket: ByteSocket): void {
-    this.strangers.rejected(socket.remoteAddress);
+  rejected(socket: ByteSocket, firstBytes: Uint8Array): void {
+    this.strangers.rejected(socket.remoteAddress, firstBytes);
   }
 
   decided(acceptance: Acceptance): void {

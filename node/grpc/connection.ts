@@ -43,6 +43,7 @@ type Phase =
 
 export class Connection implements FrameSink, StreamsConnection {
   readonly remoteAddress: string;
+  readonly isSecure: boolean;
   readonly host: ConnectionHost;
   readonly out: OutputBuffer;
   readonly flow: SendFlow;
@@ -65,6 +66,7 @@ export class Connection implements FrameSink, StreamsConnection {
     this.host = host;
     this.socket = socket;
     this.remoteAddress = socket.remoteAddress;
+    this.isSecure = socket.isSecure === true;
     this.outlet = new Outlet(socket, host, (call) => this.streams.ends.replyEnded(call));
     this.out = this.outlet.out;
     this.flow = this.outlet.flow;

@@ -90,6 +90,16 @@ export const statusTextBytesMax = 8_192;
 /** Requests that are no gRPC are read up to this size before their refusal is sent. */
 export const refusedBodyBytesMax = 1_048_576;
 
+/**
+ * The same of plain HTTP where it is served: curl takes an answer that overtakes its body for an error, and what is dropped as it comes
+ * costs little.
+ */
+export const plainBodyBytesMax = 16_777_216;
+/** Plain HTTP requests of a connection that are being answered; more are refused, and may be retried. */
+export const plainRequestsMax = 100;
+/** A plain HTTP request with its body and its answer: etcd's limit for HTTP/1. */
+export const plainRequestMs = 300_000;
+
 /** Resolution of deadlines, time-outs and the decay of the flood counters. */
 export const tickMs = 50;
 

@@ -12,6 +12,7 @@ export interface TurnCount {
 
 export class PacedSocket implements ByteSocket {
   readonly remoteAddress: string;
+  readonly isSecure: boolean;
   private readonly socket: ByteSocket;
   private readonly timers: Timers;
   private readonly count: TurnCount;
@@ -26,6 +27,7 @@ export class PacedSocket implements ByteSocket {
     this.timers = timers;
     this.count = count;
     this.remoteAddress = socket.remoteAddress;
+    this.isSecure = socket.isSecure === true;
   }
 
   onData(handler: (chunk: Uint8Array) => void): void {

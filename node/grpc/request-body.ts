@@ -89,7 +89,7 @@ function deliver(call: Call, bytes: Uint8Array, start: number, end: number): voi
   const { route } = call.head;
   if (route === null || route.unary === null) return;
   call.isDelivered = true;
-  route.started++;
+  route.begin(call);
   route.bytesReceived += end - start;
   route.unary(call, bytes, start, end);
 }

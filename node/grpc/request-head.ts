@@ -24,6 +24,7 @@ const demandedPseudo = bit(nameKind.method) | bit(nameKind.scheme) | bit(nameKin
 const single =
   demandedPseudo | bit(nameKind.authority) | bit(nameKind.host) | bit(nameKind.contentLength);
 
+const grpcTypeStart = "application/grpc";
 /** "application/grpc" and what may stand before a subtype. */
 const plainTypeLength = "application/grpc+".length;
 
@@ -34,6 +35,8 @@ export class RequestHead implements FieldSink {
   isTooLarge = false;
   /** No gRPC request at all: refused, but only when its body has come. */
   isForeign = false;
+  /** The content-type does not even begin as gRPC's: plain HTTP, which a handler of its own may answer (plain-request.ts). */
+  isPlain = false;
   /** Null when `route` is usable. */
   refusal: Refusal | null = null;
   route: Route | null = null;
@@ -139,8 +142,9 @@ export class RequestHead implements FieldSink {
       this.isMalformed = true;
     if (this.isMalformed || path === null) return;
     if (this.contentType === undefined) this.isForeign = true;
+    this.isPlain = this.isForeign && this.contentType?.startsWith(grpcTypeStart) !== true;
     if (path.route === undefined) path.route = routes.find(path.value);
-    this.route = path.route;
+    this.route = this.isPlain ? null : path.route;
     if (
       this.isForeign ||
       this.route === null ||
@@ -176,6 +180,11 @@ export class RequestHead implements FieldSink {
     if (this.route === null) return routes.refuse(path);
     const text = `grpc: Decompressor is not installed for grpc-encoding ${quote(this.encoding)}`;
     return { httpStatus: 200, code: statusCode.unimplemented, text };
+  }
+
+  /** :path as it came. */
+  get pathText(): string {
+    return this.path?.value ?? "";
   }
 
   metadata(name: string): string | undefined {

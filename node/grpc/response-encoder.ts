@@ -3,7 +3,14 @@
  * the first answer of a connection puts both fields into the peer's dynamic table, later ones are one or two bytes.
  * Owns the model of that table: content-type is added first, grpc-status 0 after it, nothing else ever.
  */
-import { frameFlag, frameHeaderBytes, frameType, writeFrameHeader } from "./frame.ts";
+import { assert } from "../lib/assert.ts";
+import {
+  frameBytesMaxDefault,
+  frameFlag,
+  frameHeaderBytes,
+  frameType,
+  writeFrameHeader,
+} from "./frame.ts";
 import { gzipName } from "./gzip.ts";
 import { ascii, contentTypeLiteral, literal, stringLength } from "./hpack-literal.ts";
 import { statusTextBytesMax } from "./limits.ts";
@@ -129,6 +136,20 @@ export class ResponseEncoder {
     this.writeBlock(out, streamId, refusalBlock(head, refusal), frameFlag.endHeaders);
   }
 
+  /** Headers of an answer to a plain HTTP request. */
+  writePlainHeaders(
+    out: OutputBuffer,
+    streamId: number,
+    reply: { readonly statusCode: number; readonly headers: ReadonlyMap<string, string> },
+    endsStream: boolean,
+  ): void {
+    const fields = [...reply.headers].flatMap(([name, value]) => literal(name, value));
+    const block = Uint8Array.from([...statusField(reply.statusCode), ...fields]);
+    assert(block.length < frameBytesMaxDefault, "headers of a plain answer must fit one frame");
+    const flags = frameFlag.endHeaders | (endsStream ? frameFlag.endStream : 0);
+    this.writeBlock(out, streamId, block, flags);
+  }
+
   private writeBlock(out: OutputBuffer, streamId: number, block: Uint8Array, flags: number): void {
     const { length } = block;
     this.hasWritten = true;
@@ -145,9 +166,11 @@ export class ResponseEncoder {
   }
 }
 
+const statusField = (status: number): number[] =>
+  status === 200 ? [status200] : [0x08, 3, ...ascii(String(status))];
+
 function refusalBlock(head: RequestHead, refusal: Refusal): Uint8Array {
-  const { httpStatus } = refusal;
-  const status = httpStatus === 200 ? [status200] : [0x08, 3, ...ascii(String(httpStatus))];
+  const status = statusField(refusal.httpStatus);
   // gRPC's compression document asks for it where the request's encoding is not known.
   const accepted =
     head.hasUnknownEncoding && refusal.code === statusCode.unimplemented

@@ -1,5 +1,8 @@
 /** The methods that are served, found by :path, and what each has counted. */
 import { assert } from "../lib/assert.ts";
+import type { Histogram } from "../lib/histogram.ts";
+import type { Clock } from "../lib/ports.ts";
+import { HandlingTime, type TimedCall } from "./handling-time.ts";
 import { quote, type Refusal, statusCode } from "./status.ts";
 import type { StreamHandler } from "./stream-call.ts";
 import type { UnaryHandler } from "./unary-call.ts";
@@ -36,6 +39,8 @@ export interface RouteStats {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly handled: readonly number[];
+  /** How long the calls took that have ended; undefined when that is not measured. */
+  readonly handlingSeconds: Histogram | undefined;
 }
 
 /** `path` is "/package.Service/Method". */
@@ -57,8 +62,10 @@ export class Route {
   bytesSent = 0;
   /** Begun calls that ended, by gRPC code. */
   readonly handled: Float64Array = new Float64Array(statusCodes);
+  private readonly handling: HandlingTime | null;
 
-  constructor(path: string, handlers: MethodHandlers) {
+  /** `handling` measures the calls; not given: nobody does. */
+  constructor(path: string, handlers: MethodHandlers, handling?: HandlingTime) {
     const slash = path.lastIndexOf("/");
     assert(
       path.startsWith("/") && slash > 1 && slash < path.length - 1,
@@ -71,6 +78,19 @@ export class Route {
     this.kind = handlers.kind;
     this.unary = handlers.unary ?? null;
     this.stream = handlers.stream ?? null;
+    this.handling = handling ?? null;
+  }
+
+  /** The handler begins with the call. */
+  begin(call: TimedCall): void {
+    this.started++;
+    if (this.handling !== null) this.handling.began(call);
+  }
+
+  /** A call that had begun is answered, or will not be. */
+  end(call: TimedCall, code: number): void {
+    (this.handled[code] as number)++;
+    if (this.handling !== null) this.handling.ended(call);
   }
 
   /** Counted as grpc-go's Prometheus interceptors do, on which etcd relies. */
@@ -91,6 +111,7 @@ export class Route {
       bytesReceived: this.bytesReceived,
       bytesSent: this.bytesSent,
       handled: [...this.handled],
+      handlingSeconds: this.handling?.seconds,
     };
   }
 }
@@ -98,10 +119,18 @@ export class Route {
 export class Routes {
   private readonly byPath = new Map<string, Route>();
   private readonly services = new Set<string>();
+  private readonly clock: Clock | undefined;
 
-  add(route: Route): void {
-    assert(!this.byPath.has(route.path), "method added twice", route.path);
-    this.byPath.set(route.path, route);
+  /** With a clock the calls of all methods are measured. */
+  constructor(clock?: Clock) {
+    this.clock = clock;
+  }
+
+  add(path: string, handlers: MethodHandlers): void {
+    assert(!this.byPath.has(path), "method added twice", path);
+    const handling = this.clock === undefined ? undefined : new HandlingTime(this.clock);
+    const route = new Route(path, handlers, handling);
+    this.byPath.set(path, route);
     this.services.add(route.service);
   }
 

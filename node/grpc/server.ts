@@ -7,7 +7,8 @@ import { ConnectionSet } from "./connection-set.ts";
 import type { KeepaliveOptions } from "./keepalive.ts";
 import type { MemoryLimits } from "./memory-budget.ts";
 import type { Traffic } from "./outlet.ts";
-import { Route, type RouteStats, Routes, type StreamKind } from "./route.ts";
+import type { PlainHandler } from "./plain-request.ts";
+import { type RouteStats, Routes, type StreamKind } from "./route.ts";
 import type { StreamHandler } from "./stream-call.ts";
 import type { GrpcTransport } from "./transport.ts";
 import type { UnaryHandler } from "./unary-call.ts";
@@ -22,24 +23,29 @@ export interface GrpcServerOptions extends KeepaliveOptions {
   readonly maxConcurrentStreams: number;
   /** What all connections together may keep in memory; limits.ts where it is left out. */
   readonly memoryLimits?: MemoryLimits | undefined;
+  /** --warning-unary-request-duration: unary calls that take longer are told in the log; none when not given. */
+  readonly warnUnaryRequestMs?: number | undefined;
+  /** Measure how long each call takes (--metrics extensive). */
+  readonly extensive?: boolean;
 }
 
 export class GrpcServer implements GrpcTransport {
-  private readonly routes = new Routes();
+  private readonly routes: Routes;
   private readonly connections: ConnectionSet;
 
   constructor(options: GrpcServerOptions) {
+    this.routes = new Routes(options.extensive === true ? options.clock : undefined);
     this.connections = new ConnectionSet({ ...options, routes: this.routes });
   }
 
   /** `path` is "/package.Service/Method". All methods are added before the first connection is served. */
   addUnary(path: string, handler: UnaryHandler): void {
-    this.routes.add(new Route(path, { kind: "unary", unary: handler }));
+    this.routes.add(path, { kind: "unary", unary: handler });
   }
 
   /** The same for calls that stream, whichever side does. */
   addStream(path: string, kind: StreamKind, handler: StreamHandler): void {
-    this.routes.add(new Route(path, { kind, stream: handler }));
+    this.routes.add(path, { kind, stream: handler });
   }
 
   /**
@@ -48,6 +54,11 @@ export class GrpcServer implements GrpcTransport {
    */
   onHttp1(handler: (socket: ByteSocket, unread: Uint8Array) => void): void {
     this.connections.otherProtocol = handler;
+  }
+
+  /** Answers requests over HTTP/2 that are no gRPC; without it they are refused with 415. Set before the first connection is served. */
+  onPlainRequest(handler: PlainHandler): void {
+    this.connections.plainHandler = handler;
   }
 
   serve(socket: ByteSocket): void {

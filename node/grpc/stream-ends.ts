@@ -7,11 +7,14 @@ import { CallTable } from "./call-table.ts";
 import { writeRstStream } from "./control-frames.ts";
 import { errorCode, uint31Max } from "./frame.ts";
 import type { AssemblyMeter } from "./memory-budget.ts";
+import type { PlainReply } from "./plain-request.ts";
 import { statusCode } from "./status.ts";
 import type { StreamsConnection } from "./streams-connection.ts";
 
 export class StreamEnds {
   readonly calls = new CallTable();
+  /** Of plain requests that a handler is answering. */
+  readonly plainReplies = new Map<Call, PlainReply>();
   /** Streams above it are not taken: we said so in GOAWAY. */
   lastAcceptedId = uint31Max;
   private readonly connection: StreamsConnection;
@@ -32,7 +35,7 @@ export class StreamEnds {
   settle(call: Call, code: number): void {
     call.isOver = true;
     const { route } = call.head;
-    if (call.isDelivered && route !== null) (route.handled[code] as number)++;
+    if (call.isDelivered && route !== null) route.end(call, code);
   }
 
   /** Our END_STREAM was written. */
@@ -52,6 +55,7 @@ export class StreamEnds {
     this.releaseBody(call);
     this.forget(call, isResetByUs);
     if (!wasOver) call.stream?.cancelled(code);
+    if (this.plainReplies.size > 0) this.plainGone(call);
   }
 
   /** The client broke the protocol on this stream. */
@@ -97,6 +101,12 @@ export class StreamEnds {
   cancelAll(code: number): void {
     for (const call of this.calls.values()) this.cancel(call, true, code);
     this.endedEarly = [];
+  }
+
+  private plainGone(call: Call): void {
+    const reply = this.plainReplies.get(call);
+    this.plainReplies.delete(call);
+    reply?.gone();
   }
 
   private releaseBody(call: Call): void {

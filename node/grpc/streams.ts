@@ -10,7 +10,14 @@ import { writeRstStream } from "./control-frames.ts";
 import { noDeadline } from "./deadline.ts";
 import { errorCode, frameFlag, initialWindowBytes, readUint31, readUint32 } from "./frame.ts";
 import { HeaderReader } from "./header-reader.ts";
-import { openHeaderBytesMax, queuedReplyBytesMax, refusedBodyBytesMax } from "./limits.ts";
+import {
+  openHeaderBytesMax,
+  plainBodyBytesMax,
+  plainRequestMs,
+  plainRequestsMax,
+  queuedReplyBytesMax,
+  refusedBodyBytesMax,
+} from "./limits.ts";
 import { AssemblyMeter } from "./memory-budget.ts";
 import { ReceiveWindows } from "./receive-windows.ts";
 import { endBody, takeBody } from "./request-body.ts";
@@ -91,8 +98,10 @@ export class Streams {
     if (head.isMalformed || dependsOnItself)
       return this.ends.refuse(streamId, errorCode.protocolError);
     if (head.isTooLarge) return this.ends.refuse(streamId, errorCode.frameSizeError);
-    if (!this.hasRoom) return this.ends.refuse(streamId, errorCode.refusedStream);
-    const { timeoutMs, refusal } = head;
+    if (!this.hasRoom || (head.isPlain && !this.hasRoomForPlain))
+      return this.ends.refuse(streamId, errorCode.refusedStream);
+    const { refusal } = head;
+    const timeoutMs = head.isPlain ? plainRequestMs : head.timeoutMs;
     const deadlineMs = timeoutMs < 0 ? noDeadline : this.host.nowMs + timeoutMs;
     const call = new Call(this.answers, streamId, head, this.sendWindowBytes, deadlineMs);
     call.hasRequestEnded = endsStream;
@@ -116,11 +125,15 @@ export class Streams {
     );
   }
 
+  private get hasRoomForPlain(): boolean {
+    return this.ends.plainReplies.size < plainRequestsMax;
+  }
+
   private beginStream(call: Call, handler: StreamHandler): void {
     const stream = new StreamingCall(call, this.answers);
     call.stream = stream;
     call.isDelivered = true;
-    if (call.head.route !== null) call.head.route.started++;
+    if (call.head.route !== null) call.head.route.begin(call);
     handler(stream);
   }
 
@@ -176,11 +189,11 @@ export class Streams {
     if (call.stream !== null) {
       if (!call.isOver) call.stream.input.take(bytes, start, end);
       this.windows.replenishStreaming(call);
-    } else if (call.isOver) {
+    } else if (call.isOver || call.isDelivered) {
       return;
-    } else if (!call.isDelivered && call.head.refusal === null) {
+    } else if (call.head.refusal === null) {
       takeBody(this.answers, call, bytes, start, end);
-    } else if (call.bodyBytes > refusedBodyBytesMax) {
+    } else if (call.bodyBytes > (call.head.isPlain ? plainBodyBytesMax : refusedBodyBytesMax)) {
       // A refused request whose body does not end: the refusal cannot wait longer.
       this.answers.refuse(call);
     }
@@ -200,7 +213,7 @@ export class Streams {
     if (call.hasReplyEnded) {
       this.ends.forget(call, false);
     } else if (call.head.refusal !== null) {
-      if (!call.isOver) this.answers.refuse(call);
+      if (!call.isOver && !call.isDelivered) this.answers.refuse(call);
     } else if (!call.isOver && (call.stream !== null || !call.isDelivered)) {
       if (call.head.contentLength > call.bodyBytes) this.ends.reset(call, errorCode.protocolError);
       else if (call.stream !== null) call.stream.input.end();
@@ -276,6 +289,7 @@ export class Streams {
   failOverdue(nowMs: number): void {
     this.calls.forEachOverdue(nowMs, (call) => {
       if (call.isOver ? call.pending !== null : call.stream !== null) this.ends.resetOverdue(call);
+      else if (!call.isOver && call.head.isPlain) this.ends.resetOverdue(call);
       else if (!call.isOver) this.answers.failDeadline(call);
     });
   }

@@ -13,6 +13,8 @@ export interface UnaryCall {
    */
   metadata(name: string): string | undefined;
   readonly remoteAddress: string;
+  /** How long ago it came, on a clock that may be a tick late; undefined for a call that did not come from a client. */
+  readonly ageMs?: number;
   /** Answered, cancelled, past its deadline, or the connection is lost: nothing said now reaches the client. */
   readonly isOver: boolean;
   /** Answers with status OK and the message bytes[start, end), which are copied at once. No effect when isOver. */

@@ -52,7 +52,6 @@ export function registerHealth(to: MetricRegistry, stats: HealthStats): void {
     {
       name: "etcd_server_healthcheck",
       help: "Whether a check of /livez or /readyz passed the last time: 1 or 0.",
-      labels: ["type", "name"],
     },
     () => stats.lastOutcomes(),
   );
@@ -61,7 +60,6 @@ export function registerHealth(to: MetricRegistry, stats: HealthStats): void {
     {
       name: "etcd_server_healthchecks_total",
       help: "Runs of the checks of /livez and /readyz, by outcome.",
-      labels: ["type", "name", "status"],
     },
     () => stats.totals(),
   );

@@ -2,8 +2,7 @@
  * /health, /livez and /readyz in etcd's words (3.7.1: server/etcdserver/api/etcdhttp/health.go). The two newer ones run named checks, each also
  * under a path of its own; `?exclude=` leaves checks out and may name some that do not exist, `?verbose` lists what passed.
  */
-import type { ServerResponse } from "node:http";
-import { plainAnswer, plainError } from "../lib/http-answers.ts";
+import { type AnswerTo, plainAnswer, plainError } from "../lib/http-answers.ts";
 import type { Logger } from "../lib/ports.ts";
 import {
   type CheckedMember,
@@ -39,21 +38,23 @@ export class Health {
 
   private routesOf(type: CheckType): [string, Route][] {
     const all = healthChecks[type];
-    const root = (query: URLSearchParams, response: ServerResponse): void => {
-      void this.answerChecks(type, this.filtered(all, query), query, response);
+    const root = (query: URLSearchParams, response: AnswerTo): void => {
+      const checks = this.filtered(all, query);
+      void this.answerChecks({ type, path: `/${type}`, checks }, query, response);
     };
     return [
       [`/${type}`, { answer: root }],
       ...all.map((check): [string, Route] => {
-        const one = (query: URLSearchParams, response: ServerResponse): void => {
-          void this.answerChecks(type, [check], query, response);
+        const path = `/${type}/${check.name}`;
+        const one = (query: URLSearchParams, response: AnswerTo): void => {
+          void this.answerChecks({ type, path, checks: [check] }, query, response);
         };
-        return [`/${type}/${check.name}`, { answer: one }];
+        return [path, { answer: one }];
       }),
     ];
   }
 
-  private async answerHealth(query: URLSearchParams, response: ServerResponse): Promise<void> {
+  private async answerHealth(query: URLSearchParams, response: AnswerTo): Promise<void> {
     const { member, stats, logger } = this.options;
     const isSerializable = query.get("serializable") === "true";
     const reason = await healthReason(member, excludedBy(query), isSerializable);
@@ -70,12 +71,16 @@ export class Health {
 
   /** Runs the checks at the same time, and lists them in their order. */
   private async answerChecks(
-    type: CheckType,
-    checks: readonly HealthCheck[],
+    asked: {
+      readonly type: CheckType;
+      readonly path: string;
+      readonly checks: readonly HealthCheck[];
+    },
     query: URLSearchParams,
-    response: ServerResponse,
+    response: AnswerTo,
   ): Promise<void> {
     const { member, stats, logger } = this.options;
+    const { type, path, checks } = asked;
     const state = { member, servesClients: this.servesClients };
     const outcomes = await Promise.all(checks.map((check) => check.run(state)));
     const lines = checks.map(({ name }, at) => {
@@ -88,7 +93,7 @@ export class Health {
       response.setHeader("X-Content-Type-Options", "nosniff");
       plainAnswer(response, `${query.has("verbose") ? report : ""}ok\n`);
     } else {
-      logger.warn("health check error", { path: `/${type}`, reason: report, "status-code": 503 });
+      logger.error("Health check error", { path, reason: report, "status-code": 503 });
       plainError(response, 503, report);
     }
   }
@@ -99,7 +104,7 @@ export class Health {
     const unknown = [...excluded].filter((name) => !all.some((check) => check.name === name));
     if (unknown.length > 0) {
       this.options.logger.warn("some health checks cannot be excluded", {
-        "missing-health-checks": unknown.join(),
+        "missing-health-checks": unknown.map((name) => JSON.stringify(name)).join(),
       });
     }
     return all.filter(({ name }) => !excluded.has(name));

@@ -43,11 +43,19 @@ export const peerLimits: Http1Limits = {
 
 const keepAliveProbeMs = 30_000;
 
-/** What a request asks for. Splits by hand: `new URL` throws for targets such as "//", and anybody may send them. */
-export function targetOf(request: IncomingMessage): { path: string; query: URLSearchParams } {
-  const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
-  return { path, query: new URLSearchParams(query) };
+export interface Target {
+  readonly path: string;
+  readonly query: URLSearchParams;
 }
+
+/** What a request asks for. Splits by hand: `new URL` throws for targets such as "//", and anybody may send them. */
+export function parseTarget(target: string): Target {
+  const mark = target.indexOf("?");
+  if (mark < 0) return { path: target, query: new URLSearchParams() };
+  return { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+}
+
+export const targetOf = (request: IncomingMessage): Target => parseTarget(request.url ?? "/");
 
 export class Http1 {
   readonly limits: Http1Limits;

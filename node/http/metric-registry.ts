@@ -1,67 +1,63 @@
 /**
- * The exposition of /metrics, on prom-client. The member counts in plain numbers of its own; here they are read when a scrape comes, so that
- * nothing on the way of a request knows of Prometheus.
+ * The families of /metrics and where their numbers come from. The member counts in plain numbers of its own; here they are read when a scrape
+ * comes, so that nothing on the way of a request knows of Prometheus. How the lines are written is metric-text.ts.
  */
-import { Counter, Gauge, type Metric, Registry } from "prom-client";
+import { assert } from "../lib/assert.ts";
 import type { Histogram } from "../lib/histogram.ts";
+import { type Labels, lineOfSample, linesOfHistogram, writeText } from "./metric-text.ts";
 
-export type Labels = Readonly<Record<string, string>>;
+export type { Labels };
 
 export interface Sample {
   readonly labels: Labels;
   readonly value: number;
 }
 
-export class MetricRegistry {
-  readonly registry = new Registry();
+export interface LabelledHistogram {
+  readonly labels: Labels;
+  readonly histogram: Histogram;
+}
 
-  /** prom-client's own watch of the event loop, which says "Nan" before it has seen anything; ours is etcd_ts_event_loop_delay_seconds. */
-  dropEventLoopLag(): void {
-    for (const { name } of this.registry.getMetricsAsArray()) {
-      if (name.startsWith("nodejs_eventloop_lag")) this.registry.removeSingleMetric(name);
-    }
+export interface FamilyNames {
+  readonly name: string;
+  readonly help: string;
+}
+
+export interface Family extends FamilyNames {
+  readonly type: "counter" | "gauge" | "histogram";
+  /** The family as it is now, without its head; each element is of one moment, and ends with a newline. */
+  lines(): Iterable<string>;
+}
+
+export class MetricRegistry {
+  private readonly byName = new Map<string, Family>();
+
+  /** In the order of their names. */
+  families(): readonly Family[] {
+    return [...this.byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** The whole of it, in Prometheus' text format. */
+  text(): Promise<string> {
+    return writeText(this.families());
   }
 
   gauge(name: string, help: string, read: () => number): void {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      registers: [this.registry],
-      collect: () => {
-        gauge.set(read());
-      },
-    });
+    this.add({ name, help, type: "gauge", lines: () => [lineOfSample(name, {}, read())] });
   }
 
   /** `read` gives a number that never falls while the process lives. */
   counter(name: string, help: string, read: () => number): void {
-    this.samples("counter", { name, help, labels: [] }, () => [{ labels: {}, value: read() }]);
+    this.add({ name, help, type: "counter", lines: () => [lineOfSample(name, {}, read())] });
   }
 
-  samples(
-    kind: "gauge" | "counter",
-    about: { readonly name: string; readonly help: string; readonly labels: readonly string[] },
-    read: () => Iterable<Sample>,
-  ): void {
-    const { name, help, labels } = about;
-    const configuration = { name, help, labelNames: [...labels], registers: [this.registry] };
-    if (kind === "gauge") {
-      const gauge: Gauge = new Gauge({
-        ...configuration,
-        collect: () => {
-          gauge.reset();
-          for (const sample of read()) gauge.set(sample.labels, sample.value);
-        },
-      });
-      return;
-    }
-    const counter: Counter = new Counter({
-      ...configuration,
-      collect: () => {
-        counter.reset();
-        for (const sample of read()) counter.inc(sample.labels, sample.value);
-      },
-    });
+  /** All samples have the same labels. What `read` gives is gone through in several turns: it must not change meanwhile. */
+  samples(type: "gauge" | "counter", about: FamilyNames, read: () => Iterable<Sample>): void {
+    const { name } = about;
+    const lines = function* (): Generator<string> {
+      for (const { labels, value } of read()) yield lineOfSample(name, labels, value);
+    };
+    this.add({ ...about, type, lines });
   }
 
   histogram(name: string, help: string, histogram: Histogram): void {
@@ -69,34 +65,16 @@ export class MetricRegistry {
   }
 
   /** One for each set of labels. */
-  histograms(
-    about: { readonly name: string; readonly help: string },
-    read: () => Iterable<{ readonly labels: Labels; readonly histogram: Histogram }>,
-  ): void {
-    const shape = { ...about, type: "histogram", aggregator: "sum" };
-    const values = (): object[] =>
-      [...read()].flatMap(({ labels, histogram }) => valuesOf(about.name, labels, histogram));
-    const metric = {
-      ...shape,
-      get: () => Promise.resolve({ ...shape, values: values() }),
-      reset: () => undefined,
+  histograms(about: FamilyNames, read: () => Iterable<LabelledHistogram>): void {
+    const { name } = about;
+    const lines = function* (): Generator<string> {
+      for (const { labels, histogram } of read()) yield linesOfHistogram(name, labels, histogram);
     };
-    this.registry.registerMetric(metric as unknown as Metric);
+    this.add({ ...about, type: "histogram", lines });
   }
-}
 
-/** The lines of a histogram, cumulated as Prometheus wants them. */
-function valuesOf(name: string, labels: Labels, histogram: Histogram): object[] {
-  const { bounds, counts, sum, count } = histogram;
-  let below = 0;
-  const buckets = bounds.map((bound, index) => {
-    below += counts[index] ?? 0;
-    return { labels: { ...labels, le: bound }, value: below, metricName: `${name}_bucket` };
-  });
-  return [
-    ...buckets,
-    { labels: { ...labels, le: "+Inf" }, value: count, metricName: `${name}_bucket` },
-    { labels, value: sum, metricName: `${name}_sum` },
-    { labels, value: count, metricName: `${name}_count` },
-  ];
+  add(family: Family): void {
+    assert(!this.byName.has(family.name), "a metric family twice", family.name);
+    this.byName.set(family.name, family);
+  }
 }

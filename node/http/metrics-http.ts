@@ -15,7 +15,10 @@ export class MetricsHttp {
   routes: Routes | undefined;
   private readonly http = new Http1((request, response) => {
     if (this.routes === undefined) plainError(response, 503, "the member has not started yet");
-    else serveRoute(this.routes, request, response);
+    else {
+      const { method = "GET", url: target = "/" } = request;
+      serveRoute(this.routes, { method, target }, response);
+    }
   });
 
   serve(socket: ByteSocket): void {

@@ -17,7 +17,6 @@ export function registerPeers(to: MetricRegistry, { member, peers }: PeerMetricS
     {
       name: "etcd_network_known_peers",
       help: "Members, this one too: 1 for each.",
-      labels: bothLabels,
     },
     () => member.cluster.members.map(({ id }) => ({ labels: both(idToHex(id)), value: 1 })),
   );
@@ -25,7 +24,7 @@ export function registerPeers(to: MetricRegistry, { member, peers }: PeerMetricS
     [...peers.entries()].map(([id, of]) => ({ labels: both(id), value: read(of) }));
   to.samples(
     "gauge",
-    { name: "etcd_network_active_peers", help: "A stream is up: 1 or 0.", labels: bothLabels },
+    { name: "etcd_network_active_peers", help: "A stream is up: 1 or 0." },
     each(({ isActive }) => Number(isActive)),
   );
   to.samples(
@@ -33,7 +32,6 @@ export function registerPeers(to: MetricRegistry, { member, peers }: PeerMetricS
     {
       name: "etcd_network_disconnected_peers_total",
       help: "Times it was lost.",
-      labels: bothLabels,
     },
     each(({ disconnects }) => disconnects),
   );
@@ -43,8 +41,6 @@ export function registerPeers(to: MetricRegistry, { member, peers }: PeerMetricS
   registerSnapshots(to, peers, { label: "From", verb: "receive", of: receiving });
 }
 
-const bothLabels = ["Local", "Remote"];
-
 function registerTraffic(to: MetricRegistry, peers: PeerStats): void {
   const count = (
     label: "To" | "From",
@@ -52,7 +48,7 @@ function registerTraffic(to: MetricRegistry, peers: PeerStats): void {
     read: (of: PeerCounters) => number,
   ): void => {
     const name = `etcd_network_peer_${about.name}`;
-    to.samples("counter", { ...about, name, labels: [label] }, () =>
+    to.samples("counter", { ...about, name }, () =>
       [...peers.entries()].map(([id, of]) => ({ labels: { [label]: id }, value: read(of) })),
     );
   };
@@ -97,7 +93,7 @@ function registerSnapshots(
     about: { readonly end: string; readonly help: string },
     read: (counters: SnapshotCounters) => number,
   ): void =>
-    to.samples(kind, { name: name(about.end), help: about.help, labels: [label] }, () =>
+    to.samples(kind, { name: name(about.end), help: about.help }, () =>
       used().map(([id, counters]) => ({ labels: { [label]: id }, value: read(counters) })),
     );
   each(

@@ -17,6 +17,7 @@ import {
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { type Lease, maxTtlSeconds, ttlAtPromotionSeconds } from "./lease.ts";
+import { LeaseStats } from "./lease-stats.ts";
 import { spreadExpiries } from "./spread.ts";
 
 export interface LessorOptions {
@@ -26,12 +27,15 @@ export interface LessorOptions {
   readonly minTtlSeconds: number;
   /** How often the others are told what is left of a lease; not given: never. */
   readonly checkpointIntervalMs?: number | undefined;
+  /** Counts; outlives this lessor. */
+  readonly stats?: LeaseStats;
 }
 
 export type GrantRefusal = "LeaseNotFound" | "LeaseExist" | "LeaseTTLTooLarge";
 
 export class Lessor {
   private readonly options: LessorOptions;
+  private readonly stats: LeaseStats;
   private readonly leases = new Map<bigint, Lease>();
   private readonly queue = new ExpiryQueue();
   private readonly checkpoints: CheckpointSchedule;
@@ -42,6 +46,7 @@ export class Lessor {
   /** Throws CorruptionError for a record of the backend that is no lease. */
   constructor(options: LessorOptions) {
     this.options = options;
+    this.stats = options.stats ?? new LeaseStats();
     this.checkpoints = new CheckpointSchedule(options.checkpointIntervalMs ?? Infinity);
     for (const { key, value } of options.backend.entries("lease")) this.restore(key, value);
   }
@@ -79,6 +84,8 @@ export class Lessor {
       checkpointIndex: 0,
     };
     this.leases.set(id, lease);
+    this.stats.granted += 1;
+    this.stats.ttlSeconds.observe(lease.ttlSeconds);
     this.save(lease);
     if (this.primary) {
       this.schedule(lease, this.nowMs + lease.ttlSeconds * 1000);
@@ -90,6 +97,7 @@ export class Lessor {
   /** For an entry: the lease is gone; its keys are the caller's business, in the same transaction. */
   revoke(id: bigint): void {
     this.leases.delete(id);
+    this.stats.revoked += 1;
     this.options.backend.delete("lease", leaseKey(id));
   }
 
@@ -145,6 +153,7 @@ export class Lessor {
     if (this.remainingMs(lease) <= 0) return "ended";
     // Its entry in the queue stays where it is, and is moved when it comes up.
     lease.expiresAtMs = this.nowMs + lease.ttlSeconds * 1000;
+    this.stats.renewed += 1;
     return lease;
   }
 

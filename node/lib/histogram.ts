@@ -34,3 +34,33 @@ export class Histogram {
     this.count += 1;
   }
 }
+
+/** Durations of what may fail, by kind of it (a small number): one histogram for each kind and outcome, made when it is first seen. */
+export class OutcomeTimes {
+  private readonly bounds: readonly number[];
+  private readonly succeeded = new Map<number, Histogram>();
+  private readonly failed = new Map<number, Histogram>();
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+  }
+
+  observe(kind: number, isSuccess: boolean, seconds: number): void {
+    const histograms = isSuccess ? this.succeeded : this.failed;
+    let histogram = histograms.get(kind);
+    if (histogram === undefined) {
+      histogram = new Histogram(this.bounds);
+      histograms.set(kind, histogram);
+    }
+    histogram.observe(seconds);
+  }
+
+  *entries(): Generator<{
+    readonly kind: number;
+    readonly isSuccess: boolean;
+    readonly histogram: Histogram;
+  }> {
+    for (const [kind, histogram] of this.succeeded) yield { kind, isSuccess: true, histogram };
+    for (const [kind, histogram] of this.failed) yield { kind, isSuccess: false, histogram };
+  }
+}

@@ -7,6 +7,12 @@ export interface AnswerTo {
   end(body: string): unknown;
 }
 
+/** The same for who makes an answer that takes long, and may stop when nobody waits for it any more. */
+export interface PatientAnswer extends AnswerTo {
+  /** Runs once: when the answer is sent, or the client is gone before. */
+  once(event: "close", run: () => void): unknown;
+}
+
 const plainText = "text/plain; charset=utf-8";
 
 /** A body with its length: what is known whole is not sent in chunks. */

@@ -88,6 +88,8 @@ export interface Fs {
 /** One accepted connection, as bytes. Handlers are set once, right after acceptance. */
 export interface ByteSocket {
   readonly remoteAddress: string;
+  /** It runs over TLS; where it is left out it does not. */
+  readonly isSecure?: boolean;
   /** `chunk` belongs to the socket again when the handler returns: copy what must live longer. */
   onData(handler: (chunk: Uint8Array) => void): void;
   /** Runs once when the connection is over, whoever ended it; no data comes after it. */

@@ -14,6 +14,7 @@ import { assert } from "../lib/assert.ts";
 import type { Revision } from "../lib/units.ts";
 import { metaKey, readMetaRevision, writeMetaRevision } from "./compact-meta.ts";
 import type { KvRecords } from "./kv-records.ts";
+import type { KvTotals } from "./kv-totals.ts";
 
 /** Keeps the records that reads at one revision need. */
 export interface Pin {
@@ -28,6 +29,7 @@ const never = -1;
 
 export class KvCompaction {
   private readonly records: KvRecords;
+  private readonly totals: KvTotals;
   /** Reads below are refused. */
   private at: number;
   /** Records at or before it, but for what it keeps, are gone. */
@@ -42,8 +44,9 @@ export class KvCompaction {
   private bytesMost = 0;
 
   /** Takes up what the backend says: a compaction that was scheduled and not finished goes on. Throws CorruptionError. */
-  constructor(records: KvRecords) {
+  constructor(records: KvRecords, totals: KvTotals) {
     this.records = records;
+    this.totals = totals;
     this.finished = readMetaRevision(records.backend, metaKey.finishedCompact) ?? never;
     this.at = Math.max(
       this.finished,
@@ -88,8 +91,12 @@ export class KvCompaction {
   /** Keeps what reads at `at` and above need: later compactions wait. */
   pin(at: number): Pin {
     assert(at >= this.at, "a pin below the compact revision", at);
-    const pin: Pin = { release: () => void this.pins.delete(pin) };
+    const release = (): void => {
+      if (this.pins.delete(pin)) this.totals.openReads -= 1;
+    };
+    const pin: Pin = { release };
     this.pins.set(pin, at);
+    this.totals.openReads += 1;
     return pin;
   }
 
@@ -114,6 +121,7 @@ export class KvCompaction {
           if (removals === 0) break;
           records.remove(previous);
           removals -= 1;
+          this.totals.compactedRecords += 1;
         }
         log.clearPrevious(ordinal);
       }
@@ -121,6 +129,7 @@ export class KvCompaction {
         if (removals === 0) break;
         records.remove(ordinal);
         removals -= 1;
+        this.totals.compactedRecords += 1;
       }
       this.cursor += 1;
       looks -= 1;

@@ -32,10 +32,11 @@ export interface KvStoreOptions extends KvRestoreOptions {
    * members. It reads all records up to the compaction, in slices.
    */
   readonly hashCompactions?: boolean;
+  readonly totals?: KvTotals;
 }
 
 export class KvStore implements WatchedHistory {
-  readonly totals = new KvTotals();
+  readonly totals: KvTotals;
   /** For watchers, who read the history by themselves (watch/history.ts). */
   readonly records: KvRecords;
   private readonly checkpoint: CheckpointOptions | undefined;
@@ -64,11 +65,12 @@ export class KvStore implements WatchedHistory {
 
   private constructor({ records, isUnchecked }: RestoredStore, options: KvStoreOptions) {
     this.records = records;
+    this.totals = options.totals ?? new KvTotals();
     this.isUnchecked = isUnchecked;
     this.checkpoint = options.checkpoint;
     this.reader = new RangeReader(records);
     this.deleteWalk = new KeyWalk(records);
-    this.compaction = new KvCompaction(records);
+    this.compaction = new KvCompaction(records, this.totals);
     const { compactRevision } = this.compaction;
     // Compaction may have taken the newest record, a tombstone (etcd #17780).
     this.current = revision(Math.max(1, records.backend.committed.revision, compactRevision));
@@ -178,6 +180,7 @@ export class KvStore implements WatchedHistory {
     this.records.put(place, main, this.nextSub, valueBytes, valueStart, valueEnd, lease);
     this.nextSub += 1;
     this.totals.puts += 1;
+    this.totals.putBytes += keyEnd - keyStart + valueEnd - valueStart;
   }
 
   /**

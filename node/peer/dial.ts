@@ -11,6 +11,7 @@ import {
 } from "node:http";
 import { connect, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { tlsErrorText } from "../lib/tls-error-text.ts";
 
 /**
  * What a connection is for. `stream`: one request with an endless answer, on a connection of its own. `pipeline`: messages by POST.
@@ -26,9 +27,20 @@ export interface DialRequest {
   readonly kind: DialKind;
 }
 
+/**
+ * Makes a connection over TLS to a host, an IP address or a name, and resolves once it is known that the member at its other end may have requests.
+ * Rejects with an Error that says why not, also when it takes longer than `timeoutMs`.
+ */
+export type SecureConnect = (
+  target: { readonly host: string; readonly port: number },
+  timeoutMs: number,
+) => Promise<Socket>;
+
 export interface DialerOptions {
-  /** How long making a connection may take, name resolution included. etcd's: one second and the election timeout. */
+  /** How long making a connection may take, name resolution and TLS included. etcd's: one second and the election timeout. */
   readonly dialTimeoutMs: number;
+  /** For URLs of https, which cannot be dialled without. */
+  readonly secure?: SecureConnect | undefined;
 }
 
 /** A real etcd closes a connection on which it read nothing for five seconds; a request that is just then on its way would be lost. */
@@ -41,35 +53,35 @@ const keepsConnections: Readonly<Record<DialKind, boolean>> = {
   probe: true,
 };
 
+type Agents = Readonly<Record<DialKind, PeerAgent>>;
+
 export class Dialer {
-  private readonly agents: Readonly<Record<DialKind, PeerAgent>>;
+  /** A pool knows hosts and ports only, so each scheme has its own. */
+  private readonly plain: Agents;
+  private readonly secure: Agents | undefined;
   private readonly open = new Set<ClientRequest>();
   private isClosed = false;
 
-  constructor({ dialTimeoutMs }: DialerOptions) {
-    const agentFor = (kind: DialKind): PeerAgent =>
-      new PeerAgent(dialTimeoutMs, keepsConnections[kind]);
-    this.agents = {
-      stream: agentFor("stream"),
-      pipeline: agentFor("pipeline"),
-      snapshot: agentFor("snapshot"),
-      probe: agentFor("probe"),
-    };
+  constructor({ dialTimeoutMs, secure }: DialerOptions) {
+    this.plain = agentsOf((keepsIdle) => new PlainAgent(dialTimeoutMs, keepsIdle));
+    this.secure =
+      secure && agentsOf((keepsIdle) => new SecureAgent(secure, dialTimeoutMs, keepsIdle));
   }
 
   /**
    * Begins a request to `url`, a member's peer URL; the caller ends it. What goes wrong comes as the request's "error" and "close" events,
-   * in a later turn, also for a URL that is none or has another scheme than http; nobody has to listen.
+   * in a later turn, also for a URL that is none or has another scheme than http and https; nobody has to listen.
    */
   request(url: string, { path, method, headers, kind }: DialRequest): ClientRequest {
-    const { hostname, port, prefix } = targetOf(url) ?? noTarget;
+    const target = targetOf(url);
+    const { hostname, port, prefix } = target ?? noTarget;
     const request = httpRequest({
       hostname,
       port,
       path: `${prefix}${path}`,
       method,
       headers,
-      agent: this.agentFor(kind, hostname === "" ? url : undefined),
+      agent: this.agentFor(kind, url, target),
     });
     request.on("error", () => undefined);
     this.open.add(request);
@@ -81,65 +93,63 @@ export class Dialer {
   close(): void {
     this.isClosed = true;
     for (const request of this.open) request.destroy(new Error("the network is closed"));
-    for (const agent of Object.values(this.agents)) agent.destroy();
+    for (const agents of [this.plain, this.secure]) {
+      for (const agent of Object.values(agents ?? {})) agent.destroy();
+    }
   }
 
-  private agentFor(kind: DialKind, badUrl: string | undefined): Agent {
+  private agentFor(kind: DialKind, url: string, target: Target | undefined): Agent {
     if (this.isClosed) return new RefusingAgent("the network is closed");
-    return badUrl === undefined
-      ? this.agents[kind]
-      : new RefusingAgent(`cannot dial ${badUrl}: no URL of http`);
+    if (target === undefined) {
+      return new RefusingAgent(`cannot dial ${url}: no URL of http or https`);
+    }
+    if (!target.isSecure) return this.plain[kind];
+    return (
+      this.secure?.[kind] ??
+      new RefusingAgent(`cannot dial ${url}: TLS is not set up for peers here (--peer-cert-file)`)
+    );
   }
 }
 
-const noTarget: Target = { hostname: "", port: "", prefix: "" };
+const agentsOf = (make: (keepsIdle: boolean) => PeerAgent): Agents => ({
+  stream: make(keepsConnections.stream),
+  pipeline: make(keepsConnections.pipeline),
+  snapshot: make(keepsConnections.snapshot),
+  probe: make(keepsConnections.probe),
+});
 
 interface Target {
+  readonly isSecure: boolean;
   readonly hostname: string;
   readonly port: string;
   readonly prefix: string;
 }
 
+const noTarget: Target = { isSecure: false, hostname: "", port: "", prefix: "" };
+
 function targetOf(url: string): Target | undefined {
   if (!URL.canParse(url)) return undefined;
   const { protocol, hostname, port, pathname } = new URL(url);
-  if (protocol !== "http:") return undefined;
+  const isSecure = protocol === "https:";
+  if (!isSecure && protocol !== "http:") return undefined;
   return {
+    isSecure,
     // An address of IPv6 stands in brackets in a URL only.
     hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: port === "" ? "80" : port,
+    port: port === "" ? (isSecure ? "443" : "80") : port,
     prefix: pathname.replace(/\/$/, ""),
   };
 }
 
-class PeerAgent extends Agent {
-  private readonly dialTimeoutMs: number;
+/** Keeps connections, or does not, whatever they are made of. */
+abstract class PeerAgent extends Agent {
+  protected readonly dialTimeoutMs: number;
   private readonly keepsIdle: boolean;
 
   constructor(dialTimeoutMs: number, keepsIdle: boolean) {
     super({ keepAlive: true });
     this.dialTimeoutMs = dialTimeoutMs;
     this.keepsIdle = keepsIdle;
-  }
-
-  override createConnection(options: ClientRequestArgs): Socket {
-    const socket = connect({
-      host: options.hostname ?? options.host ?? "",
-      port: Number(options.port),
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-    });
-    const onTimeout = (): void => {
-      socket.destroy(new Error(`could not connect within ${this.dialTimeoutMs} ms`));
-    };
-    socket.setTimeout(this.dialTimeoutMs);
-    socket.on("timeout", onTimeout);
-    socket.once("connect", () => {
-      socket.off("timeout", onTimeout);
-      socket.setTimeout(0);
-    });
-    return socket;
   }
 
   /** Node.js keeps the connection for another request when this returns true; its type does not say so. */
@@ -157,6 +167,74 @@ class PeerAgent extends Agent {
   }
 }
 
+class PlainAgent extends PeerAgent {
+  override createConnection(options: ClientRequestArgs): Socket {
+    const { host, port } = hostAndPort(options);
+    const socket = connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+    });
+    const onTimeout = (): void => {
+      socket.destroy(new Error(`could not connect within ${this.dialTimeoutMs} ms`));
+    };
+    socket.setTimeout(this.dialTimeoutMs);
+    socket.on("timeout", onTimeout);
+    socket.once("connect", () => {
+      socket.off("timeout", onTimeout);
+      socket.setTimeout(0);
+    });
+    return socket;
+  }
+}
+
+type ConnectionCallback = (error: Error | null, socket?: Duplex) => void;
+
+/** Its requests get their connection when it is made and the other end is known: nothing of them can leave before. */
+class SecureAgent extends PeerAgent {
+  private readonly secure: SecureConnect;
+  /** Of connections that are being made. */
+  private readonly waiting = new Set<ConnectionCallback>();
+
+  constructor(secure: SecureConnect, dialTimeoutMs: number, keepsIdle: boolean) {
+    super(dialTimeoutMs, keepsIdle);
+    this.secure = secure;
+  }
+
+  override createConnection(
+    options: ClientRequestArgs,
+    callback: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    const give = callback as ConnectionCallback;
+    this.waiting.add(give);
+    this.secure(hostAndPort(options), this.dialTimeoutMs).then(
+      (socket) => {
+        // Too late, or it has ended again: whoever listens from now on would wait for ever.
+        if (!this.waiting.delete(give)) socket.destroy();
+        else if (socket.destroyed) give(new Error("the connection was closed"));
+        else give(null, socket);
+      },
+      (error: unknown) => {
+        if (!this.waiting.delete(give)) return;
+        give(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+
+  override destroy(): void {
+    super.destroy();
+    for (const give of this.waiting) give(new Error("the network is closed"));
+    this.waiting.clear();
+  }
+}
+
+const hostAndPort = ({ hostname, host, port }: ClientRequestArgs) => ({
+  host: hostname ?? host ?? "",
+  port: Number(port),
+});
+
 /** Makes no connection: its requests fail. */
 class RefusingAgent extends Agent {
   private readonly reason: string;
@@ -170,14 +248,18 @@ class RefusingAgent extends Agent {
     _options: ClientRequestArgs,
     callback: (error: Error | null, socket: Duplex) => void,
   ): undefined {
-    (callback as (error: Error) => void)(new Error(this.reason));
+    (callback as ConnectionCallback)(new Error(this.reason));
   }
 }
 
-/** What to write into a log: Node.js gives an error without a text where several addresses of one name were tried. */
+/**
+ * What to write into a log: Node.js gives an error without a text where several addresses of one name were tried, and OpenSSL's words where the other member
+ * refuses our certificate, which it tells after the handshake.
+ */
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(errorText).join("; ");
   }
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return tlsErrorText(error) ?? error.message;
 }

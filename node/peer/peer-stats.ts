@@ -37,6 +37,9 @@ export class SnapshotCounters {
 const peersMax = 1000;
 
 export class PeerStats {
+  /** etcd_snap_db_save_total_duration_seconds: a received state, from its first byte until it is kept; and of that making it durable. */
+  readonly stateSaveSeconds = new Histogram(exponentialBuckets(0.1, 2, 10));
+  readonly stateSyncSeconds = new Histogram(exponentialBuckets(0.001, 2, 14));
   private readonly counters = new Map<string, PeerCounters>();
 
   /** The row of `id`, which may be undefined: a sender that did not say who it is. */

@@ -148,7 +148,7 @@ class Probe {
     this.picker.unreachable(url);
     if (!this.isHealthy) return;
     this.isHealthy = false;
-    const fields = { ...this.logFields(), error: errorText(error) };
+    const fields = { ...this.logFields(), address: url, error: errorText(error) };
     this.context.logger.warn("prober detected unhealthy status", fields);
   }
 

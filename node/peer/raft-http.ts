@@ -14,7 +14,7 @@ import type {
   RemoteCluster,
 } from "../server/peer-transport.ts";
 import { ClusterClient } from "./cluster-client.ts";
-import { Dialer } from "./dial.ts";
+import { Dialer, type SecureConnect } from "./dial.ts";
 import { internalLeasesPath, LeasesHandler, leasesPath } from "./leases-handler.ts";
 import { MembersHandler, membersPath, promotePrefix } from "./members-handler.ts";
 import { PeerStats } from "./peer-stats.ts";
@@ -35,6 +35,8 @@ export interface RaftHttpOptions {
   /** etcd's --raft-read-timeout, and --raft-write-timeout. */
   readonly readTimeoutMs?: number;
   readonly writeTimeoutMs?: number;
+  /** For members whose peer URLs are of https. */
+  readonly secure?: SecureConnect | undefined;
 }
 
 /** etcd's DefaultConnReadTimeout and DefaultConnWriteTimeout. */
@@ -48,7 +50,10 @@ export class RaftHttp implements PeerNetwork {
 
   constructor(options: RaftHttpOptions) {
     this.options = options;
-    this.dialer = new Dialer({ dialTimeoutMs: 1000 + options.electionMs });
+    this.dialer = new Dialer({
+      dialTimeoutMs: 1000 + options.electionMs,
+      secure: options.secure,
+    });
   }
 
   fetchCluster(peerUrls: readonly string[]): Promise<RemoteCluster | undefined> {

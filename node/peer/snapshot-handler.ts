@@ -143,6 +143,8 @@ export class SnapshotHandler {
 
   /** Resolves with the bytes of the state when it is whole and kept. What it rejects with, it has cleaned up after. */
   private async save(body: SnapshotBody, request: IncomingMessage): Promise<number> {
+    const { stats, clock } = this.options.context;
+    const beganMs = clock.monotonicMs();
     const into = await this.options.receiver.receiveSnapshot();
     try {
       let bytes = 0;
@@ -153,7 +155,11 @@ export class SnapshotHandler {
         await into.write(chunk);
       }
       checkSum(request, sum);
+      const wholeMs = clock.monotonicMs();
       await into.finish();
+      const keptMs = clock.monotonicMs();
+      stats.stateSyncSeconds.observe((keptMs - wholeMs) / 1000);
+      stats.stateSaveSeconds.observe((keptMs - beganMs) / 1000);
       return bytes;
     } catch (error) {
       await into.abort();

@@ -124,7 +124,10 @@ export class Transport implements PeerTransport {
     this.peers.delete(id);
     peer.stop();
     this.prober.removePeer(id);
-    this.log("removed remote peer", id, {});
+    this.options.logger.info("removed remote peer", {
+      "local-member-id": idToHex(this.self.memberId),
+      "removed-remote-peer-id": idToHex(id),
+    });
   }
 
   sendSnapshot(

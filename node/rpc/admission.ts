@@ -4,12 +4,14 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { ServiceStats, VersionCount } from "../server/service-stats.ts";
 
 /** The part of the member that decides. */
 export interface AdmittingMember {
   readonly cluster: { readonly version: string | undefined };
   readonly isLearner: boolean;
   readonly hasLeader: boolean;
+  readonly stats: { readonly services: Pick<ServiceStats, "requestsOf"> };
 }
 
 /** Unary and streaming calls have this in common. */
@@ -17,26 +19,37 @@ export interface MetadataSource {
   metadata(name: string): string | undefined;
 }
 
+/** etcd's name for a client that does not say. */
+const unknownVersion = "unknown";
+
 export class Admission {
   private readonly member: AdmittingMember;
-  /** The last one that was seen to be text: nearly all clients say the same. */
+  /** The last one that was seen to be text, and its row: nearly all clients say the same. */
   private knownVersion = "";
+  private known: VersionCount | undefined;
 
   constructor(member: AdmittingMember) {
     this.member = member;
   }
 
-  /** `isForLearners`: learners answer this request too. */
-  refuse(call: MetadataSource, isForLearners: boolean): EtcdErrorKind | undefined {
+  /** `isForLearners`: learners answer this request too. It is counted by its client's version if it comes that far. */
+  refuse(
+    call: MetadataSource,
+    isForLearners: boolean,
+    kind: keyof VersionCount = "unary",
+  ): EtcdErrorKind | undefined {
     const { member } = this;
     if (member.cluster.version === undefined) return "NotCapable";
     if (member.isLearner && !isForLearners) return "NotSupportedForLearner";
-    const version = call.metadata("client-api-version");
-    if (version !== undefined && version !== this.knownVersion) {
+    const version = call.metadata("client-api-version") ?? unknownVersion;
+    if (version !== this.knownVersion || this.known === undefined) {
       // Metadata comes as one character a byte.
-      if (!isUtf8(Buffer.from(version, "latin1"))) return "InvalidClientAPIVersion";
+      const bytes = Buffer.from(version, "latin1");
+      if (!isUtf8(bytes)) return "InvalidClientAPIVersion";
       this.knownVersion = version;
+      this.known = member.stats.services.requestsOf(bytes.toString());
     }
+    this.known[kind] += 1;
     return !member.hasLeader && demandsLeader(call) ? "NoLeader" : undefined;
   }
 }

@@ -68,7 +68,8 @@ export class ElectionService {
     const ended = new AbortController();
     call.onCancel(() => ended.abort());
     call.onMessage((bytes, start, end) => {
-      const request = admitted(call, admission, pb.LeaderRequest, bytes.subarray(start, end));
+      const message = { type: pb.LeaderRequest, bytes: bytes.subarray(start, end) };
+      const request = admitted(call, admission, { ...message, kind: "stream" });
       if (request === undefined) return;
       const forget = demandsLeader(call)
         ? leaderWatch.add(() => {

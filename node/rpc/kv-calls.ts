@@ -86,8 +86,26 @@ abstract class ReadCall implements ReadWaiter {
 }
 
 export class RangeCall extends ReadCall {
+  private readonly sinceMs: number;
+
+  /** `sinceMs`: when it came, on the monotonic clock. */
+  constructor(service: KvService, call: UnaryCall, message: Uint8Array, sinceMs: number) {
+    super(service, call, message);
+    this.sinceMs = sinceMs;
+  }
+
+  override readable(): void {
+    if (this.call.isOver) this.service.meter.rangeRefused(this.sinceMs);
+    else this.reply();
+  }
+
+  override refused(error: EtcdErrorKind): void {
+    this.service.meter.rangeRefused(this.sinceMs);
+    super.refused(error);
+  }
+
   protected override reply(): void {
-    this.service.replyKeptRange(this.call, this.message);
+    this.service.replyKeptRange(this.call, this.message, this.sinceMs);
   }
 }
 

@@ -36,6 +36,7 @@ import {
   checkTxnRequest,
 } from "./kv-checks.ts";
 import { RangeJob, TxnReadJob } from "./range-jobs.ts";
+import { ReadMeter } from "./read-meter.ts";
 import { copyOf, decoded, decodedTxn } from "./request-bytes.ts";
 import type { SliceQueue } from "./slice-queue.ts";
 import { hasSpace } from "./space.ts";
@@ -54,6 +55,7 @@ const replyBytesKept = 4 * 1024 * 1024;
 export class KvService {
   readonly member: Member;
   readonly slices: SliceQueue;
+  readonly meter: ReadMeter;
   private readonly options: KvServiceOptions;
   private readonly admission: Admission;
   private readonly header: ResponseHeaderTemplate;
@@ -69,6 +71,8 @@ export class KvService {
     this.member = member;
     this.slices = slices;
     this.admission = admission;
+    const { clock, logger } = member;
+    this.meter = new ReadMeter({ clock, logger, stats: member.stats.requests });
     this.header = new ResponseHeaderTemplate({ clusterId: member.clusterId, memberId: member.id });
   }
 
@@ -107,10 +111,14 @@ export class KvService {
   range(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
     const request = this.rangeRequest;
     if (!decoded(call, request, bytes, start, end)) return;
+    const sinceMs = this.meter.nowMs;
     const error = this.admission.refuse(call, request.serializable) ?? checkRangeRequest(request);
     if (error !== undefined) failWith(call, error);
-    else if (request.serializable) this.replyRange(call, request);
-    else this.member.linearizableRead(new RangeCall(this, call, copyOf(bytes, start, end)));
+    else if (request.serializable) this.replyRange(call, request, sinceMs);
+    else {
+      const message = copyOf(bytes, start, end);
+      this.member.linearizableRead(new RangeCall(this, call, message, sinceMs));
+    }
   }
 
   compact(call: UnaryCall, bytes: Uint8Array, start: number, end: number): void {
@@ -124,9 +132,9 @@ export class KvService {
   }
 
   /** Serves a linearizable range whose time has come; the message was valid when it arrived. */
-  replyKeptRange(call: UnaryCall, message: Uint8Array): void {
+  replyKeptRange(call: UnaryCall, message: Uint8Array, sinceMs: number): void {
     this.rangeRequest.decode(message, 0, message.length);
-    this.replyRange(call, this.rangeRequest);
+    this.replyRange(call, this.rangeRequest, sinceMs);
   }
 
   replyReadTxn(call: UnaryCall, request: TxnRequest): void {
@@ -166,10 +174,11 @@ export class KvService {
   }
 
   /** A range of one key at once; one of many in slices, if one slice is not enough. */
-  private replyRange(call: UnaryCall, request: RangeRequestView): void {
+  private replyRange(call: UnaryCall, request: RangeRequestView, sinceMs: number): void {
     const { store, isInstalling } = this.member;
+    const readMs = this.meter.nowMs;
     if (request.rangeEndEnd > request.rangeEndStart || store.isWriting || isInstalling) {
-      this.slices.start(new RangeJob(this, call, request));
+      this.slices.start(new RangeJob(this, call, request, { sinceMs, readMs }));
       return;
     }
     const writer = this.takeWriter();
@@ -178,10 +187,12 @@ export class KvService {
     if (outcome.kind === "refused") {
       this.giveBack(writer);
       failWith(call, outcome.error);
+      this.meter.rangeEnded(sinceMs, readMs, false, request);
       return;
     }
     finishRange(writer, outcome.more, outcome.count);
     this.reply(call, writer);
+    this.meter.rangeEnded(sinceMs, readMs, true, request);
   }
 
   writeHeader(writer: Writer, revision: number): void {

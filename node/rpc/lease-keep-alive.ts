@@ -10,6 +10,7 @@ import type { Member } from "../server/member.ts";
 import { failWith } from "./errors.ts";
 import { headerOf } from "./header.ts";
 import { decodedMessage } from "./request-bytes.ts";
+import { isReceiveFailure } from "./stream-failures.ts";
 
 /** Renewals under way, after which the stream is not read on; it goes on at half of that. */
 const pendingMax = 256;
@@ -35,7 +36,10 @@ export class LeaseKeepAliveStream {
   constructor(member: Member, call: StreamCall) {
     this.member = member;
     this.call = call;
-    call.onCancel(() => this.end());
+    call.onCancel((code) => {
+      if (isReceiveFailure(code)) member.stats.services.keepAliveReceiveFailures += 1;
+      this.end();
+    });
     call.onDrain(() => {
       this.isFull = false;
       this.resume();
@@ -57,6 +61,7 @@ export class LeaseKeepAliveStream {
     const { member, call, pending } = this;
     const request = decodedMessage(call, etcdserverpb.LeaseKeepAliveRequest, bytes);
     if (request === undefined) {
+      member.stats.services.keepAliveReceiveFailures += 1;
       this.end();
       return;
     }

@@ -101,7 +101,7 @@ export class LeaseService {
 
   keepAlive(call: StreamCall): void {
     const { member, admission, leaderWatch } = this.options;
-    const error = admission.refuse(call, false);
+    const error = admission.refuse(call, false, "stream");
     if (error !== undefined) {
       failWith(call, error);
       return;

@@ -24,12 +24,17 @@ export function serveWaiting<Request, Response>(
   const abandoned = new AbortController();
   call.onCancel(() => abandoned.abort());
   call.onMessage((bytes, start, end) => {
-    const request = admitted(call, admission, codec.request, bytes.subarray(start, end));
+    const message = {
+      type: codec.request,
+      bytes: bytes.subarray(start, end),
+      kind: "unary",
+    } as const;
+    const request = admitted(call, admission, message);
     if (request === undefined) return;
     work(request, abandoned.signal).then(
       (response) => {
-        const message = codec.response.encode(response).finish();
-        call.send(message, 0, message.length);
+        const answer = codec.response.encode(response).finish();
+        call.send(answer, 0, answer.length);
         call.finish();
       },
       (error: unknown) => failCall(call, error),
@@ -41,12 +46,15 @@ export function serveWaiting<Request, Response>(
 export function admitted<Request>(
   call: StreamCall,
   admission: Admission,
-  type: { decode(bytes: Uint8Array): Request },
-  bytes: Uint8Array,
+  message: {
+    readonly type: { decode(bytes: Uint8Array): Request };
+    readonly bytes: Uint8Array;
+    readonly kind: "unary" | "stream";
+  },
 ): Request | undefined {
-  const request = decodedMessage(call, type, cloneBytes(bytes));
+  const request = decodedMessage(call, message.type, cloneBytes(message.bytes));
   if (request === undefined) return undefined;
-  const error = admission.refuse(call, false);
+  const error = admission.refuse(call, false, message.kind);
   if (error === undefined) return request;
   failWith(call, error);
   return undefined;

@@ -23,13 +23,21 @@ const alarmNames: readonly string[] = ["NONE", "NOSPACE", "CORRUPT"];
 const alarmText = ({ memberId, alarm }: AlarmMember): string =>
   `memberID:${memberId} alarm:${alarmNames[alarm] ?? alarm}`;
 
+/** Who is told of defragmentations that clients ask for: the health service. */
+export interface DefragmentationListener {
+  defragStarted(): void;
+  defragFinished(): void;
+}
+
 export class MaintenanceService {
   private readonly member: Member;
   private readonly admission: Admission;
+  private readonly health: DefragmentationListener | undefined;
 
-  constructor(member: Member, admission: Admission) {
+  constructor(member: Member, admission: Admission, health?: DefragmentationListener) {
     this.member = member;
     this.admission = admission;
+    this.health = health;
   }
 
   status(call: UnaryCall, bytes: Uint8Array): void {
@@ -78,7 +86,9 @@ export class MaintenanceService {
     if (!this.isAdmitted(call, etcdserverpb.DefragmentRequest, bytes, false)) return;
     const { logger, defragmentation } = this.member;
     logger.info("starting defragment");
-    defragmentation.run().then(
+    this.health?.defragStarted();
+    const running = defragmentation.run().finally(() => this.health?.defragFinished());
+    running.then(
       () => {
         logger.info("finished defragment");
         replyMessage(call, etcdserverpb.DefragmentResponse, {});

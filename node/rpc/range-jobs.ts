@@ -27,6 +27,8 @@ interface SlicedRead {
 abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   protected readonly service: KvService;
   private readonly call: UnaryCall;
+  /** It goes on in a later turn, and a log line may need the request then. */
+  private isKept = false;
   private under:
     | { readonly read: Read; readonly writer: Writer; readonly store: KvStore }
     | undefined;
@@ -41,17 +43,28 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   /** Appends what stands before and behind the slices. */
   protected abstract begin(read: Read, writer: Writer): void;
   protected abstract finish(read: Read, writer: Writer): void;
+  /** For the figures; called once. */
+  protected abstract ended(isSuccess: boolean): void;
 
   step(): boolean {
     const { member } = this.service;
     if (this.under === undefined && member.isInstalling) return this.wait();
     const under = this.under ?? this.start();
-    if (under === undefined) return false;
+    if (under === undefined) {
+      this.ended(false);
+      return false;
+    }
     const { read, writer, store } = under;
     if (store !== member.store || member.isInstalling) return this.giveUp(writer);
     const isUnfinished = !this.call.isOver && read.step(writer);
-    if (isUnfinished && writer.position <= messageBytesMax) return true;
+    if (isUnfinished && writer.position <= messageBytesMax) {
+      if (!this.isKept) this.defer();
+      this.isKept = true;
+      return true;
+    }
     read.close();
+    // An answer that is too large was made all the same, as etcd counts.
+    this.ended(!this.call.isOver);
     if (this.call.isOver) {
       this.service.giveBack(writer);
     } else if (isUnfinished) {
@@ -71,6 +84,7 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   }
 
   protected refuse(error: EtcdErrorKind): void {
+    this.ended(false);
     failWith(this.call, error);
   }
 
@@ -88,6 +102,7 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   /** A received snapshot has taken the place of what was being read; the client shall ask again. */
   private giveUp(writer: Writer): false {
     this.service.giveBack(writer);
+    this.ended(false);
     if (!this.call.isOver) failWith(this.call, "LeaderChanged");
     return false;
   }
@@ -108,13 +123,26 @@ abstract class ReadJob<Read extends SlicedRead> implements SlicedJob {
   }
 }
 
+/** When a Range came, and when its reading was begun with, on the monotonic clock. */
+export interface ReadSince {
+  readonly sinceMs: number;
+  readonly readMs: number;
+}
+
 export class RangeJob extends ReadJob<RangeRead> {
   private request: RangeRequestView;
+  private readonly times: ReadSince;
 
   /** `request` and its bytes are needed in the turn of the first step only. */
-  constructor(service: KvService, call: UnaryCall, request: RangeRequestView) {
+  constructor(service: KvService, call: UnaryCall, request: RangeRequestView, times: ReadSince) {
     super(service, call);
     this.request = request;
+    this.times = times;
+  }
+
+  protected override ended(isSuccess: boolean): void {
+    const { sinceMs, readMs } = this.times;
+    this.service.meter.rangeEnded(sinceMs, readMs, isSuccess, this.request);
   }
 
   override defer(): void {
@@ -136,11 +164,17 @@ export class RangeJob extends ReadJob<RangeRead> {
 
 export class TxnReadJob extends ReadJob<TxnRead> {
   private readonly request: TxnRequest;
+  private readonly sinceMs: number;
 
   /** The request's bytes are its own. */
   constructor(service: KvService, call: UnaryCall, request: TxnRequest) {
     super(service, call);
     this.request = request;
+    this.sinceMs = service.meter.nowMs;
+  }
+
+  protected override ended(isSuccess: boolean): void {
+    this.service.meter.txnEnded(this.sinceMs, isSuccess);
   }
 
   override defer(): void {

@@ -45,7 +45,8 @@ export class RangeStreamService {
       call.onMessage(() => undefined);
       const request = new RangeRequestView();
       if (!decoded(call, request, bytes, start, end)) return;
-      const error = this.options.admission.refuse(call, false) ?? checkRangeRequest(request);
+      const { admission } = this.options;
+      const error = admission.refuse(call, false, "stream") ?? checkRangeRequest(request);
       if (error !== undefined) failWith(call, error);
       else if (!isDefaultOrdering(request))
         call.fail(grpcCode.unimplemented, "RangeStream does not support custom sort orders");

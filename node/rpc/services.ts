@@ -3,6 +3,7 @@ import type { GrpcTransport } from "../grpc/transport.ts";
 import type { Member } from "../server/member.ts";
 import { Admission } from "./admission.ts";
 import { ClusterService } from "./cluster.ts";
+import { HealthService } from "./health.ts";
 import { KvService } from "./kv.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { LeaseService } from "./lease.ts";
@@ -18,6 +19,13 @@ export interface ServiceLimits {
   readonly txnOpsMax: number;
   /** --watch-progress-notify-interval; 0 for the default. */
   readonly watchProgressIntervalMs?: number;
+  /** Feature gate StopGRPCServiceOnDefrag. */
+  readonly stopsOnDefrag?: boolean;
+}
+
+/** Services that the process has something to tell. */
+export interface RegisteredServices {
+  readonly health: HealthService;
 }
 
 /** etcd's defaultProgressReportInterval and minWatchProgressInterval. */
@@ -33,8 +41,8 @@ export function registerServices(
   server: GrpcTransport,
   member: Member,
   limits: ServiceLimits,
-): void {
-  const { clock, timers, electionTimeoutMs, requestBytesMax } = member;
+): RegisteredServices {
+  const { clock, timers, electionTimeoutMs, requestBytesMax, logger } = member;
   const admission = new Admission(member);
   const slices = new SliceQueue({ clock, timers });
   const hasLeader = (): boolean => member.hasLeader;
@@ -68,7 +76,10 @@ export function registerServices(
   });
   server.addStream("/etcdserverpb.Watch/Watch", "bidi", (call) => watch.open(call));
 
-  registerMaintenance(server, new MaintenanceService(member, admission));
+  const { stopsOnDefrag = false } = limits;
+  const health = new HealthService({ admission, leaderWatch, logger, stopsOnDefrag });
+  health.addTo(server);
+  registerMaintenance(server, new MaintenanceService(member, admission, health));
   const cluster = new ClusterService(member, admission);
   server.addUnary("/etcdserverpb.Cluster/MemberList", (call, bytes, start, end) =>
     cluster.memberList(call, bytes.subarray(start, end)),
@@ -82,6 +93,7 @@ export function registerServices(
   });
   registerLeases(server, lease);
   registerLockServices(server, { member, admission, leaderWatch, kv, lease });
+  return { health };
 }
 
 function registerMaintenance(server: GrpcTransport, maintenance: MaintenanceService): void {

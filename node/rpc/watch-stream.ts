@@ -6,6 +6,7 @@
 import type { StreamCall } from "../grpc/stream-call.ts";
 import { assert } from "../lib/assert.ts";
 import { compareBytes } from "../lib/bytes.ts";
+import type { Clock } from "../lib/ports.ts";
 import type { WatchHub } from "../mvcc/watch/watch-hub.ts";
 import {
   type EventBatch,
@@ -14,6 +15,7 @@ import {
   type WatchSink,
   type WatchView,
 } from "../mvcc/watch/watcher.ts";
+import type { ServiceStats } from "../server/service-stats.ts";
 import { type WatchNews, type WatchResponseWriter, watchIdField } from "./watch-response.ts";
 
 /** What a client asks for, decoded. */
@@ -35,6 +37,8 @@ export interface WatchStreamHost {
   readonly currentRevision: () => number;
   /** A response with `fragment` asked for is kept below this. */
   readonly fragmentBytesMax: number;
+  readonly clock: Clock;
+  readonly stats: ServiceStats;
 }
 
 /** The watch_id of news that is about no single watch. */
@@ -84,7 +88,7 @@ export class WatchStream implements WatchSink {
     const { host } = this;
     const refusal = this.refusalOf(creation);
     if (refusal !== undefined) {
-      this.tell(noWatch, { created: true, canceled: true, cancelReason: refusal });
+      this.answer(noWatch, { created: true, canceled: true, cancelReason: refusal });
       return;
     }
     const id = this.idFor(creation.watchId);
@@ -93,13 +97,13 @@ export class WatchStream implements WatchSink {
     const watcher = new StreamWatcher(id, creation, this, next);
     this.watchers.set(id, watcher);
     // The client knows no watch before this.
-    this.tell(watcher.idField, { created: true });
+    this.answer(watcher.idField, { created: true });
     host.hub.add(watcher);
   }
 
   /** A watch of a negative revision: nothing that old can be there. */
   refuseNegativeStart(): void {
-    this.tell(noWatch, { created: true, canceled: true, cancelReason: reasonCompacted });
+    this.answer(noWatch, { created: true, canceled: true, cancelReason: reasonCompacted });
   }
 
   /** An unknown id is no mistake: its end may be on the way to the client. */
@@ -108,23 +112,26 @@ export class WatchStream implements WatchSink {
     if (watcher === undefined) return;
     this.watchers.delete(id);
     this.host.hub.remove(watcher);
-    this.tell(watcher.idField, { canceled: true });
+    this.answer(watcher.idField, { canceled: true });
   }
 
   /** Answers for the whole stream, if all of its watches have got everything; otherwise the client has to ask again. */
   progressAll(): void {
     if (this.watchers.size === 0) return;
     for (const watcher of this.watchers.values()) if (!this.hasProgress(watcher)) return;
-    this.tell(noWatch, {});
+    this.answer(noWatch, {});
   }
 
   /** Tells the watches that asked for it, had no events since the last time and are up to date, how far that is. */
   progressTick(): void {
+    const { clock, stats } = this.host;
+    const sinceMs = clock.monotonicMs();
     for (const watcher of this.watchers.values()) {
       if (!watcher.wantsProgress) continue;
       if (!watcher.hasNews && this.hasProgress(watcher)) this.tell(watcher.idField, {});
       watcher.hasNews = false;
     }
+    stats.watchProgressSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
   }
 
   /** The stream is over. */
@@ -135,6 +142,15 @@ export class WatchStream implements WatchSink {
 
   events(watcher: Watcher, batch: EventBatch): void {
     assert(watcher instanceof StreamWatcher, "events for a watcher of another stream");
+    const { clock, stats } = this.host;
+    const sinceMs = clock.monotonicMs();
+    this.sendEvents(watcher, batch);
+    const seconds = (clock.monotonicMs() - sinceMs) / 1000;
+    stats.watchEventsSeconds.observe(seconds);
+    stats.watchEventSeconds.observe(seconds / batch.eventEnds.length);
+  }
+
+  private sendEvents(watcher: StreamWatcher, batch: EventBatch): void {
     const { response, fragmentBytesMax } = this.host;
     const { length } = batch.eventEnds;
     if (!watcher.isFragmented) {
@@ -172,6 +188,14 @@ export class WatchStream implements WatchSink {
     const id = this.nextId;
     this.nextId += 1n;
     return id;
+  }
+
+  /** What a request of the client is answered with. */
+  private answer(idField: Uint8Array, news: WatchNews): void {
+    const { clock, stats } = this.host;
+    const sinceMs = clock.monotonicMs();
+    this.tell(idField, news);
+    stats.watchControlSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
   }
 
   private tell(idField: Uint8Array, news: WatchNews): void {

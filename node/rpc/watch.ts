@@ -10,6 +10,7 @@ import { type Admission, demandsLeader } from "./admission.ts";
 import { failWith } from "./errors.ts";
 import type { LeaderWatch } from "./leader-watch.ts";
 import { decodedMessage } from "./request-bytes.ts";
+import { isReceiveFailure } from "./stream-failures.ts";
 import { WatchResponseWriter } from "./watch-response.ts";
 import { type WatchCreation, WatchStream, type WatchStreamHost } from "./watch-stream.ts";
 
@@ -45,6 +46,8 @@ export class WatchService {
       response: new WatchResponseWriter(header, () => member.raft.term),
       currentRevision: () => member.store.currentRevision,
       fragmentBytesMax: requestBytesMax + overheadBytes,
+      clock: member.clock,
+      stats: member.stats.services,
     };
   }
 
@@ -55,20 +58,22 @@ export class WatchService {
   open(call: StreamCall): void {
     const { admission, leaderWatch, member, progressIntervalMs, random } = this.options;
     // Of all streams a learner serves Snapshot only.
-    const error = admission.refuse(call, false);
+    const error = admission.refuse(call, false, "stream");
     if (error !== undefined) {
       failWith(call, error);
       return;
     }
     const stream = new WatchStream(this.host, call);
     this.streams.add(stream);
+    const { services } = member.stats;
+    services.watchStreams += 1;
     const period = progressIntervalMs * (1 + random.uint32() / 2 ** 32 / 10);
     const ticker = member.timers.every(period, () => stream.progressTick());
     const end = (): void => {
       ticker.cancel();
       forget();
       stream.end();
-      this.streams.delete(stream);
+      if (this.streams.delete(stream)) services.watchStreams -= 1;
     };
     const forget = demandsLeader(call)
       ? leaderWatch.add(() => {
@@ -76,15 +81,20 @@ export class WatchService {
           end();
         })
       : () => undefined;
-    call.onCancel(end);
+    call.onCancel((code) => {
+      if (isReceiveFailure(code)) services.watchReceiveFailures += 1;
+      end();
+    });
     call.onHalfClose(() => {
       call.finish();
       end();
     });
     call.onMessage((bytes, start, stop) => {
       const request = decodedMessage(call, etcdserverpb.WatchRequest, bytes.subarray(start, stop));
-      if (request === undefined) end();
-      else this.take(stream, request);
+      if (request === undefined) {
+        services.watchReceiveFailures += 1;
+        end();
+      } else this.take(stream, request);
     });
   }
 

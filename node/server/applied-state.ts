@@ -6,7 +6,7 @@ import { ensureAuthRevision } from "../auth/auth-revision.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import type { MemberBackend } from "../backend/backend-snapshot.ts";
 import { Lessor } from "../lease/lessor.ts";
-import type { MemberId } from "../lib/units.ts";
+import type { ClusterId, MemberId } from "../lib/units.ts";
 import { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { KvStore } from "../mvcc/kv-store.ts";
@@ -28,6 +28,7 @@ const sleepMsDefault = 10;
 export async function openStore(
   backend: MemberBackend,
   { ports, config, paths }: MemberOptions,
+  stats: MemberStats,
 ): Promise<KvStore> {
   const { random, logger, fs, timers } = ports;
   const store = await KvStore.open({
@@ -36,6 +37,7 @@ export async function openStore(
     valueCacheBytesMax: config.valueCacheBytesMax,
     checkpoint: { fs, timers, logger, path: `${paths.snap}/index.checkpoint`, disk: backend },
     hashCompactions: true,
+    totals: stats.store,
   });
   ensureAuthRevision(backend);
   return store;
@@ -43,6 +45,7 @@ export async function openStore(
 
 export interface AppliedStateParts {
   readonly id: MemberId;
+  readonly clusterId: ClusterId;
   /** Stays one object over a snapshot: it reads the new backend. */
   readonly cluster: Cluster;
   readonly options: MemberOptions;
@@ -68,7 +71,7 @@ export class AppliedState {
   readonly compactor: Compactor;
 
   constructor(backend: MemberBackend, store: KvStore, parts: AppliedStateParts) {
-    const { id, cluster, options, node, proposals, stats, onError } = parts;
+    const { id, clusterId, cluster, options, node, proposals, stats, onError } = parts;
     const { clock, timers, logger } = options.ports;
     this.backend = backend;
     this.store = store;
@@ -78,6 +81,7 @@ export class AppliedState {
       clock,
       minTtlSeconds: minTtlSeconds(options.config),
       checkpointIntervalMs: options.config.leaseCheckpointIntervalMs,
+      stats: stats.leases,
     });
     const { maxLearners } = membershipSettings(options.config);
     this.applier = new EntryApplier({
@@ -85,9 +89,11 @@ export class AppliedState {
       cluster,
       alarms: this.alarms,
       lessor: this.lessor,
-      confChanges: new ConfChangeApplier({ id, cluster, node, maxLearners, logger }),
+      confChanges: new ConfChangeApplier({ id, clusterId, cluster, node, maxLearners, logger }),
       proposals,
       quota: parts.quota,
+      clock,
+      stats: stats.requests,
       position: backend.committed,
       onCompaction: parts.onCompaction,
       onConfChange: parts.onConfChange,
@@ -107,7 +113,7 @@ export class AppliedState {
       },
       onError,
     });
-    this.compactor = this.newCompactor(options, onError);
+    this.compactor = this.newCompactor(options, stats, onError);
     // An index that came from a checkpoint is held against the disk while the member serves.
     store.checkRecords().catch((error: unknown) => {
       if (!this.isClosed) onError(error instanceof Error ? error : new Error(String(error)));
@@ -134,7 +140,11 @@ export class AppliedState {
     await this.backend.close();
   }
 
-  private newCompactor(options: MemberOptions, onError: (error: Error) => void): Compactor {
+  private newCompactor(
+    options: MemberOptions,
+    { compaction }: MemberStats,
+    onError: (error: Error) => void,
+  ): Compactor {
     const { clock, timers, logger } = options.ports;
     const { compactionBatchRecords = 0, compactionSleepMs = 0 } = options.config;
     return new Compactor({
@@ -148,6 +158,7 @@ export class AppliedState {
       onProgress: () => this.commits.applied(),
       commitNow: () => this.commits.commitNow(),
       onError,
+      stats: compaction,
     });
   }
 }

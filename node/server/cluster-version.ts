@@ -120,7 +120,10 @@ export class ClusterVersionMonitor {
     const message = encodeClusterVersionSet(version);
     await new Promise<void>((resolve) => {
       member.propose(internalRequest.clusterVersionSet, message, 0, message.length, {
-        applied: () => resolve(),
+        applied: () => {
+          logger.info("cluster version is updated", { "cluster-version": version });
+          resolve();
+        },
         refused: (error) => {
           logger.warn("failed to update cluster version", { error });
           resolve();

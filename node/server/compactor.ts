@@ -4,7 +4,9 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import { goDurationText, goSizeText } from "../lib/go-units.ts";
 import type { Clock, Logger, Timer, Timers } from "../lib/ports.ts";
+import type { CompactionStats } from "./compaction-stats.ts";
 
 /** The part of the store that compacts. */
 export interface CompactingStore {
@@ -34,6 +36,7 @@ export interface CompactorOptions {
   readonly commitNow: () => void;
   /** Corruption that a slice has met: the end of the member. */
   readonly onError: (error: Error) => void;
+  readonly stats?: CompactionStats;
 }
 
 /** Told without an error once the removal is finished and on disk. */
@@ -115,13 +118,15 @@ export class Compactor {
   }
 
   private slice(): void {
-    const { store, batchRecordsMax, sleepMs, onProgress } = this.options;
+    const { store, batchRecordsMax, sleepMs, onProgress, clock, stats } = this.options;
     if (store.isCompactionWaiting) {
       this.after(waitMs);
       return;
     }
     const records = Math.min(sliceRecordsMax, batchRecordsMax - this.batchRecords);
+    const sinceMs = clock.monotonicMs();
     const isFinished = store.compactSlice(records);
+    stats?.pausesMs.observe(clock.monotonicMs() - sinceMs);
     onProgress();
     if (isFinished) {
       this.batchRecords = 0;
@@ -135,13 +140,18 @@ export class Compactor {
   }
 
   private finish(): void {
-    const { store, backend, logger, clock } = this.options;
+    const { store, backend, logger, clock, stats } = this.options;
     const { logicalBytes, freedBytes } = store;
+    const tookMs = clock.monotonicMs() - this.startMs;
+    stats?.totalMs.observe(tookMs);
+    if (stats !== undefined) stats.lastUnixSeconds = Math.trunc(clock.unixMs() / 1000);
     logger.info("finished scheduled compaction", {
       "compact-revision": store.compactRevision,
-      took: `${(clock.monotonicMs() - this.startMs).toFixed(3)}ms`,
+      took: goDurationText(tookMs),
       "current-db-size-bytes": logicalBytes + freedBytes,
+      "current-db-size": goSizeText(logicalBytes + freedBytes),
       "current-db-size-in-use-bytes": logicalBytes,
+      "current-db-size-in-use": goSizeText(logicalBytes),
     });
     // The end of the removal stands in the open batch; one that is in flight comes before it.
     const { isCommitting, pendingOps } = backend;

@@ -9,7 +9,7 @@
 import { emptyBytes } from "../lib/bytes.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
 import type { Logger } from "../lib/ports.ts";
-import { idToHex, type LogIndex, type MemberId } from "../lib/units.ts";
+import { type ClusterId, idToHex, type LogIndex, type MemberId } from "../lib/units.ts";
 import type { AppliedChange, Cluster } from "../membership/cluster.ts";
 import { isJoint } from "../membership/conf-state-json.ts";
 import type { Member } from "../membership/member.ts";
@@ -28,6 +28,7 @@ export interface ConfigurableNode {
 
 export interface ConfChangeApplierOptions {
   readonly id: MemberId;
+  readonly clusterId: ClusterId;
   readonly cluster: Cluster;
   readonly node: ConfigurableNode;
   /** --max-learners, for changes that a real etcd has proposed; ours carry their proposer's. */
@@ -49,6 +50,14 @@ export interface ConfChangeOutcome extends AppliedChange {
   /** This member has no place in the cluster any more: it must stop. */
   readonly isSelfRemoved: boolean;
 }
+
+/** raftpb's names. */
+const raftNames: Readonly<Record<number, string>> = {
+  [confChangeType.addNode]: "ConfChangeAddNode",
+  [confChangeType.removeNode]: "ConfChangeRemoveNode",
+  [confChangeType.updateNode]: "ConfChangeUpdateNode",
+  [confChangeType.addLearnerNode]: "ConfChangeAddLearnerNode",
+};
 
 /** Changes nothing, and is one step for raft: an empty list would leave a joint configuration, two would enter one. */
 const nobody: ConfChangeV2 = {
@@ -76,8 +85,9 @@ export class ConfChangeApplier {
     }
     const { singles: changes, transition } = change;
     const confState = node.applyConfChange({ transition, changes, context: emptyBytes });
+    const { members: before } = cluster;
     const applied = cluster.applyChange(change.changes, confState);
-    this.log(change, applied);
+    this.log(change, applied, before);
     return {
       ...place,
       ...applied,
@@ -122,9 +132,14 @@ export class ConfChangeApplier {
     return { ...nothing, requestId, error, confState, members, isSelfRemoved: false };
   }
 
-  private log({ changes }: DecodedChange, { left }: AppliedChange): void {
-    const { id, logger } = this.options;
-    const local = { "local-member-id": idToHex(id) };
+  /** `before`: the members as they were. */
+  private log(
+    { changes, singles }: DecodedChange,
+    { left }: AppliedChange,
+    before: readonly Member[],
+  ): void {
+    const { id, clusterId, cluster, logger } = this.options;
+    const local = { "cluster-id": idToHex(clusterId), "local-member-id": idToHex(id) };
     for (const change of changes) {
       if (change.kind === "add") {
         const { id: added, peerUrls, isLearner } = change.member;
@@ -141,11 +156,25 @@ export class ConfChangeApplier {
           ...local,
           "updated-remote-peer-id": idToHex(change.id),
           "updated-remote-peer-urls": change.peerUrls,
+          "updated-remote-peer-is-learner": cluster.member(change.id)?.isLearner ?? false,
         });
       }
     }
     for (const gone of left) {
-      logger.info("removed member", { ...local, "removed-remote-peer-id": idToHex(gone) });
+      const member = before.find((each) => each.id === gone);
+      logger.info("removed member", {
+        ...local,
+        "removed-remote-peer-id": idToHex(gone),
+        "removed-remote-peer-urls": member?.peerUrls,
+        "removed-remote-peer-is-learner": member?.isLearner,
+      });
+    }
+    for (const { type, nodeId } of singles) {
+      logger.info("applied a configuration change through raft", {
+        "local-member-id": idToHex(id),
+        "raft-conf-change": raftNames[type],
+        "raft-conf-change-node-id": idToHex(nodeId),
+      });
     }
   }
 }

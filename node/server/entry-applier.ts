@@ -7,6 +7,7 @@ import type { ApplyResult } from "../apply/result.ts";
 import type { AppliedPosition } from "../backend/backend.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { assert } from "../lib/assert.ts";
+import type { Clock } from "../lib/ports.ts";
 import type { Alarms } from "../membership/alarms.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -15,6 +16,7 @@ import { type Entry, entryType } from "../raft/types.ts";
 import type { ConfChangeApplier, ConfChangeOutcome } from "./conf-change-applier.ts";
 import type { Proposals } from "./propose.ts";
 import type { Quota } from "./quota.ts";
+import type { RequestStats } from "./request-stats.ts";
 
 export interface EntryApplierOptions {
   readonly store: KvStore;
@@ -24,6 +26,8 @@ export interface EntryApplierOptions {
   readonly confChanges: ConfChangeApplier;
   readonly proposals: Proposals;
   readonly quota: Pick<Quota, "isExceededBy" | "exceeded">;
+  readonly clock: Clock;
+  readonly stats: RequestStats;
   /** What the backend holds: the first entry to apply is the one behind it. */
   readonly position: AppliedPosition;
   /** A compaction was agreed on: there may be records to remove. */
@@ -37,6 +41,8 @@ export class EntryApplier {
   private readonly applier: Applier;
   private readonly view = new InternalRaftView();
   private applied: AppliedPosition;
+  /** When the entry was begun with. */
+  private beganMs = 0;
 
   constructor(options: EntryApplierOptions) {
     this.options = options;
@@ -57,6 +63,7 @@ export class EntryApplier {
       const { confChanges, onConfChange } = this.options;
       onConfChange(confChanges.apply(entry));
     } else if (data.length > 0) {
+      this.beganMs = this.options.clock.monotonicMs();
       this.view.decode(data, 0, data.length);
       const result = this.applier.apply(this.view);
       if (result === undefined) return false;
@@ -81,7 +88,9 @@ export class EntryApplier {
 
   /** Tells who waits for the request in `view`. */
   private answer(result: ApplyResult): void {
-    const proposer = this.options.proposals.resolve(this.view.idHigh, this.view.idLow);
+    const nowMs = this.options.clock.monotonicMs();
+    this.measure(result, nowMs);
+    const proposer = this.options.proposals.resolve(this.view.idHigh, this.view.idLow, nowMs);
     if (result.kind === "compaction") this.options.onCompaction();
     const { alarms, quota } = this.options;
     if (result.kind === "refused" && result.error === "NoSpace" && !alarms.isNoSpace) {
@@ -91,5 +100,13 @@ export class EntryApplier {
     if (proposer === undefined) return;
     if (result.kind === "refused") proposer.refused(result.error);
     else proposer.applied(result);
+  }
+
+  private measure(result: ApplyResult, nowMs: number): void {
+    const { stats } = this.options;
+    // Who asks too late for a compaction has what he wanted, as on etcd.
+    const isSuccess = result.kind !== "refused" || result.error === "Compacted";
+    const seconds = (nowMs - this.beganMs) / 1000;
+    if (!this.view.isV2) stats.applySeconds.observe(this.view.field, isSuccess, seconds);
   }
 }

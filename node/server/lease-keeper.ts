@@ -4,6 +4,7 @@
  * has lost its office without knowing it cannot end a lease that its successor has renewed.
  */
 
+import type { LeaseStats } from "../lease/lease-stats.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { revokeRate } from "../lease/spread.ts";
 import type { Timer, Timers } from "../lib/ports.ts";
@@ -36,6 +37,7 @@ export interface LeaseKeeperOptions {
   readonly canRead: () => boolean;
   /** Something was appended to the log. */
   readonly onProposed: () => void;
+  readonly stats?: LeaseStats;
 }
 
 export class LeaseKeeper {
@@ -72,12 +74,15 @@ export class LeaseKeeper {
   }
 
   private tick(): void {
-    const { canRead, lessor, requestTimeoutMs } = this.options;
+    const { canRead, lessor, requestTimeoutMs, stats } = this.options;
     if (!canRead()) return;
     this.follow();
     if (!lessor().isPrimary) return;
     const expired = lessor().takeExpired(revokedAtOnceMax, requestTimeoutMs);
-    for (const id of expired) this.propose(internalRequest.leaseRevoke, encodeLeaseRevoke(id));
+    for (const id of expired) {
+      const isProposed = this.propose(internalRequest.leaseRevoke, encodeLeaseRevoke(id));
+      if (isProposed && stats !== undefined) stats.expired += 1;
+    }
     const due = lessor().takeCheckpoints(checkpointsAtOnceMax);
     if (due.length > 0 && this.checkpoint(due))
       lessor().checkpointed(due, this.options.node.lastIndex);

@@ -62,6 +62,8 @@ export interface MemberConfig extends Partial<MembershipSettings> {
   /** Records that a compaction looks at in one go, and its pause behind them; etcd's 1,000 and 10 ms when 0 or not given. */
   readonly compactionBatchRecords?: number;
   readonly compactionSleepMs?: number;
+  /** --warning-apply-duration: applying that takes longer is told in the log; etcd's 100 ms when not given. */
+  readonly warnApplyMs?: number;
   /** --quota-backend-bytes; etcd's 2 GiB when 0 or not given, negative for no limit. */
   readonly quotaBackendBytes?: number;
   /** When the leader compacts by itself; never when not given. */

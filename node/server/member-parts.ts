@@ -12,6 +12,7 @@ import { CatchUp } from "./catch-up.ts";
 import { ClusterVersionMonitor } from "./cluster-version.ts";
 import { Defragmentation } from "./defragmentation.ts";
 import { DiskUsage } from "./disk-usage.ts";
+import { HeartbeatWatch } from "./heartbeat-watch.ts";
 import { Leadership } from "./leadership.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LeaseRequests } from "./lease-requests.ts";
@@ -24,6 +25,7 @@ import {
 } from "./member-options.ts";
 import type { MemberStats } from "./member-stats.ts";
 import type { MemberTurns } from "./member-turns.ts";
+import { Milestones } from "./milestones.ts";
 import { Outbox } from "./outbox.ts";
 import { PeerInbox } from "./peer-inbox.ts";
 import type { PeerTransport } from "./peer-transport.ts";
@@ -34,6 +36,7 @@ import { ReadIndexQueue } from "./read-index.ts";
 import { ReadyLoop } from "./ready-loop.ts";
 import { Reconfig } from "./reconfig.ts";
 import { Removal } from "./removal.ts";
+import { SlowWork } from "./slow-work.ts";
 import { membershipOf, Snapshotter } from "./snapshot.ts";
 import { SnapshotSending } from "./snapshot-sending.ts";
 
@@ -59,6 +62,9 @@ export interface MemberParts {
   readonly defragmentation: Defragmentation;
   readonly diskUsage: DiskUsage;
   readonly autoCompaction: AutoCompaction | undefined;
+  readonly milestones: Milestones;
+  readonly heartbeats: HeartbeatWatch;
+  readonly slowWork: SlowWork;
 }
 
 export interface PartsOptions {
@@ -82,13 +88,16 @@ export function makeParts(from: PartsOptions): MemberParts {
   const leadership = new Leadership({ id, clock, electionTimeoutMs: electionMs });
   const timeoutError = (sinceMs: number) => leadership.timeoutError(sinceMs);
   const { requestBytesMax } = options.config;
-  const proposals = new Proposals({ clock, timeoutMs, id, requestBytesMax, timeoutError });
+  const { proposalSeconds: seconds } = stats.requests;
+  const proposals = new Proposals({ clock, timeoutMs, id, requestBytesMax, timeoutError, seconds });
+  const slowWork = new SlowWork(logger, options.config.warnApplyMs);
   const loop = new ReadyLoop({
     node,
     wal,
     timers,
     clock,
     syncSeconds: stats.walSyncSeconds,
+    slowWork,
     handler: turns,
     onError,
   });
@@ -111,6 +120,7 @@ export function makeParts(from: PartsOptions): MemberParts {
   const transport = options.peers.open({ memberId: id, clusterId }, inbox);
   const reconfig = newReconfig(from, { transport, loop, timeoutMs, timeoutError });
   const { catchUp, snapshotter, sending } = snapshotParts(from, transport, loop);
+  const heartbeats = new HeartbeatWatch({ clock, logger, heartbeatMs: options.config.tickMs });
   const outbox = new Outbox({
     id,
     transport,
@@ -119,6 +129,7 @@ export function makeParts(from: PartsOptions): MemberParts {
       logger.info("sending merged snapshot", { "remote-peer-id": idToHex(message.to) });
       sending.send(message);
     },
+    heartbeats,
   });
   const { leases, leaseRequests } = leaseParts(from, { transport, timeoutMs, schedule });
   const versions = new ClusterVersionMonitor({
@@ -127,9 +138,12 @@ export function makeParts(from: PartsOptions): MemberParts {
     logger,
     versions: async () => new Map([[id, serverVersion], ...(await transport.versions())]),
   });
-  const reads = new ReadIndexQueue({ clock, timeoutMs });
+  const reads = new ReadIndexQueue({ clock, logger, timeoutMs, stats: stats.readIndexes });
   const readContexts = new ReadContexts(random);
+  const version = (): string | undefined => cluster.version;
+  const milestones = new Milestones({ id, clusterId, logger, node, version });
   return {
+    ...{ slowWork, heartbeats, milestones },
     ...{ wal, transport, inbox, outbox, proposals, reads, readContexts, leadership, loop },
     ...{ snapshotter, catchUp, sending, reconfig, versions, removal, leases, leaseRequests },
     ...spaceParts(from),
@@ -171,7 +185,7 @@ function spaceParts({
 }
 
 function leaseParts(
-  { options, booted, node, member, turns, isRunning }: PartsOptions,
+  { options, booted, node, stats, member, turns, isRunning }: PartsOptions,
   wires: {
     readonly transport: PeerTransport;
     readonly timeoutMs: number;
@@ -190,6 +204,7 @@ function leaseParts(
     requestTimeoutMs: timeoutMs,
     canRead: () => isRunning() && turns.installing === undefined,
     onProposed: schedule,
+    stats: stats.leases,
   });
   const leaseRequests = new LeaseRequests({
     clock,
@@ -209,7 +224,7 @@ function leaseParts(
 }
 
 function newReconfig(
-  { options, booted, node }: PartsOptions,
+  { options, booted, node, stats }: PartsOptions,
   wires: {
     readonly transport: PeerTransport;
     readonly loop: ReadyLoop;
@@ -243,6 +258,7 @@ function newReconfig(
     timeoutError,
     strictReconfigCheck,
     maxLearners,
+    stats,
     // A real etcd panics on a joint entry.
     canEnterJoint: () =>
       cluster.members.every((other) => other.id === id || transport.isEtcdTs(other.id)),
@@ -250,7 +266,7 @@ function newReconfig(
 }
 
 function snapshotParts(
-  { options, booted, node, turns, onError }: PartsOptions,
+  { options, booted, node, stats, turns, onError }: PartsOptions,
   transport: PeerTransport,
   loop: ReadyLoop,
 ): Pick<MemberParts, "catchUp" | "snapshotter" | "sending"> {
@@ -267,6 +283,7 @@ function snapshotParts(
   });
   const snapshotter = new Snapshotter(
     {
+      id: booted.memberId,
       wal,
       snaps,
       storage,
@@ -293,6 +310,7 @@ function snapshotParts(
       loop.schedule();
     },
     onError,
+    openSeconds: stats.backendSnapshotSeconds,
   });
   return { catchUp, snapshotter, sending };
 }

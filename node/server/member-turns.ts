@@ -5,7 +5,7 @@
 import { assert } from "../lib/assert.ts";
 import { emptyBytes } from "../lib/bytes.ts";
 import type { Timers } from "../lib/ports.ts";
-import type { LogIndex, MemberId } from "../lib/units.ts";
+import type { ClusterId, LogIndex, MemberId } from "../lib/units.ts";
 import type { Cluster } from "../membership/cluster.ts";
 import { isJoint } from "../membership/conf-state-json.ts";
 import type { KvStore } from "../mvcc/kv-store.ts";
@@ -33,6 +33,7 @@ const emptyEntry: Proposal = { type: entryType.normal, data: emptyBytes };
 
 export interface MemberTurnsOptions {
   readonly id: MemberId;
+  readonly clusterId: ClusterId;
   readonly options: MemberOptions;
   readonly cluster: Cluster;
   readonly node: RawNode;
@@ -121,9 +122,10 @@ export class MemberTurns implements ReadyHandler {
   }
 
   private newState(backend: MemberOptions["backend"], store: KvStore): AppliedState {
-    const { id, cluster, options, node, stats, onError } = this.given;
+    const { id, clusterId, cluster, options, node, stats, onError } = this.given;
     return new AppliedState(backend, store, {
       id,
+      clusterId,
       cluster,
       options,
       node,
@@ -182,12 +184,17 @@ export class MemberTurns implements ReadyHandler {
   issueReads(): void {
     const { node } = this.given;
     const { reads, readContexts, leadership, leases, versions, inbox } = this.parts;
+    const { milestones, heartbeats } = this.parts;
     inbox.release();
+    milestones.look();
     leases.follow();
     // A new leader does not know what the one before was asked.
     if (leadership.note(node.lead)) {
       reads.leaderChanged();
-      if (node.lead === node.id) versions.check();
+      if (node.lead === node.id) {
+        heartbeats.reset();
+        versions.check();
+      }
     }
     if (!reads.isEmpty) reads.issue((context) => node.readIndex(readContexts.encode(context)));
   }
@@ -216,7 +223,8 @@ export class MemberTurns implements ReadyHandler {
     // Reads, commits and what else looks at the state wait for the whole entry.
     if (this.state.store.isWriting) return;
     const { node, options } = this.given;
-    const { reads, snapshotter, reconfig, loop } = this.parts;
+    const { reads, snapshotter, reconfig, loop, milestones } = this.parts;
+    milestones.look();
     const changes = this.confChanges.splice(0);
     for (const change of changes) {
       if (change.isV2 && !isJoint(change.confState)) snapshotter.forget(change.index);
@@ -280,7 +288,7 @@ export class MemberTurns implements ReadyHandler {
     const before = cluster.members;
     await this.state.close({ isReplaced: true });
     const backend = await options.home.install(index);
-    const store = await openStore(backend, options);
+    const store = await openStore(backend, options, this.given.stats);
     cluster.reload(backend);
     this.stateOrNone = this.newState(backend, store);
     this.watches.replaced(store);

@@ -6,6 +6,7 @@
  * clock; clients last, once the member has published itself (ARCHITECTURE.md, "Start of a member").
  */
 
+import { authRevision } from "../auth/auth-revision.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import type { Clock, Logger, Random, Timer, Timers } from "../lib/ports.ts";
 import { type ClusterId, idToHex, type MemberId } from "../lib/units.ts";
@@ -15,9 +16,9 @@ import type { KvStore } from "../mvcc/kv-store.ts";
 import type { WatchHub } from "../mvcc/watch/watch-hub.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import type { RaftStatus } from "../raft/status.ts";
-import { SnapDir } from "../snap/snap-dir.ts";
 import { openStore } from "./applied-state.ts";
 import { ApplyLag } from "./apply-lag.ts";
+import { bootOptions } from "./boot-options.ts";
 import { type Bootstrapped, bootstrap } from "./bootstrap.ts";
 import type { CompactionWaiter } from "./compactor.ts";
 import type { Defragmentation } from "./defragmentation.ts";
@@ -28,7 +29,6 @@ import {
   electionTimeoutMs,
   type MemberOptions,
   membershipSettings,
-  newMemberOf,
   raftSettings,
 } from "./member-options.ts";
 import { type MemberParts, makeParts } from "./member-parts.ts";
@@ -40,12 +40,13 @@ import { publish } from "./publish.ts";
 import type { Quota } from "./quota.ts";
 import type { ReadWaiter } from "./read-index.ts";
 import type { Reconfig } from "./reconfig.ts";
+import { tellPublished, tellStarting } from "./start-lines.ts";
 
 export class Member {
   readonly id: MemberId;
   readonly clusterId: ClusterId;
   readonly cluster: Cluster;
-  readonly stats = new MemberStats();
+  readonly stats: MemberStats;
 
   private readonly options: MemberOptions;
   private readonly node: RawNode;
@@ -58,36 +59,16 @@ export class Member {
 
   /** Reads what the disk holds, joins log and peers and starts to tick. Resolves once the member has published itself. */
   static async start(options: MemberOptions): Promise<Member> {
-    const { ports, config, backend, paths, peers: network } = options;
-    const { logger, fs } = ports;
-    const store = await openStore(backend, options);
-    const { maxLearners, forceNewCluster } = membershipSettings(config);
-    const { maxSnapshots } = config;
-    const booted = await bootstrap({
-      fs,
-      paths,
-      walOptions: options.walOptions,
-      backend,
-      snaps: new SnapDir(paths.snap, { fs, logger, maxSnapshots }),
-      newMember: newMemberOf(config),
-      initialCluster: options.initialCluster,
-      resolveHost: options.resolveHost,
-      network,
-      maxLearners,
-      forceNewCluster,
-      expectedClusterId: config.expectedClusterId,
+    const { ports, config, backend } = options;
+    const { logger } = ports;
+    const stats = new MemberStats(config.warnApplyMs);
+    const store = await openStore(backend, options, stats);
+    const booted = await bootstrap(bootOptions(options, stats));
+    tellStarting(logger, booted, {
+      appliedIndex: backend.committed.consistentIndex,
+      revision: store.currentRevision,
     });
-    const ids = {
-      "local-member-id": idToHex(booted.memberId),
-      "cluster-id": idToHex(booted.clusterId),
-    };
-    logger.info("starting local member", {
-      ...ids,
-      "applied-index": backend.committed.consistentIndex,
-      "commit-index": booted.storage.initialHardState.commit,
-      "replayed-entries": booted.storage.lastIndex - backend.committed.consistentIndex,
-    });
-    const member = new Member(options, store, booted);
+    const member = new Member(options, store, booted, stats);
     options.onOpen?.(member);
     const { bootstrapDefragThresholdBytes = 0 } = config;
     member.defragmentation.runAbove(bootstrapDefragThresholdBytes).catch((error: unknown) => {
@@ -95,15 +76,21 @@ export class Member {
     });
     const { name, clientUrls } = config;
     await publish(member, { name, clientUrls }, ports.timers, member.parts.versions);
-    logger.info("published local member to cluster through raft", ids);
+    tellPublished(logger, booted, config);
     return member;
   }
 
-  private constructor(options: MemberOptions, store: KvStore, booted: Bootstrapped) {
+  private constructor(
+    options: MemberOptions,
+    store: KvStore,
+    booted: Bootstrapped,
+    stats: MemberStats,
+  ) {
     const { ports, config, backend } = options;
     const { timers, random } = ports;
     const { memberId: id, cluster, storage } = booted;
     this.options = options;
+    this.stats = stats;
     this.id = id;
     this.clusterId = booted.clusterId;
     this.cluster = cluster;
@@ -112,9 +99,10 @@ export class Member {
     const isRunning = (): boolean => this.isRunning;
     const onRemoved = (): void => this.removed();
     const onError = (error: Error): void => this.fail(error);
-    const { node, stats } = this;
+    const { node } = this;
     const events = { isRunning, onRemoved, onError };
-    const turns = new MemberTurns({ id, options, cluster, node, stats, ...events });
+    const { clusterId } = this;
+    const turns = new MemberTurns({ id, clusterId, options, cluster, node, stats, ...events });
     this.turns = turns;
     this.parts = makeParts({ options, booted, node, stats, member: this, turns, ...events });
     turns.begin(this.parts, store);
@@ -169,6 +157,16 @@ export class Member {
   /** Largest entry that a request may become. */
   get requestBytesMax(): number {
     return this.options.config.requestBytesMax;
+  }
+
+  /** Turns of applying that took longer. */
+  get slowApplies(): number {
+    return this.parts.slowWork.slowApplies;
+  }
+
+  /** Heartbeats that this member, as the leader, sent too late. */
+  get lateHeartbeats(): number {
+    return this.parts.heartbeats.lateCount;
   }
 
   /** This member has no vote: it serves little else than its own copy (thesis 4.2.1). */
@@ -268,6 +266,11 @@ export class Member {
   whenReadable(waiter: ReadWaiter): void {
     if (this.isRunning) this.turns.whenReadable(waiter);
     else waiter.refused("Stopped");
+  }
+
+  /** Of users and roles. */
+  get authRevision(): number {
+    return authRevision(this.turns.state.backend);
   }
 
   get lessor(): Lessor {

@@ -4,6 +4,7 @@
  */
 import type { MemberId } from "../lib/units.ts";
 import type { Message } from "../raft/messages.ts";
+import type { HeartbeatWatch } from "./heartbeat-watch.ts";
 import type { PeerTransport } from "./peer-transport.ts";
 
 export interface OutboxOptions {
@@ -12,6 +13,7 @@ export interface OutboxOptions {
   readonly isRemoved: (id: MemberId) => boolean;
   /** Takes a MsgSnap, which travels with a copy of the whole state. */
   readonly sendSnapshot: (message: Message) => void;
+  readonly heartbeats: HeartbeatWatch;
 }
 
 export class Outbox {
@@ -23,10 +25,11 @@ export class Outbox {
 
   send(messages: readonly Message[]): void {
     if (messages.length === 0) return;
-    const { id, transport, isRemoved, sendSnapshot } = this.options;
+    const { id, transport, isRemoved, sendSnapshot, heartbeats } = this.options;
     const out: Message[] = [];
     for (const message of messages) {
       if (message.to === id || isRemoved(message.to)) continue;
+      if (message.type === "MsgHeartbeat") heartbeats.sent(message.to);
       if (message.type === "MsgSnap") sendSnapshot(message);
       else if (message.type === "MsgAppResp" && !message.reject) keepLargest(out, message);
       else out.push(message);

@@ -4,6 +4,7 @@
  */
 import type { ApplyResult } from "../apply/result.ts";
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
+import type { OutcomeTimes } from "../lib/histogram.ts";
 import type { Clock } from "../lib/ports.ts";
 import type { MemberId } from "../lib/units.ts";
 import { encodeInternalRaft, internalRaftOverheadBytes } from "../proto/internal-raft-codec.ts";
@@ -20,6 +21,7 @@ export interface Proposer {
 
 interface Waiting {
   readonly proposer: Proposer;
+  readonly field: number;
   readonly deadlineMs: number;
 }
 
@@ -31,6 +33,8 @@ export interface ProposalsOptions {
   readonly requestBytesMax: number;
   /** What a proposal that came at `sinceMs` (monotonic) and waited too long is told; Timeout when not given. */
   readonly timeoutError?: (sinceMs: number) => EtcdErrorKind;
+  /** Gets how long each request took, by its field. */
+  readonly seconds?: OutcomeTimes;
 }
 
 const two32 = 2 ** 32;
@@ -42,6 +46,7 @@ export class Proposals {
   private readonly requestBytesMax: number;
   private readonly memberBits: number;
   private readonly timeoutError: (sinceMs: number) => EtcdErrorKind;
+  private readonly seconds: OutcomeTimes | undefined;
   private nextSequence: number;
   /** Ordered by time, as all proposals wait equally long. */
   private readonly waiting = new Map<number, Waiting>();
@@ -54,6 +59,7 @@ export class Proposals {
     this.clock = options.clock;
     this.requestBytesMax = options.requestBytesMax;
     this.timeoutMs = options.timeoutMs;
+    this.seconds = options.seconds;
     this.timeoutError = options.timeoutError ?? (() => "Timeout");
     this.memberBits = Number(BigInt.asUintN(16, options.id));
     this.nextSequence = ((options.clock.unixMs() % 2 ** 40) * 256 + 1) % two48;
@@ -94,6 +100,7 @@ export class Proposals {
     encodeInternalRaft(writer, idHigh, sequence % two32, field, message, start, end);
     if (writer.position - from > this.requestBytesMax) {
       writer.position = from;
+      this.seconds?.observe(field, false, 0);
       proposer.refused("RequestTooLarge");
       return;
     }
@@ -101,7 +108,8 @@ export class Proposals {
     this.nextSequence = (sequence + 1) % two48;
     this.queuedBytes += data.length;
     this.queue.push({ type: entryType.normal, data });
-    this.waiting.set(sequence, { proposer, deadlineMs: this.clock.monotonicMs() + this.timeoutMs });
+    const deadlineMs = this.clock.monotonicMs() + this.timeoutMs;
+    this.waiting.set(sequence, { proposer, field, deadlineMs });
   }
 
   /** The next batch, in order of arrival: bounded, so that a turn stays short, and by what the caller says; at least one. */
@@ -128,14 +136,22 @@ export class Proposals {
     for (const { data } of batch) this.queuedBytes += data.length;
   }
 
-  /** The one who waits for the entry with this request id, if it is ours and still waits. */
-  resolve(idHigh: number, idLow: number): Proposer | undefined {
+  /** The one who waits for the entry with this request id, if it is ours and still waits. `nowMs`: monotonic, if it is known. */
+  resolve(idHigh: number, idLow: number, nowMs?: number): Proposer | undefined {
     if (idHigh >>> 16 !== this.memberBits) return undefined;
     const sequence = (idHigh & 0xffff) * two32 + idLow;
     const waiting = this.waiting.get(sequence);
     if (waiting === undefined) return undefined;
     this.waiting.delete(sequence);
+    this.measure(waiting, true, nowMs);
     return waiting.proposer;
+  }
+
+  private measure({ field, deadlineMs }: Waiting, isSuccess: boolean, nowMs?: number): void {
+    if (this.seconds === undefined) return;
+    const sinceMs = deadlineMs - this.timeoutMs;
+    const now = nowMs ?? this.clock.monotonicMs();
+    this.seconds.observe(field, isSuccess, (now - sinceMs) / 1000);
   }
 
   /**
@@ -155,8 +171,9 @@ export class Proposals {
     // The queue holds the last ones of those that wait.
     const dropped = this.queue.splice(0, Math.max(0, this.queue.length - this.waiting.size));
     for (const { data } of dropped) this.queuedBytes -= data.length;
-    for (const { proposer, deadlineMs } of late) {
-      proposer.refused(this.timeoutError(deadlineMs - this.timeoutMs));
+    for (const waiting of late) {
+      this.measure(waiting, false, now);
+      waiting.proposer.refused(this.timeoutError(waiting.deadlineMs - this.timeoutMs));
     }
   }
 
@@ -166,7 +183,10 @@ export class Proposals {
     this.waiting.clear();
     this.queue = [];
     this.queuedBytes = 0;
-    for (const { proposer } of all) proposer.refused(error);
+    for (const waiting of all) {
+      this.measure(waiting, false);
+      waiting.proposer.refused(error);
+    }
   }
 
   /** Entries are views of a slab that lives as long as one of them: one allocation serves hundreds of proposals. */

@@ -3,7 +3,8 @@
  * *next* one: a read joins a batch only if that batch's ReadIndex was not yet issued when it arrived.
  */
 import type { EtcdErrorKind } from "../lib/etcd-error.ts";
-import type { Clock } from "../lib/ports.ts";
+import { goDurationText } from "../lib/go-units.ts";
+import type { Clock, Logger } from "../lib/ports.ts";
 import type { LogIndex } from "../lib/units.ts";
 
 /** How long an answer may take before raft is asked again: the question or the answer may have been lost (etcd's readIndexRetryTime). */
@@ -22,6 +23,14 @@ export interface ReadAnswer {
   readonly index: LogIndex;
 }
 
+/** What went wrong with asking, for /metrics (etcd etcdserver/read/metrics.go). */
+export class ReadIndexStats {
+  /** Reads that waited too long together, and answers that came too late to be of use. */
+  slow = 0;
+  /** Questions that a change of the leader has cost. */
+  failed = 0;
+}
+
 interface Batch {
   waiters: readonly ReadWaiter[];
   /** When each of them has waited long enough, at the same place; in order. */
@@ -34,15 +43,24 @@ interface Batch {
 
 export class ReadIndexQueue {
   private readonly clock: Clock;
+  private readonly logger: Logger;
   private readonly timeoutMs: number;
+  private readonly stats: ReadIndexStats;
   private arriving: ReadWaiter[] = [];
   private arrivingDeadlinesMs: number[] = [];
   /** By context. A batch that was asked for again is here several times: any of the answers is as good. */
   private readonly issued = new Map<number, Batch>();
   private lastContext = 0;
 
-  constructor(options: { readonly clock: Clock; readonly timeoutMs: number }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly timeoutMs: number;
+    readonly stats?: ReadIndexStats;
+  }) {
     this.clock = options.clock;
+    this.logger = options.logger;
+    this.stats = options.stats ?? new ReadIndexStats();
     this.timeoutMs = options.timeoutMs;
   }
 
@@ -76,10 +94,14 @@ export class ReadIndexQueue {
     const now = this.clock.monotonicMs();
     for (const batch of new Set(this.issued.values())) {
       if (batch.index !== undefined || now - batch.askedMs < retryMs) continue;
+      this.logger.warn("waiting for ReadIndex response took too long, retrying", {
+        "sent-request-id": this.lastContext,
+        "retry-timeout": goDurationText(retryMs),
+      });
+      batch.askedMs = now;
       if (!readIndex(this.lastContext + 1)) return;
       this.lastContext += 1;
       this.issued.set(this.lastContext, batch);
-      batch.askedMs = now;
     }
   }
 
@@ -88,6 +110,7 @@ export class ReadIndexQueue {
     for (const [context, batch] of this.issued) {
       if (batch.index !== undefined) continue;
       this.issued.delete(context);
+      if (batch.waiters.length > 0) this.stats.failed += 1;
       this.refuse(batch.waiters, "LeaderChanged");
       batch.waiters = [];
     }
@@ -96,7 +119,8 @@ export class ReadIndexQueue {
   answered(answers: readonly ReadAnswer[]): void {
     for (const { context, index } of answers) {
       const batch = this.issued.get(context);
-      if (batch !== undefined) batch.index ??= index;
+      if (batch === undefined) this.stats.slow += 1;
+      else batch.index ??= index;
     }
   }
 
@@ -115,12 +139,14 @@ export class ReadIndexQueue {
     const now = this.clock.monotonicMs();
     const late = lateCount(this.arrivingDeadlinesMs, now);
     if (late > 0) {
+      this.stats.slow += 1;
       this.arrivingDeadlinesMs.splice(0, late);
       this.refuse(this.arriving.splice(0, late), "Timeout");
     }
     for (const [context, batch] of this.issued) {
       const { waiters } = batch;
       const count = lateCount(batch.deadlinesMs, now);
+      if (count > 0) this.stats.slow += 1;
       if (count === 0 && waiters.length > 0) continue;
       batch.waiters = waiters.slice(count);
       batch.deadlinesMs = batch.deadlinesMs.slice(count);

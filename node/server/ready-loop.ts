@@ -14,6 +14,7 @@ import type { Proposal, ReadState, Ready } from "../raft/ready.ts";
 import { type Entry, entryType, type Snapshot } from "../raft/types.ts";
 import type { Wal } from "../wal/wal.ts";
 import { applyGapMax, batchEntriesMax } from "./limits.ts";
+import type { SlowWork } from "./slow-work.ts";
 
 /** What the loop serves: the member's queues, its peers and its applied state. */
 export interface ReadyHandler {
@@ -47,6 +48,8 @@ export interface ReadyLoopOptions {
   readonly clock: Clock;
   /** Gets how long each batch took to become durable. */
   readonly syncSeconds: Histogram;
+  /** Is told how long syncs and applying took. */
+  readonly slowWork: SlowWork;
   readonly handler: ReadyHandler;
   /** A failed write is the end of the member: nothing after it may be promised. */
   readonly onError: (error: Error) => void;
@@ -60,6 +63,8 @@ export class ReadyLoop {
   private unapplied: readonly Entry[] = [];
   /** A slice of the first of them is done. */
   private isFirstBegun = false;
+  /** When it was. */
+  private firstBegunMs = 0;
   /** A snapshot is on its way into the applied state. */
   private isInstalling = false;
   /** A conf change up to here may be applied: it is durable that it is committed. */
@@ -132,7 +137,7 @@ export class ReadyLoop {
   }
 
   private persist(ready: Ready): void {
-    const { wal, clock, syncSeconds, onError, handler } = this.options;
+    const { wal, clock, syncSeconds, slowWork, onError, handler } = this.options;
     if (!ready.mustSync) {
       // A commit index that moved alone needs no sync: it goes out with the next batch.
       if (ready.hardState !== undefined) wal.save(ready.hardState, [], () => undefined);
@@ -146,7 +151,9 @@ export class ReadyLoop {
         onError(error);
         return;
       }
-      syncSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
+      const tookMs = clock.monotonicMs() - sinceMs;
+      syncSeconds.observe(tookMs / 1000);
+      slowWork.synced(tookMs);
       this.advance(ready);
     });
   }
@@ -190,8 +197,10 @@ export class ReadyLoop {
 
   /** Applies a turn's worth at most, and ends within an entry that needs more turns. */
   private applyAll(entries: readonly Entry[]): void {
-    const { node, handler } = this.options;
+    if (entries.length === 0) return;
+    const { node, handler, clock, slowWork } = this.options;
     const end = Math.min(entries.length, batchEntriesMax);
+    const sinceMs = this.isFirstBegun ? this.firstBegunMs : clock.monotonicMs();
     let at = 0;
     for (; at < end; at++) {
       const entry = entries[at] as Entry;
@@ -200,10 +209,12 @@ export class ReadyLoop {
         break;
       }
       const isApplied = this.isFirstBegun ? handler.applyMore(entry) : handler.apply(entry);
+      if (!isApplied && !this.isFirstBegun) this.firstBegunMs = clock.monotonicMs();
       this.isFirstBegun = !isApplied;
       if (!isApplied) break;
       node.advanceApply(entry.index);
     }
+    slowWork.applied(clock.monotonicMs() - sinceMs, entries, at);
     this.unapplied = at === 0 ? entries : entries.slice(at);
   }
 

@@ -51,6 +51,12 @@ export interface LeadingNode {
   transferLeader(to: MemberId): void;
 }
 
+/** Promotions that were decided here (etcd server.go, PromoteMember). */
+export interface PromotionStats {
+  learnerPromotions: number;
+  readonly failedLearnerPromotions: Map<EtcdErrorKind, number>;
+}
+
 export interface ReconfigOptions {
   readonly id: MemberId;
   readonly cluster: Cluster;
@@ -66,6 +72,8 @@ export interface ReconfigOptions {
   readonly maxLearners: number;
   /** All members are known to be ours: a real etcd ends at the sight of a change of several. */
   readonly canEnterJoint: () => boolean;
+  /** Counts promotions. */
+  readonly stats?: PromotionStats;
 }
 
 export class Reconfig implements Reconfiguration {
@@ -115,15 +123,16 @@ export class Reconfig implements Reconfiguration {
   /** Promotes if this member leads, and is refused with NotLeader if not: also what another member has passed on. */
   promoteHere(
     id: MemberId,
-    waiter: ChangeWaiter,
+    asking: ChangeWaiter,
     precondition: Precondition = { expectedMemberListHash: undefined },
   ): void {
     const { node, cluster } = this.options;
     const { role, committed } = node.status();
     if (role !== "leader") {
-      waiter.refused("NotLeader");
+      asking.refused("NotLeader");
       return;
     }
+    const waiter = this.countedPromotion(asking);
     const check = (): EtcdErrorKind | undefined => this.checks.mayPromote(id, node.status());
     this.polls.add(
       {
@@ -138,6 +147,22 @@ export class Reconfig implements Reconfiguration {
       },
       applyTimeoutMs,
     );
+  }
+
+  private countedPromotion(waiter: ChangeWaiter): ChangeWaiter {
+    const { stats } = this.options;
+    if (stats === undefined) return waiter;
+    return {
+      applied: (members) => {
+        stats.learnerPromotions += 1;
+        waiter.applied(members);
+      },
+      refused: (error) => {
+        const { failedLearnerPromotions: failed } = stats;
+        if (error !== "NotLeader") failed.set(error, (failed.get(error) ?? 0) + 1);
+        waiter.refused(error);
+      },
+    };
   }
 
   replace(

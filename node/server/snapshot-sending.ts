@@ -8,6 +8,7 @@
 import type { BackendSnapshot, MemberBackend, StateSnapshot } from "../backend/backend-snapshot.ts";
 import { assert } from "../lib/assert.ts";
 import { CorruptionError } from "../lib/corruption-error.ts";
+import type { Histogram } from "../lib/histogram.ts";
 import type { Clock, Logger, Timers } from "../lib/ports.ts";
 import { idToHex, type MemberId } from "../lib/units.ts";
 import type { Message } from "../raft/messages.ts";
@@ -29,6 +30,8 @@ export interface SnapshotSendingOptions {
   readonly report: (to: MemberId, outcome: SnapshotOutcome) => void;
   /** The own state is damaged: fatal. */
   readonly onError: (error: Error) => void;
+  /** Gets how long each state was open. */
+  readonly openSeconds?: Histogram;
 }
 
 /** States on their way at a time, as in etcd (maxInFlightMsgSnap). */
@@ -43,6 +46,8 @@ const finishedDelayMs = 1000;
 interface Sending {
   readonly message: Message;
   snapshot: StateSnapshot | undefined;
+  /** When it was opened. */
+  openedMs: number;
   isSent: boolean;
 }
 
@@ -65,7 +70,7 @@ export class SnapshotSending {
       timers.endOfTurn(() => report(to, "failed"));
       return;
     }
-    const sending = { message, snapshot: undefined, isSent: false };
+    const sending = { message, snapshot: undefined, openedMs: 0, isSent: false };
     this.sendings.add(sending);
     catchUp.begin(to, snapshot.metadata.index, clock.monotonicMs());
     this.waiting.add(sending);
@@ -97,6 +102,7 @@ export class SnapshotSending {
     const { message } = sending;
     const snapshot = backend.openSnapshot();
     sending.snapshot = snapshot;
+    sending.openedMs = this.options.clock.monotonicMs();
     const { consistentIndex: index, term, revision } = snapshot.position;
     const membership = await membershipAt(snapshot);
     if (!this.sendings.has(sending)) return;
@@ -140,10 +146,13 @@ export class SnapshotSending {
 
   private end(sending: Sending, outcome: SnapshotOutcome): void {
     if (!this.sendings.delete(sending)) return;
-    const { catchUp, clock, timers, logger, report } = this.options;
+    const { catchUp, clock, timers, logger, report, openSeconds } = this.options;
     const { to } = sending.message;
     this.waiting.delete(sending);
-    sending.snapshot?.release();
+    if (sending.snapshot !== undefined) {
+      sending.snapshot.release();
+      openSeconds?.observe((clock.monotonicMs() - sending.openedMs) / 1000);
+    }
     catchUp.end(to, outcome, clock.monotonicMs());
     logger.info("ended the sending of the state", { "remote-peer-id": idToHex(to), outcome });
     const tell = (): void => report(to, outcome);

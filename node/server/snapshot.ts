@@ -13,7 +13,7 @@
 import type { AppliedPosition } from "../backend/backend.ts";
 import { assert } from "../lib/assert.ts";
 import type { Logger } from "../lib/ports.ts";
-import { type LogIndex, logIndex } from "../lib/units.ts";
+import { idToHex, type LogIndex, logIndex, type MemberId } from "../lib/units.ts";
 import type { MemoryStorage } from "../raft/memory-storage.ts";
 import type { Ready } from "../raft/ready.ts";
 import { entryType } from "../raft/types.ts";
@@ -25,6 +25,8 @@ import { type Membership, membershipOf } from "./snapshot-membership.ts";
 export { type Membership, membershipOf };
 
 export interface SnapshotterOptions {
+  /** This member, for the log. */
+  readonly id: MemberId;
   readonly wal: Wal;
   readonly snaps: SnapDir;
   readonly storage: MemoryStorage;
@@ -89,7 +91,25 @@ export class Snapshotter {
     const to = Math.max(Math.min(index - catchupEntries, holdFrom()), this.forgetTo);
     const gone = to + 1 - storage.firstIndex;
     const isWorthwhile = gone > (storage.lastIndex - to) * worthwhileShare;
-    if (isWorthwhile || storage.firstIndex <= this.forgetTo) storage.compact(logIndex(to));
+    if (isWorthwhile || storage.firstIndex <= this.forgetTo) this.compactMemory(logIndex(to));
+  }
+
+  private compactMemory(to: LogIndex): void {
+    const { storage, logger } = this.options;
+    if (to < storage.firstIndex) return;
+    storage.compact(to);
+    logger.debug("compacted Raft logs", { "compact-index": to });
+  }
+
+  private tellDue(index: number, isForced: boolean): void {
+    const { id, snapshotCount, logger } = this.options;
+    logger.info("triggering snapshot", {
+      "local-member-id": idToHex(id),
+      "local-member-applied-index": index,
+      "local-member-snapshot-index": this.lastIndex,
+      "local-member-snapshot-count": snapshotCount,
+      "snapshot-forced": isForced,
+    });
   }
 
   /**
@@ -118,6 +138,7 @@ export class Snapshotter {
       const isDue = at.consistentIndex - this.lastIndex >= snapshotCount;
       if (!isDue && this.lastIndex >= this.forgetTo) return;
       this.due = { at, membership: membership() };
+      this.tellDue(at.consistentIndex, !isDue);
     }
     if (position.consistentIndex < this.due.at.consistentIndex) return;
     const { due } = this;

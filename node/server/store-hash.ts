@@ -5,7 +5,8 @@ import type { KvStore } from "../mvcc/kv-store.ts";
 import type { Member } from "./member.ts";
 
 /** The part of a member that is hashed. */
-export type HashedMember = Pick<Member, "store" | "isInstalling" | "failed">;
+export type HashedMember = Pick<Member, "store" | "isInstalling" | "failed"> &
+  Partial<Pick<Member, "clock" | "stats">>;
 
 export interface HashedKv {
   readonly hash: number;
@@ -23,17 +24,21 @@ export type Hashed<Result> =
 
 /**
  * What `hash` resolves with, or why there is none. Corruption that hashing has met ends the member, as every other that a read meets; a store
- * that was replaced meanwhile is no matter.
+ * that was replaced meanwhile is no matter. `seconds` gets how long it took.
  */
 export async function hashOf<Result>(
   member: HashedMember,
   hash: (store: KvStore) => Promise<Result>,
+  seconds = member.stats?.hashSeconds,
 ): Promise<Hashed<Result>> {
-  const { store } = member;
+  const { store, clock } = member;
+  const sinceMs = clock?.monotonicMs() ?? 0;
   const isReplaced = (): boolean => member.isInstalling || member.store !== store;
   if (member.isInstalling) return { kind: "refused", error: "LeaderChanged" };
   try {
-    return { kind: "ok", result: await hash(store) };
+    const result = await hash(store);
+    if (clock !== undefined) seconds?.observe((clock.monotonicMs() - sinceMs) / 1000);
+    return { kind: "ok", result };
   } catch (error) {
     if (isReplaced()) return { kind: "refused", error: "LeaderChanged" };
     member.failed(error);
@@ -43,7 +48,8 @@ export async function hashOf<Result>(
 
 /** etcd's HashKV at a revision; 0 and less stand for the current one. */
 export async function hashKvAt(member: HashedMember, asked: bigint): Promise<Hashed<HashedKv>> {
-  const hashed = await hashOf(member, (store) => store.hashKv(saturated(asked)));
+  const hash = (store: KvStore): ReturnType<KvStore["hashKv"]> => store.hashKv(saturated(asked));
+  const hashed = await hashOf(member, hash, member.stats?.hashKvSeconds);
   if (hashed.kind === "refused") return hashed;
   const { result } = hashed;
   if (result.kind === "compacted") return { kind: "refused", error: "Compacted" };

@@ -7,6 +7,7 @@ import { diskError } from "../lib/disk-error.ts";
 import { makeDirDurable } from "../lib/durable-dir.ts";
 import type { File, Fs, Logger } from "../lib/ports.ts";
 import type { LogIndex, Term } from "../lib/units.ts";
+import type { SnapMeter } from "./snap-stats.ts";
 import { decodeSnapshotFile, encodeSnapshotFile, type SnapshotFile } from "./snapshot-file.ts";
 
 export interface SnapDirOptions {
@@ -14,6 +15,7 @@ export interface SnapDirOptions {
   readonly logger: Logger;
   /** Files kept (--max-snapshots); 0 keeps all. */
   readonly maxSnapshots: number;
+  readonly meter?: SnapMeter;
 }
 
 /** Where a snapshot stands in the log. */
@@ -42,17 +44,24 @@ export class SnapDir {
 
   /** Resolves when the file is durable under its name; then removes the oldest. Rejects with a DiskError. */
   async save(snapshot: SnapshotFile): Promise<void> {
-    const { fs } = this.options;
+    const { fs, meter } = this.options;
     const path = `${this.path}/${snapshotName(snapshot)}`;
     const temporary = `${path}.tmp`;
+    const beganMs = meter?.clock.monotonicMs() ?? 0;
+    const secondsSince = (ms: number): number => ((meter?.clock.monotonicMs() ?? 0) - ms) / 1000;
     try {
+      const bytes = encodeSnapshotFile(snapshot);
+      meter?.stats.marshalSeconds.observe(secondsSince(beganMs));
       if (await fs.exists(temporary)) await fs.remove(temporary);
-      await writeWhole(await fs.open(temporary, "create"), encodeSnapshotFile(snapshot));
+      const writtenMs = meter?.clock.monotonicMs() ?? 0;
+      await writeWhole(await fs.open(temporary, "create"), bytes);
+      meter?.stats.syncSeconds.observe(secondsSince(writtenMs));
       await fs.rename(temporary, path);
       await fs.syncDir(this.path);
     } catch (error) {
       throw diskError(`cannot write ${path}`, error);
     }
+    meter?.stats.saveSeconds.observe(secondsSince(beganMs));
     await this.purge();
   }
 

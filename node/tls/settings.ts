@@ -22,7 +22,7 @@ export interface TlsSettings {
   readonly allowedCns: readonly string[];
   /** The remote's certificate must be valid for one of these names. */
   readonly allowedHostnames: readonly string[];
-  /** The address of a peer need not stand in its certificate. True on the client side, which has no such check. */
+  /** The address of a peer need not stand in its certificate. False on the client side, where only the metrics listeners have that check. */
   readonly skipsClientSanVerification: boolean;
   /** By Go's names, for TLS 1.2; empty for the defaults. */
   readonly cipherSuites: readonly string[];

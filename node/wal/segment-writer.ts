@@ -8,6 +8,7 @@ import { truncateDurably, writeDurably } from "./segment-file.ts";
 import type { SegmentList } from "./segment-list.ts";
 import { segmentOf } from "./segment-name.ts";
 import { SegmentPreparer } from "./segment-preparer.ts";
+import type { WalMeter } from "./wal-stats.ts";
 import type { WriteBatch } from "./write-batch.ts";
 
 export interface SegmentWriterOptions {
@@ -15,6 +16,7 @@ export interface SegmentWriterOptions {
   readonly timers: Timers;
   readonly logger: Logger;
   readonly segmentBytes: number;
+  readonly meter?: WalMeter;
 }
 
 /** The last segment, open, and the place in it behind the last record. */
@@ -62,7 +64,13 @@ export class SegmentWriter {
   /** Makes what the batch has encoded durable. */
   write(): void {
     const { encoder } = this.batch;
+    this.count(encoder.length);
     this.file.write(encoder.bytes, encoder.length, this.offset, this.onWritten);
+  }
+
+  private count(bytes: number): void {
+    const { meter } = this.options;
+    if (meter !== undefined) meter.stats.writtenBytes += bytes;
   }
 
   async close(): Promise<void> {
@@ -101,6 +109,7 @@ export class SegmentWriter {
     const next = await fs.openDurable(temporary);
     batch.encodeHead();
     await writeDurably(next, batch.encoder.bytes, batch.encoder.length);
+    this.count(batch.encoder.length);
     const segment = segmentOf(segments.last.sequence + 1, batch.lastIndex + 1);
     await segments.lock(temporary, segment);
     await truncateDurably(fs, segments.lastPath, this.offset);

@@ -20,6 +20,7 @@ import { checkSequence, listSegments } from "./segment-name.ts";
 import { readSegments } from "./segment-reader.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import { createLog, type OpenLog, openLog, type WalContent } from "./wal-files.ts";
+import type { WalMeter } from "./wal-stats.ts";
 import type { WalMetadata, WalSnapshot } from "./walpb.ts";
 import { WriteBatch } from "./write-batch.ts";
 
@@ -33,6 +34,7 @@ export interface WalOptions {
   readonly segmentBytes: number;
   /** Released files are removed while more than this many are there; 0 keeps all. */
   readonly maxWals: number;
+  readonly meter?: WalMeter;
 }
 
 export interface WalSurvey {
@@ -48,6 +50,7 @@ export class Wal {
   private readonly segments: SegmentList;
   private readonly batch: WriteBatch;
   private readonly writer: SegmentWriter;
+  private readonly meter: WalMeter | undefined;
 
   /** Waiting for the next write. */
   private saveDone: Done | undefined;
@@ -66,6 +69,7 @@ export class Wal {
     const { file, offset } = log;
     this.segments = new SegmentList(dir, log.segments, log.locks, options);
     this.batch = new WriteBatch(log);
+    this.meter = options.meter;
     const { segments, batch } = this;
     this.writer = new SegmentWriter(dir, { segments, batch, file, offset }, options, (error) => {
       if (error !== null) this.failure = error;
@@ -219,7 +223,10 @@ export class Wal {
       queueMicrotask(() => this.finish());
       return;
     }
+    const { meter } = this;
+    const sinceMs = meter?.clock.monotonicMs() ?? 0;
     this.batch.encode();
+    meter?.stats.writeSeconds.observe((meter.clock.monotonicMs() - sinceMs) / 1000);
     this.writer.write();
   }
 

@@ -6,7 +6,12 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { peer } from "../support/peers.ts";
-import { freePort, type ServerCommand, ServerProcess } from "../support/server-process.ts";
+import {
+  freePort,
+  type ServerCommand,
+  ServerProcess,
+  type ServerTls,
+} from "../support/server-process.ts";
 
 export type ContenderName = "etcd" | "etcd-ts";
 
@@ -25,6 +30,8 @@ export interface Place {
   initialCluster: string;
   /** Beside those that all contenders get. */
   flags: readonly string[];
+  /** Set: mutual TLS, with clients and between members. */
+  tls?: ServerTls | undefined;
 }
 
 /** Program of a contender; throws when it is not there, with the command that brings it. */
@@ -33,6 +40,9 @@ export function commandOf(name: ContenderName): ServerCommand {
   if (!existsSync(ourProgram)) throw new Error("etcd-ts is not built; to build it: npm run build");
   return [process.execPath, ourProgram];
 }
+
+export const peerUrl = (port: number, tls: ServerTls | undefined): string =>
+  `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
 
 export class Contender {
   readonly #command: ServerCommand;
@@ -48,15 +58,19 @@ export class Contender {
   }
 
   /** A new, empty one that is a cluster of its own. */
-  static async create(name: ContenderName, parent: string): Promise<Contender> {
+  static async create(name: ContenderName, parent: string, tls?: ServerTls): Promise<Contender> {
     const [clientPort, peerPort] = [await freePort(), await freePort()];
-    const initialCluster = `m1=http://127.0.0.1:${peerPort}`;
-    const place = { memberName: "m1", clientPort, peerPort, initialCluster, flags: [] };
+    const initialCluster = `m1=${peerUrl(peerPort, tls)}`;
+    const place = { memberName: "m1", clientPort, peerPort, initialCluster, flags: [], tls };
     return new Contender(name, parent, place);
   }
 
   get target(): string {
     return `127.0.0.1:${this.#place.clientPort}`;
+  }
+
+  get tls(): ServerTls | undefined {
+    return this.#place.tls;
   }
 
   get pid(): number {
@@ -65,6 +79,7 @@ export class Contender {
 
   /** Spawns the server on its directory; returns before it is ready. */
   start(): void {
+    const { tls } = this.#place;
     this.#process = new ServerProcess({
       command: this.#command,
       dataDirectory: join(this.#directory, "data"),
@@ -73,6 +88,7 @@ export class Contender {
       clientPort: this.#place.clientPort,
       peerPort: this.#place.peerPort,
       initialCluster: this.#place.initialCluster,
+      ...(tls === undefined ? {} : { tls, peerTls: tls }),
       flags: [...flags, ...this.#place.flags],
     });
   }

@@ -1,4 +1,6 @@
 /** One run of the load generator against servers that are watched meanwhile: it does not outlive them. */
+import type { ServerTls } from "../support/server-process.ts";
+import { tlsClientFlags } from "./certificates.ts";
 import { runLoad } from "./load-generator.ts";
 import { type LoadReport, problemsOf } from "./load-report.ts";
 
@@ -40,9 +42,13 @@ export async function drive(
 /** The revision, once the server answers a linearizable read. */
 export async function probe(
   listener: Listener,
-  server: Watched & { target: string },
+  server: Watched & { target: string; tls?: ServerTls | undefined },
 ): Promise<number> {
-  const flags = [`--target=${server.target}`, `--duration=${readyTimeoutSeconds}s`];
+  const flags = [
+    `--target=${server.target}`,
+    `--duration=${readyTimeoutSeconds}s`,
+    ...tlsClientFlags(server.tls),
+  ];
   const report = await drive(listener, server, ["probe", ...flags]);
   const problems = problemsOf({ ...report, measured: 1 });
   if (problems.length > 0) throw new Error(problems.join("; "));

@@ -43,7 +43,7 @@ async function withTimeouts(
 ): Promise<Measurement[]> {
   const how = howOf(workloads[0]);
   const flags = [`--heartbeat-interval=${how.heartbeatMs}`, `--election-timeout=${how.electionMs}`];
-  const cluster = await ThreeMembers.create(plan.contender, plan.options.dir, flags);
+  const cluster = await ThreeMembers.create(plan.contender, plan.options.dir, { flags });
   const done: Measurement[] = [];
   try {
     cluster.start();

@@ -11,11 +11,12 @@ import { runFailoverTurn } from "./failover-turn.ts";
 import { memoryFilesystem } from "./machine.ts";
 import type { Measurement } from "./measurement.ts";
 import { type BenchOptions, helpText, parseOptions, UsageError } from "./options.ts";
+import { runReconnectTurn } from "./reconnect-turn.ts";
 import { linesBelow, type Results } from "./report.ts";
 import { summarise } from "./summary.ts";
 import { markdownTable, roundLines, terminalTable } from "./table.ts";
 import { runThreeTurn } from "./three-turn.ts";
-import { runTurn } from "./turn.ts";
+import { runSecureTurn, runTurn } from "./turn.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { Workload } from "./workload.ts";
 import { chooseWorkloads, isThree } from "./workloads.ts";
@@ -42,7 +43,7 @@ function partsOf(workloads: readonly Workload[]): Part[] {
   const parts: Part[] = [
     {
       what: "one member",
-      workloads: those((w) => !isThree(w) && w.defragments !== true),
+      workloads: those((w) => !isThree(w) && w.defragments !== true && w.isSecure !== true),
       run: runTurn,
     },
     {
@@ -51,11 +52,21 @@ function partsOf(workloads: readonly Workload[]): Part[] {
       run: runDefragTurn,
     },
     {
+      what: "one member over mutual TLS",
+      workloads: those(({ isSecure }) => isSecure === true),
+      run: runSecureTurn,
+    },
+    {
       what: "three members",
-      workloads: those((w) => isThree(w) && !isFailover(w)),
+      workloads: those(({ clients }) => clients !== undefined),
       run: runThreeTurn,
     },
     { what: "the leader of three goes", workloads: those(isFailover), run: runFailoverTurn },
+    {
+      what: "three members over mutual TLS, whose clients reconnect",
+      workloads: those(({ reconnects }) => reconnects === true),
+      run: runReconnectTurn,
+    },
   ];
   return parts.filter((part) => part.workloads.length > 0);
 }

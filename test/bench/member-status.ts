@@ -6,6 +6,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { KvConnection } from "../support/kv-connection.ts";
 import { peer } from "../support/peers.ts";
+import type { ServerTls } from "../support/server-process.ts";
+import { tlsClientFlags } from "./certificates.ts";
 
 export interface MemberStatus {
   target: string;
@@ -13,6 +15,7 @@ export interface MemberStatus {
   /** Every member that answers with the same leader has the same number here, 0 for none; only good for comparing. */
   leader: number;
   revision: number;
+  term: number;
 }
 
 export interface StoreHash {
@@ -27,36 +30,47 @@ const run = promisify(execFile);
 const timeoutMs = 60_000;
 
 /** In the order of `targets`. Rejects when one of them does not answer. */
-export async function statusOf(targets: readonly string[]): Promise<MemberStatus[]> {
+export async function statusOf(
+  targets: readonly string[],
+  tls?: ServerTls,
+): Promise<MemberStatus[]> {
   interface Answer {
     Endpoint: string;
     // Ids have 64 bits and are rounded here, equal ones alike.
-    Status: { header: { member_id: number; revision: number }; leader?: number };
+    Status: {
+      header: { member_id: number; revision: number; raft_term?: number };
+      leader?: number;
+    };
   }
-  const answers = (await ask(targets, ["endpoint", "status"])) as Answer[];
+  const answers = (await ask(targets, ["endpoint", "status"], tls)) as Answer[];
   return inOrder(
     targets,
     answers.map(({ Endpoint, Status: { header, leader = 0 } }) => ({
-      target: Endpoint,
+      target: targetOf(Endpoint),
       isLeader: leader === header.member_id,
       leader,
       revision: header.revision,
+      term: header.raft_term ?? 0,
     })),
   );
 }
 
 /** HashKV at one revision, in the order of `targets`. Rejects when a member does not have that revision. */
-export async function hashesOf(targets: readonly string[], revision: number): Promise<StoreHash[]> {
+export async function hashesOf(
+  targets: readonly string[],
+  revision: number,
+  tls?: ServerTls,
+): Promise<StoreHash[]> {
   interface Answer {
     Endpoint: string;
     HashKV: { hash?: number; compact_revision?: number; hash_revision?: number };
   }
   const args = ["endpoint", "hashkv", `--rev=${revision}`];
-  const answers = (await ask(targets, args)) as Answer[];
+  const answers = (await ask(targets, args, tls)) as Answer[];
   return inOrder(
     targets,
     answers.map(({ Endpoint, HashKV }) => ({
-      target: Endpoint,
+      target: targetOf(Endpoint),
       hash: HashKV.hash ?? 0,
       compactRevision: HashKV.compact_revision ?? 0,
       hashRevision: HashKV.hash_revision ?? revision,
@@ -64,11 +78,23 @@ export async function hashesOf(targets: readonly string[], revision: number): Pr
   );
 }
 
-async function ask(targets: readonly string[], args: readonly string[]): Promise<unknown> {
-  const flags = [`--endpoints=${targets.join(",")}`, `--command-timeout=${timeoutMs}ms`, "-w=json"];
+async function ask(
+  targets: readonly string[],
+  args: readonly string[],
+  tls: ServerTls | undefined,
+): Promise<unknown> {
+  const endpoints = tls === undefined ? targets : targets.map((target) => `https://${target}`);
+  const flags = [
+    `--endpoints=${endpoints.join(",")}`,
+    `--command-timeout=${timeoutMs}ms`,
+    "-w=json",
+    ...tlsClientFlags(tls),
+  ];
   const { stdout } = await run(peer("etcdctl"), [...args, ...flags]);
   return JSON.parse(stdout);
 }
+
+const targetOf = (endpoint: string): string => endpoint.replace(/^https:\/\//, "");
 
 function inOrder<T extends { target: string }>(targets: readonly string[], found: T[]): T[] {
   return targets.map((target) => {

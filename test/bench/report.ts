@@ -44,7 +44,9 @@ export function notes(options: BenchOptions, workloads: readonly Workload[]): st
   const lines = [
     `Ratio is etcd-ts / etcd, by the medians of ${options.rounds} round(s) in turns; pairs read etcd / etcd-ts.`,
   ];
-  if (workloads.some(({ failover }) => failover === undefined)) {
+  const isLoaded = ({ failover, reconnects }: Workload) =>
+    failover === undefined && reconnects !== true;
+  if (workloads.some(isLoaded)) {
     const three = Math.min(preload, threePreloadMax);
     const keys = [
       ...(workloads.every(isThree) ? [] : [preload.toLocaleString("en-US")]),
@@ -57,7 +59,8 @@ export function notes(options: BenchOptions, workloads: readonly Workload[]): st
         `round; every window ${options.seconds} s after ${options.warmupSeconds} s of warm-up. Keys put in a window are new ` +
         "and stay, so the faster server carries more keys into the workloads that come later.",
       "Every answer is checked, and after each run the revision equals the acknowledged writes. CPU is the server's, all " +
-        "threads; the load generator shares the machine. grpc-timeout differs per call; fsync is on; plain text.",
+        "threads; the load generator shares the machine. grpc-timeout differs per call; fsync is on; plain text, " +
+        "but for the rows that end in mtls.",
     );
   }
   if (workloads.some(({ load }) => load?.mode === "watch")) {
@@ -83,6 +86,12 @@ export function notes(options: BenchOptions, workloads: readonly Workload[]): st
         "over all of them, and p99 of so few is their largest. A kill is timed to the first acknowledgement of a write that " +
         "was sent after it; of a stop it is the longest time in which no write was acknowledged. A call may end without a " +
         "result then; each acknowledged write must be in all three members afterwards, with the same HashKV.",
+    );
+  }
+  if (workloads.some(({ reconnects }) => reconnects === true)) {
+    lines.push(
+      "three-reconnect-1000-mtls: the time from the moment when all clients lose their connections until the server has answered on each " +
+        "new one, after a whole handshake; the clients, a Go program, share the machine. Latencies are of the puts in that window.",
     );
   }
   return lines;

@@ -3,8 +3,8 @@
  * and their directories.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../support/server-process.ts";
-import { Contender, type ContenderName } from "./contender.ts";
+import { freePort, type ServerTls } from "../support/server-process.ts";
+import { Contender, type ContenderName, peerUrl } from "./contender.ts";
 import { disagreements, hashesOf, type MemberStatus, statusOf } from "./member-status.ts";
 
 const memberCount = 3;
@@ -31,7 +31,7 @@ export class ThreeMembers {
   static async create(
     name: ContenderName,
     parent: string,
-    flags: readonly string[] = [],
+    { flags = [], tls }: { flags?: readonly string[]; tls?: ServerTls } = {},
   ): Promise<ThreeMembers> {
     const places: { memberName: string; clientPort: number; peerPort: number }[] = [];
     for (let number = 1; number <= memberCount; number += 1) {
@@ -39,10 +39,10 @@ export class ThreeMembers {
       places.push({ memberName: `m${number}`, clientPort, peerPort });
     }
     const initialCluster = places
-      .map(({ memberName, peerPort }) => `${memberName}=http://127.0.0.1:${peerPort}`)
+      .map(({ memberName, peerPort }) => `${memberName}=${peerUrl(peerPort, tls)}`)
       .join(",");
     return new ThreeMembers(
-      places.map((place) => new Contender(name, parent, { ...place, initialCluster, flags })),
+      places.map((place) => new Contender(name, parent, { ...place, initialCluster, flags, tls })),
     );
   }
 
@@ -72,13 +72,19 @@ export class ThreeMembers {
     return [...first, ...this.members.filter(({ target }) => target !== leader)];
   }
 
+  /** The highest term of Raft that a member names. */
+  async term(): Promise<number> {
+    const statuses = await statusOf(this.#targets(), this.#tls());
+    return Math.max(...statuses.map(({ term }) => term));
+  }
+
   /** Waits until all have applied the same and compares their stores. */
   async settle(): Promise<Settled> {
     const statuses = await this.#until((found) => disagreements(found, []).length === 0);
     const revision = Math.max(...statuses.map((status) => status.revision));
     const differing = disagreements(statuses, []);
     if (differing.length > 0) return { revision, problems: differing };
-    const hashes = await hashesOf(this.#targets(), revision);
+    const hashes = await hashesOf(this.#targets(), revision, this.#tls());
     return { revision, problems: disagreements(statuses, hashes) };
   }
 
@@ -90,6 +96,10 @@ export class ThreeMembers {
     }
   }
 
+  #tls(): ServerTls | undefined {
+    return this.members[0]?.tls;
+  }
+
   #targets(): string[] {
     return this.members.map(({ target }) => target);
   }
@@ -98,7 +108,7 @@ export class ThreeMembers {
   async #until(isGood: (found: readonly MemberStatus[]) => boolean): Promise<MemberStatus[]> {
     const deadline = performance.now() + settleTimeoutMs;
     for (;;) {
-      const found = await statusOf(this.#targets());
+      const found = await statusOf(this.#targets(), this.#tls());
       if (isGood(found) || performance.now() > deadline) return found;
       const dead = this.obituary();
       if (dead !== undefined) throw new Error(dead);

@@ -51,7 +51,16 @@ const failovers: readonly Workload[] = [
   failover("three-stop-leader-100ms", { signal: "TERM", heartbeatMs: 10, electionMs: 100 }),
 ];
 
-export const threeWorkloads: readonly Workload[] = [...steady, ...failovers];
+const reconnect: Workload = {
+  name: "three-reconnect-1000-mtls",
+  what: "three members: 1,000 clients of the leader come back at once over mutual TLS, under 1,000 puts per second, until all are connected",
+  unit: "s",
+  gate: undefined,
+  reconnects: true,
+  isInShort: false,
+};
+
+export const threeWorkloads: readonly Workload[] = [...steady, ...failovers, reconnect];
 
 function range(clients: "all" | "leader"): Workload {
   return {

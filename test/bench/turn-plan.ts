@@ -1,4 +1,6 @@
 /** What a turn is told, what it asks of the load generator, and how it speaks: the same for one member and for three. */
+import type { ServerTls } from "../support/server-process.ts";
+import { tlsClientFlags } from "./certificates.ts";
 import type { ContenderName } from "./contender.ts";
 import { drive, type Listener, type Watched } from "./drive.ts";
 import { type Measurement, measurementOf, plainMeasurement } from "./measurement.ts";
@@ -30,12 +32,18 @@ export interface Aim extends Watched {
   /** Keys loaded before. */
   preload: number;
   memory: () => { resident: number; peak: number };
+  tls?: ServerTls | undefined;
 }
 
 const nothing = { resident: 0, peak: 0 };
 
-export function aimFlags({ targets, pids, preload }: Aim): string[] {
-  return [`--target=${targets.join(",")}`, `--server-pid=${pids.join(",")}`, `--keys=${preload}`];
+export function aimFlags({ targets, pids, preload, tls }: Aim): string[] {
+  return [
+    `--target=${targets.join(",")}`,
+    `--server-pid=${pids.join(",")}`,
+    `--keys=${preload}`,
+    ...tlsClientFlags(tls),
+  ];
 }
 
 export function loadArguments(options: BenchOptions, aim: Aim, step: Step, rate: number): string[] {

@@ -28,6 +28,9 @@ export type WorkloadName =
   | "lease-keep-alive"
   | "lease-open-loop"
   | "defrag-open-loop"
+  | "put-10x100-mtls"
+  | "put-100x10-mtls"
+  | "three-reconnect-1000-mtls"
   | ThreeName;
 
 type ThreeName =
@@ -65,6 +68,10 @@ export interface Workload {
   compacts?: boolean;
   /** On a server of its own with half garbage, which is defragmented while the load runs. */
   defragments?: boolean;
+  /** On a server of its own, over mutual TLS. */
+  isSecure?: boolean;
+  /** Three members over mutual TLS, to whose leader a thousand clients come back at once. */
+  reconnects?: boolean;
   /** Arrivals per second at a fixed rate. */
   rate?: number;
   /** Arrivals at a fixed rate, half of what etcd did in this workload. */

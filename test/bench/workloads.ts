@@ -144,14 +144,37 @@ const loneWorkloads: readonly Workload[] = [
   },
 ];
 
-export const workloads: readonly Workload[] = [...loneWorkloads, ...threeWorkloads];
+/** One member over mutual TLS. */
+const secureWorkloads: readonly Workload[] = [
+  ...(
+    [
+      [10, 100],
+      [100, 10],
+    ] as const
+  ).map(
+    ([connections, streams]): Workload => ({
+      name: connections === 10 ? "put-10x100-mtls" : "put-100x10-mtls",
+      what: `put over mutual TLS, ${connections} connections, ${streams} calls in flight on each`,
+      unit: "ops/s",
+      gate: atLeast(4),
+      load: { mode: "put", connections, streams },
+      isSecure: true,
+    }),
+  ),
+];
+
+export const workloads: readonly Workload[] = [
+  ...loneWorkloads,
+  ...secureWorkloads,
+  ...threeWorkloads,
+];
 
 export function isWorkloadName(name: string): name is WorkloadName {
   return workloads.some((workload) => workload.name === name);
 }
 
 export const isThree = (workload: Workload): boolean =>
-  workload.clients !== undefined || workload.failover !== undefined;
+  workload.clients !== undefined || workload.failover !== undefined || workload.reconnects === true;
 
 export interface Choice {
   /** Empty for all. */
@@ -170,10 +193,11 @@ export function chooseWorkloads({ only, members, short }: Choice): readonly Work
     });
   }
   const wanted = new Set<WorkloadName>(only);
-  for (const { name, clients, failover, halfRateOf } of workloads) {
+  for (const { name, clients, failover, halfRateOf, isSecure, reconnects } of workloads) {
     if (!wanted.has(name)) continue;
     if (halfRateOf !== undefined) wanted.add(halfRateOf);
-    if (failover === undefined) wanted.add(clients === undefined ? "fill" : "three-fill");
+    const loadsByItself = failover !== undefined || isSecure === true || reconnects === true;
+    if (!loadsByItself) wanted.add(clients === undefined ? "fill" : "three-fill");
   }
   return workloads.filter(({ name }) => wanted.has(name));
 }

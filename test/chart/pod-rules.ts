@@ -8,7 +8,7 @@ interface Container extends Json {
   readonly resources?: { readonly requests?: Json; readonly limits?: Json };
 }
 
-interface PodSpec extends Json {
+export interface PodSpec extends Json {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly securityContext?: Json;

@@ -4,7 +4,13 @@ import { suite, test } from "node:test";
 
 import { parseOptions } from "../../operator/options.ts";
 import { needs, peer } from "../support/peers.ts";
-import { electionRights, hookRights, operatorRights, rightsOf } from "./access-rules.ts";
+import {
+  clusterWideRights,
+  electionRights,
+  hookRights,
+  operatorRights,
+  rightsOf,
+} from "./access-rules.ts";
 import { chartJson, type Json, type KubeObject } from "./chart-files.ts";
 import { podSpecOf, problemsOf } from "./pod-rules.ts";
 import { lint, notes, render, renderAll, type ValueSet, valueSets } from "./render.ts";
@@ -97,7 +103,9 @@ function checkRights(objects: readonly KubeObject[], set: ValueSet): void {
       ? hookRights
       : name.endsWith("-leader-election")
         ? electionRights(lease)
-        : operatorRights;
+        : role.kind === "ClusterRole"
+          ? clusterWideRights
+          : operatorRights;
     assert.deepEqual(rightsOf(role), allowed, name);
   }
   const watched = set.values["watchNamespaces"];

@@ -10,14 +10,25 @@ root.loadSync(["rpc-cluster.proto", "rpc-maintenance.proto"], { keepCase: true }
 
 const deadlineMs = 10_000;
 
+/** PEM texts: by what members are recognised, and what they are shown. */
+export interface AdminTls {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 async function call<Answer>(
-  address: string,
+  { address, tls }: Admin,
   [service, name]: readonly [string, string],
   request: object,
 ): Promise<Answer> {
   const requestType = root.lookupType(`etcdserverpb.${name}Request`);
   const responseType = root.lookupType(`etcdserverpb.${name}Response`);
-  const client = new Client(address, credentials.createInsecure(), {
+  const security =
+    tls === undefined
+      ? credentials.createInsecure()
+      : credentials.createSsl(tls.ca, tls.key, tls.cert);
+  const client = new Client(address, security, {
     "grpc.enable_http_proxy": 0,
     "grpc.use_local_subchannel_pool": 1,
   });
@@ -42,16 +53,19 @@ async function call<Answer>(
 
 /** All calls go to the member at this host:port and reject with grpc-js's ServiceError. */
 export class Admin {
-  readonly #address: string;
+  readonly address: string;
+  readonly tls: AdminTls | undefined;
 
-  constructor(address: string) {
-    this.#address = address;
+  /** Without `tls` the member is asked in plain text. */
+  constructor(address: string, tls?: AdminTls) {
+    this.address = address;
+    this.tls = tls;
   }
 
   /** The new member's id. */
   async addMember(peerUrl: string, { isLearner = false } = {}): Promise<bigint> {
     const { member } = await call<{ member: { ID: string } }>(
-      this.#address,
+      this,
       ["Cluster", "MemberAdd"],
       { peerURLs: [peerUrl], isLearner },
     );
@@ -59,16 +73,16 @@ export class Admin {
   }
 
   async removeMember(id: bigint): Promise<void> {
-    await call(this.#address, ["Cluster", "MemberRemove"], { ID: id.toString() });
+    await call(this, ["Cluster", "MemberRemove"], { ID: id.toString() });
   }
 
   /** Refused while the learner is far behind the leader. */
   async promoteMember(id: bigint): Promise<void> {
-    await call(this.#address, ["Cluster", "MemberPromote"], { ID: id.toString() });
+    await call(this, ["Cluster", "MemberPromote"], { ID: id.toString() });
   }
 
   /** Only the leader does this. */
   async moveLeader(target: bigint): Promise<void> {
-    await call(this.#address, ["Maintenance", "MoveLeader"], { targetID: target.toString() });
+    await call(this, ["Maintenance", "MoveLeader"], { targetID: target.toString() });
   }
 }

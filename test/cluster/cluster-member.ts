@@ -3,12 +3,20 @@
  * a client that asks this member and no other.
  */
 import { readFileSync } from "node:fs";
-import { get } from "node:http";
+import { get, type IncomingMessage } from "node:http";
+import { get as getSecurely } from "node:https";
 import { join } from "node:path";
 import { Client } from "../../node/client/client.ts";
 import type { Status } from "../../node/client/cluster-results.ts";
 import { peer } from "../support/peers.ts";
-import { ourServer, type ServerCommand, ServerProcess } from "../support/server-process.ts";
+import {
+  clientSide,
+  ourServer,
+  type ServerCommand,
+  ServerProcess,
+  type ServerTls,
+} from "../support/server-process.ts";
+import { Admin } from "./admin.ts";
 
 /** Ours, etcd 3.7 or etcd 3.6. */
 export type MemberKind = "etcd-ts" | "etcd" | "etcd36";
@@ -22,6 +30,12 @@ export interface MemberSpec {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** Of a cluster that speaks TLS only. */
+export interface ClusterTls {
+  readonly client: ServerTls;
+  readonly peer: ServerTls;
+}
+
 export interface MemberPlace {
   readonly spec: MemberSpec & { readonly name: string };
   /** Data and log stand in it, by the member's name. */
@@ -32,6 +46,7 @@ export interface MemberPlace {
   readonly advertisedPeerPort: number;
   /** Of the whole cluster. */
   readonly flags: readonly string[];
+  readonly tls?: ClusterTls | undefined;
 }
 
 /** How the member meets its cluster at its first start; later ones read it from the disk. */
@@ -69,7 +84,11 @@ export class ClusterMember {
     this.kind = kind;
     this.dataDirectory = join(place.directory, name);
     this.logFile = join(place.directory, `${name}.log`);
-    this.client = new Client({ endpoints: [this.address] });
+    this.client = new Client(
+      place.tls === undefined
+        ? { endpoints: [this.address] }
+        : { endpoints: [`https://${this.address}`], tls: clientSide(place.tls.client) },
+    );
   }
 
   /** Host and port for clients. */
@@ -79,7 +98,8 @@ export class ClusterMember {
 
   /** As the cluster knows it. */
   get peerUrl(): string {
-    return `http://127.0.0.1:${this.place.advertisedPeerPort}`;
+    const scheme = this.place.tls === undefined ? "http" : "https";
+    return `${scheme}://127.0.0.1:${this.place.advertisedPeerPort}`;
   }
 
   /** Known from when the cluster is up, or from its MemberAdd. */
@@ -90,6 +110,12 @@ export class ClusterMember {
 
   set id(id: bigint) {
     this.#id = id;
+  }
+
+  /** Changes the membership through this member. */
+  get admin(): Admin {
+    const { tls } = this.place;
+    return new Admin(this.address, tls && clientSide(tls.client));
   }
 
   get process(): ServerProcess {
@@ -115,10 +141,11 @@ export class ClusterMember {
   start(environment: Readonly<Record<string, string>> = {}): void {
     if (this.isRunning) throw new Error(`${this.name} runs already`);
     this.#isPaused = false;
-    const { place } = this;
+    const { tls, ...place } = this.place;
     this.#process = new ServerProcess({
       ...place,
       ...this.#birth,
+      ...(tls === undefined ? {} : { tls: tls.client, peerTls: tls.peer }),
       command: commandOf(this.kind),
       name: this.name,
       dataDirectory: this.dataDirectory,
@@ -164,21 +191,28 @@ export class ClusterMember {
 
   /** The value of a metric without labels. */
   async metric(name: string): Promise<number> {
-    const text = await this.#get("/metrics");
+    const text = await this.metrics();
     const line = text.split("\n").find((each) => each.startsWith(`${name} `));
     if (line === undefined) throw new Error(`${this.name} has no metric ${name}`);
     return Number(line.slice(name.length + 1));
   }
 
-  #get(path: string): Promise<string> {
+  /** What GET /metrics answers. */
+  metrics(): Promise<string> {
+    const { tls } = this.place;
+    const options = { timeout: statusDeadlineMs, agent: false };
     return new Promise((resolve, reject) => {
-      const url = `http://${this.address}${path}`;
-      const request = get(url, { timeout: statusDeadlineMs, agent: false }, (response) => {
+      const url = `${tls === undefined ? "http" : "https"}://${this.address}/metrics`;
+      const answered = (response: IncomingMessage): void => {
         let text = "";
         response.setEncoding("utf8");
         response.on("data", (chunk: string) => (text += chunk));
         response.once("end", () => resolve(text));
-      });
+      };
+      const request =
+        tls === undefined
+          ? get(url, options, answered)
+          : getSecurely(url, { ...options, ...clientSide(tls.client) }, answered);
       request.once("timeout", () => request.destroy(new Error(`${url} did not answer`)));
       request.once("error", reject);
     });

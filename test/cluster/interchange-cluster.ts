@@ -1,6 +1,5 @@
 /** What the interchange run does to a cluster of several kinds of members: adding, leading, writing, by kind. */
 import assert from "node:assert/strict";
-import { Admin } from "./admin.ts";
 import type { ClusterMember, MemberKind, MemberSpec } from "./cluster-member.ts";
 import type { Leadership, ProcessCluster } from "./process-cluster.ts";
 import { until } from "./until.ts";
@@ -58,7 +57,7 @@ export class InterchangeCluster {
     const move = async (): Promise<Leadership | undefined> => {
       const before = await this.processes.untilLeader({ among, timeoutMs: patienceMs });
       if (before.leader === target) return before;
-      await new Admin(before.leader.address).moveLeader(target.id);
+      await before.leader.admin.moveLeader(target.id);
       this.moves += 1;
       return undefined;
     };

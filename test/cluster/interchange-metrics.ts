@@ -3,8 +3,7 @@ import type { ClusterMember } from "./cluster-member.ts";
 
 /** 0 for a metric that nobody has counted in yet: etcd leaves it out then. */
 async function metricSum(member: ClusterMember, name: string): Promise<number> {
-  const response = await fetch(`http://${member.address}/metrics`);
-  const text = await response.text();
+  const text = await member.metrics();
   let sum = 0;
   for (const line of text.split("\n")) {
     if (line.startsWith(`${name}{`)) sum += Number(line.slice(line.lastIndexOf(" ") + 1));

@@ -7,9 +7,9 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Admin } from "./admin.ts";
 import {
   ClusterMember,
+  type ClusterTls,
   type MemberKind,
   type MemberPlace,
   type MemberSpec,
@@ -26,6 +26,8 @@ export interface ClusterOptions {
   /** For all members. */
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Clients and peers are served over TLS only. */
+  readonly tls?: ClusterTls;
   /** With a proxy before each peer port: `network` has faults then. */
   readonly proxied?: boolean;
   /** The directory stays, for whoever wants to read the logs. */
@@ -157,7 +159,7 @@ export class ProcessCluster {
       // An earlier try may have done it without an answer.
       const list = await through.client.memberList();
       const known = list.members.find(({ peerUrls }) => peerUrls.includes(member.peerUrl));
-      return known?.id ?? new Admin(through.address).addMember(member.peerUrl, { isLearner });
+      return known?.id ?? through.admin.addMember(member.peerUrl, { isLearner });
     });
     this.network.introduce(member.name, member.id);
     onAdded?.(member);
@@ -171,7 +173,7 @@ export class ProcessCluster {
     await until(`the promotion of ${member.name}`, async () => {
       const { members } = await through.client.memberList();
       if (members.some(({ id, isLearner }) => id === member.id && !isLearner)) return true;
-      await new Admin(through.address).promoteMember(member.id);
+      await through.admin.promoteMember(member.id);
       return true;
     });
   }
@@ -184,7 +186,7 @@ export class ProcessCluster {
     await until(`the removal of ${member.name}`, async () => {
       const { members } = await through.client.memberList();
       if (!members.some(({ id }) => id === member.id)) return true;
-      await new Admin(through.address).removeMember(member.id);
+      await through.admin.removeMember(member.id);
       return true;
     });
     this.members.splice(this.members.indexOf(member), 1);
@@ -217,7 +219,7 @@ export class ProcessCluster {
   }
 
   async #place(spec: MemberSpec): Promise<ClusterMember> {
-    const { environment, flags = [], proxied = false } = this.#options;
+    const { environment, flags = [], proxied = false, tls } = this.#options;
     const peerPort = await stablePort();
     const advertisedPeerPort = proxied ? await stablePort() : peerPort;
     this.#named += 1;
@@ -229,6 +231,7 @@ export class ProcessCluster {
       peerPort,
       advertisedPeerPort,
       flags,
+      tls,
     };
     if (proxied) await this.network.place(name, { port: advertisedPeerPort, targetPort: peerPort });
     return new ClusterMember(place);

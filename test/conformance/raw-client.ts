@@ -65,6 +65,15 @@ export class RawClient {
     return { messages, code: 0, text: "" };
   }
 
+  /** A stream that says nothing. */
+  open(path: string): { cancel(): void } {
+    const call = this.client.makeBidiStreamRequest(path, same, same);
+    // It ends by being cancelled, which is an error to this library.
+    call.on("error", () => undefined);
+    call.resume();
+    return call;
+  }
+
   close(): void {
     this.client.close();
   }

@@ -154,18 +154,29 @@ test("an empty spec is filled with defaults", async () => {
   const made = await write(empty, etcdClusters);
   assert.deepEqual(made["spec"], {
     replicas: 1,
+    allowEvenReplicas: false,
     paused: false,
     storage: { size: "8Gi", reclaim: { onScaleDown: "Delete", onClusterDelete: "Retain" } },
-    tls: { mode: "Disabled" },
+    tls: {
+      mode: "Managed",
+      client: { requireClientCert: true },
+      ca: { validityDays: 3650, overlapDays: 365 },
+      leaf: { validityDays: 90, renewAtPercent: 67, keyType: "ECDSA-P256" },
+    },
     etcd: {},
     pod: { affinityPreset: "Soft", terminationGracePeriodSeconds: 60 },
     services: { client: { type: "ClusterIP" } },
+    recovery: { memberGraceSeconds: 300, maxReplacementsPerHour: 3, quorumLoss: "Assisted" },
   });
 });
 
 test("kubectl explains fields, and says which are not served", () => {
   assert.match(kubectl("explain", "etcdclusters.spec.storage.size"), /never\s+shrinks/);
   assert.match(kubectl("explain", "etcdclusters.spec.backup"), /Not served by this version/);
+  assert.match(
+    kubectl("explain", "etcdclusters.spec.tls.mode"),
+    /Managed, Provided, Disabled\s+only/,
+  );
 });
 
 test("kubectl lists clusters and members under one category, with their columns", async () => {
@@ -179,12 +190,20 @@ test("kubectl lists clusters and members under one category, with their columns"
     replicas: 1,
     selector: "a=b",
     members: [{ name: "listed-bcdfg", role: "Leader", phase: "Ready", dbSizeBytes: 20480 }],
+    certificates: { phase: "Reissue" },
+    plan: { step: "issues Secret listed-bcdfg-tls", risk: "none" },
   };
   await client.replace(etcdClusters, { ...made, status }, { subresource: "status" });
   try {
     const rows = kubectl("get", "etcdc", "--namespace", namespace, "-o", "wide").split("\n");
-    assert.match(rows[0] ?? "", /^NAME +READY +PHASE +LEADER +VERSION +DB SIZE +AGE/);
-    assert.match(rows[1] ?? "", /^listed +1\/1 +Running +listed-bcdfg +3\.7\.1 +20480 /);
+    assert.match(
+      rows[0] ?? "",
+      /^NAME +READY +PHASE +LEADER +VERSION +CERTIFICATES +NEXT +DB SIZE +AGE/,
+    );
+    assert.match(
+      rows[1] ?? "",
+      /^listed +1\/1 +Running +listed-bcdfg +3\.7\.1 +Reissue +issues Secret listed-bcdfg-tls +20480 /,
+    );
     assert.match(
       kubectl("get", "etcd", "--namespace", namespace),
       /etcdcluster.etcd-ts.dev\/listed/,
@@ -201,6 +220,12 @@ test("kubectl lists clusters and members under one category, with their columns"
     );
     const { spec, status: seen } = JSON.parse(scale) as Record<string, unknown>;
     assert.deepEqual([spec, seen], [{ replicas: 1 }, { replicas: 1, selector: "a=b" }]);
+    const inNamespace = ["listed", "-n", namespace];
+    kubectl("scale", "etcdc", ...inNamespace, "--replicas=3");
+    assert.throws(
+      () => kubectl("scale", "etcdc", ...inNamespace, "--replicas=4"),
+      /allowEvenReplicas/,
+    );
   } finally {
     await client.delete(etcdClusters, ref);
   }

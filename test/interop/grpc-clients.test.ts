@@ -82,14 +82,34 @@ for (const [name, start] of Object.entries(members)) {
       assert.equal(body.length, 0);
     });
 
-    test("curl without gRPC over HTTP/2 is refused, over HTTP/1.1 served, and an upgrade is not taken", () => {
-      const refused = curl("--http2-prior-knowledge", url("/health"));
-      assert.match(refused.head, /^HTTP\/2 415 /);
+    test("curl without gRPC is served over HTTP/1.1, and an upgrade is not taken", () => {
       const served = curl("--http1.1", url("/health"));
       assert.match(served.head, /^HTTP\/1.1 200 OK/);
       assert.equal(served.body.toString(), '{"health":"true","reason":""}');
       const upgraded = curl("--http2", url("/health"));
       assert.match(upgraded.head, /^HTTP\/1.1 200 OK/);
+    });
+
+    test("curl and nghttp without gRPC over HTTP/2 in plaintext: etcd refuses them, our server serves them", () => {
+      const asked = curl("--http2-prior-knowledge", url("/health"));
+      if (name === "etcd") {
+        assert.match(asked.head, /^HTTP\/2 415 /);
+        return;
+      }
+      assert.match(asked.head, /^HTTP\/2 200 /);
+      assert.equal(asked.body.toString(), '{"health":"true","reason":""}');
+      const headed = curl("--http2-prior-knowledge", "--head", url("/version"));
+      assert.match(headed.head, /^HTTP\/2 405 \r\n(.*\r\n)*allow: GET\r\n/);
+      const largeFile = join(member.directory, "large");
+      writeFileSync(largeFile, Buffer.alloc(3_000_000));
+      for (const file of [putFile, largeFile]) {
+        const sent = ["--data-binary", `@${file}`, url("/health")];
+        assert.match(curl("--http2-prior-knowledge", ...sent).head, /^HTTP\/2 405 /);
+      }
+      // Large enough for more than one frame and, through nghttp's window of 2^10 - 1 bytes, for many turns.
+      const metrics = run("nghttp", ["-w", "10", "-W", "10", url("/metrics")]);
+      assert.match(metrics, /^etcd_server_has_leader 1$/m);
+      assert.match(metrics, /^process_start_time_seconds /m);
     });
 
     test("nghttp makes gRPC calls, 20 on one connection, through small windows", () => {

@@ -29,6 +29,16 @@ async function bundled(directory: string): Promise<string> {
   return join(directory, "bundle/main.mjs");
 }
 
+/** Path of etcdctl-ts by the name of the real one, in a folder of its own below `directory`. */
+export async function ctlProgram(directory: string): Promise<string> {
+  const programs = join(directory, "bin");
+  mkdirSync(programs);
+  const path = join(programs, "etcdctl");
+  const script = `#!/bin/sh\nexec '${process.execPath}' '${await bundled(directory)}' "$@"\n`;
+  writeFileSync(path, script, { mode: 0o755 });
+  return path;
+}
+
 /** Ids that a server chose, and what is left of a lease. */
 const leaseMasks: readonly (readonly [RegExp, string])[] = [
   [/"(id|ID)":[1-9]\d{9,}/g, '"$1":LEASE'],
@@ -116,12 +126,7 @@ export class CtlPair {
 
   static async start(): Promise<CtlPair> {
     const directory = mkdtempSync(join(tmpdir(), "etcd-ts-ctl-"));
-    const programs = join(directory, "bin");
-    mkdirSync(programs);
-    const ours = join(programs, "etcdctl");
-    const bundle = await bundled(directory);
-    const script = `#!/bin/sh\nexec '${process.execPath}' '${bundle}' "$@"\n`;
-    writeFileSync(ours, script, { mode: 0o755 });
+    const ours = await ctlProgram(directory);
     const command = ourServer();
     assert(command !== undefined);
     const members: ServerProcess[] = [];

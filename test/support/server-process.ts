@@ -4,13 +4,24 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, globSync, openSync, readFileSync, statSync } from "node:fs";
-import { get } from "node:http";
+import { get, type IncomingMessage } from "node:http";
+import { get as getSecurely } from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Program and first arguments. */
 export type ServerCommand = readonly [string, ...string[]];
+
+/** Paths of PEM files. */
+export interface ServerTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** What the test shows when it asks for the member's health; the member's own pair where it is left out. */
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
 
 export interface ServerOptions {
   readonly command: ServerCommand;
@@ -26,6 +37,10 @@ export interface ServerOptions {
   readonly initialCluster?: string;
   /** "existing" for a member that was added at run time; "new" where it is left out. */
   readonly initialClusterState?: "new" | "existing";
+  /** Set: clients are served over TLS only, and must have a certificate of the same CA. */
+  readonly tls?: ServerTls;
+  /** The same of peers. */
+  readonly peerTls?: ServerTls;
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -72,6 +87,7 @@ process.once("exit", () => {
 });
 
 export class ServerProcess {
+  /** host:port for clients. */
   readonly address: string;
   readonly #child: ChildProcess;
   readonly #options: ServerOptions;
@@ -114,7 +130,7 @@ export class ServerProcess {
   /** Resolves when GET /health says so; rejects when the process ends first or the time is over. */
   async ready(timeoutMs = 30_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (!(await isHealthy(this.address))) {
+    while (!(await isHealthy(this.address, this.#options.tls))) {
       if (this.#end !== undefined)
         throw new Error(`the member ${this.#end} before it was ready\n${this.logTail()}`);
       if (performance.now() > deadline)
@@ -145,28 +161,56 @@ export class ServerProcess {
 
 function flagsOf(options: ServerOptions): string[] {
   const { name = "m1" } = options;
-  const clientUrl = `http://127.0.0.1:${options.clientPort}`;
-  const advertisedPeerUrl = `http://127.0.0.1:${options.advertisedPeerPort ?? options.peerPort}`;
+  const schemeOf = (tls: ServerTls | undefined) => (tls === undefined ? "http" : "https");
+  const clientUrl = `${schemeOf(options.tls)}://127.0.0.1:${options.clientPort}`;
+  const peerScheme = schemeOf(options.peerTls);
+  const advertisedPeerUrl = `${peerScheme}://127.0.0.1:${options.advertisedPeerPort ?? options.peerPort}`;
   return [
     `--name=${name}`,
     `--data-dir=${options.dataDirectory}`,
     `--listen-client-urls=${clientUrl}`,
     `--advertise-client-urls=${clientUrl}`,
-    `--listen-peer-urls=http://127.0.0.1:${options.peerPort}`,
+    `--listen-peer-urls=${peerScheme}://127.0.0.1:${options.peerPort}`,
     `--initial-advertise-peer-urls=${advertisedPeerUrl}`,
     `--initial-cluster=${options.initialCluster ?? `${name}=${advertisedPeerUrl}`}`,
     `--initial-cluster-state=${options.initialClusterState ?? "new"}`,
+    ...tlsFlags("", options.tls),
+    ...tlsFlags("peer-", options.peerTls),
     ...(options.flags ?? []),
   ];
 }
 
-function isHealthy(address: string): Promise<boolean> {
+function tlsFlags(side: "" | "peer-", tls: ServerTls | undefined): string[] {
+  if (tls === undefined) return [];
+  return [
+    `--${side}cert-file=${tls.cert}`,
+    `--${side}key-file=${tls.key}`,
+    `--${side}trusted-ca-file=${tls.ca}`,
+    `--${side}client-cert-auth`,
+  ];
+}
+
+function isHealthy(address: string, tls: ServerTls | undefined): Promise<boolean> {
+  const options = { timeout: 2000, agent: false };
   return new Promise((resolve) => {
-    const request = get(`http://${address}/health`, { timeout: 2000, agent: false }, (response) => {
+    const answered = (response: IncomingMessage): void => {
       response.resume();
       response.once("close", () => resolve(response.statusCode === 200));
-    });
+    };
+    const request =
+      tls === undefined
+        ? get(`http://${address}/health`, options, answered)
+        : getSecurely(`https://${address}/health`, { ...options, ...clientSide(tls) }, answered);
     request.once("timeout", () => request.destroy());
     request.once("error", () => resolve(false));
   });
+}
+
+/** What the test shows as a client, and believes. */
+export function clientSide(tls: ServerTls): { ca: Buffer; cert: Buffer; key: Buffer } {
+  return {
+    ca: readFileSync(tls.ca),
+    cert: readFileSync(tls.clientCert ?? tls.cert),
+    key: readFileSync(tls.clientKey ?? tls.key),
+  };
 }

@@ -8,12 +8,15 @@ import { gzip, gzipName } from "../gzip.ts";
 import { headerField, headerName } from "../header-field.ts";
 import {
   compressedMessageBytesMax,
+  plainBodyBytesMax,
+  plainRequestMs,
   refusedBodyBytesMax,
   statusTextBytesMax,
   streamWindowBytes,
 } from "../limits.ts";
 import { AssemblyMeter, type MemoryBudget } from "../memory-budget.ts";
 import { messagePrefixBytes } from "../message-assembler.ts";
+import { type PlainHandler, PlainReply, plainRequest } from "../plain-request.ts";
 import { endBody, takeBody } from "../request-body.ts";
 import { RequestHead } from "../request-head.ts";
 import type { Routes } from "../route.ts";
@@ -28,6 +31,9 @@ export interface ExchangeOptions {
   readonly memory: MemoryBudget;
   readonly receiveMessageBytesMax: number;
   readonly remoteAddress: string;
+  readonly isSecure: boolean;
+  /** Null: requests that are no gRPC are refused. */
+  readonly plainHandler: PlainHandler | null;
 }
 
 export class Exchange implements InputOwner {
@@ -37,6 +43,8 @@ export class Exchange implements InputOwner {
   private readonly stream: ServerHttp2Stream;
   private readonly call: Call;
   private readonly timers: Timers;
+  private readonly options: ExchangeOptions;
+  private plainReply: PlainReply | null = null;
   private deadline: Timer | null = null;
   private trailers: OutgoingHttpHeaders = {};
   private hasHeaders = false;
@@ -46,6 +54,7 @@ export class Exchange implements InputOwner {
     this.receiveMessageBytesMax = options.receiveMessageBytesMax;
     this.assembly = new AssemblyMeter(options.memory);
     this.timers = options.timers;
+    this.options = options;
     this.stream = stream;
     const head = readHead(rawHeaders, options.routes);
     const deadlineMs =
@@ -53,6 +62,10 @@ export class Exchange implements InputOwner {
     this.call = new Call(this, stream.id ?? 0, head, 0, deadlineMs);
     this.listen();
     this.begin();
+  }
+
+  get nowMs(): number {
+    return this.options.clock.monotonicMs();
   }
 
   private listen(): void {
@@ -76,6 +89,7 @@ export class Exchange implements InputOwner {
     if (head.isMalformed) return this.stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
     if (head.isTooLarge) return this.stream.close(constants.NGHTTP2_FRAME_SIZE_ERROR);
     if (head.refusal !== null) {
+      if (head.isPlain) this.waitForDeadline(plainRequestMs);
       if (!head.isForeign) this.refuse(head.refusal);
       return;
     }
@@ -85,7 +99,7 @@ export class Exchange implements InputOwner {
     const stream = new StreamOfExchange(call, this, this.stream);
     call.stream = stream;
     call.isDelivered = true;
-    head.route.started++;
+    head.route.begin(call);
     head.route.stream(stream);
   }
 
@@ -94,12 +108,13 @@ export class Exchange implements InputOwner {
   private take(chunk: Buffer): void {
     const { call } = this;
     call.bodyBytes += chunk.length;
-    if (call.isOver) return;
+    if (call.isOver || this.plainReply !== null) return;
     if (call.stream !== null) {
       call.stream.input.take(chunk, 0, chunk.length);
       if (call.stream.input.waitingBytes >= streamWindowBytes) this.stream.pause();
     } else if (call.head.refusal !== null) {
-      if (call.bodyBytes > refusedBodyBytesMax) this.refuse(call.head.refusal);
+      const most = call.head.isPlain ? plainBodyBytesMax : refusedBodyBytesMax;
+      if (call.bodyBytes > most) this.refuse(call.head.refusal);
     } else if (!call.isDelivered) {
       takeBody(this, call, chunk, 0, chunk.length);
     }
@@ -108,7 +123,7 @@ export class Exchange implements InputOwner {
   private endRequest(): void {
     const { call } = this;
     call.hasRequestEnded = true;
-    if (call.isOver) return;
+    if (call.isOver || this.plainReply !== null) return;
     if (call.head.refusal !== null) this.refuse(call.head.refusal);
     else if (call.stream !== null) call.stream.input.end();
     else if (!call.isDelivered) endBody(call);
@@ -202,7 +217,14 @@ export class Exchange implements InputOwner {
   /** A request that no handler sees. */
   private refuse(refusal: Refusal): void {
     const { call, stream } = this;
+    const { plainHandler, isSecure } = this.options;
+    if (call.head.isPlain && plainHandler !== null) {
+      this.plainReply = new PlainReply((reply, body) => this.answerPlain(reply, body));
+      plainHandler(plainRequest(call.head, isSecure), this.plainReply);
+      return;
+    }
     call.isOver = true;
+    this.deadline?.cancel();
     if (this.isGone) return;
     const hasBody = call.head.isForeign && call.head.method !== "HEAD";
     const contentType = contentTypeOf(call.head);
@@ -213,6 +235,16 @@ export class Exchange implements InputOwner {
     };
     stream.respond(headers, { endStream: !hasBody, sendDate: false } as object);
     if (hasBody) stream.end(`${refusal.text}\n`);
+  }
+
+  private answerPlain(reply: PlainReply, body: string): void {
+    const { call, stream } = this;
+    this.settle(statusCode.ok);
+    if (this.isGone) return;
+    const hasBody = body !== "" && call.head.method !== "HEAD";
+    const headers = { ":status": reply.statusCode, ...Object.fromEntries(reply.headers) };
+    stream.respond(headers, { endStream: !hasBody, sendDate: false } as object);
+    if (hasBody) stream.end(body);
   }
 
   // ---- the end ----
@@ -226,7 +258,7 @@ export class Exchange implements InputOwner {
     call.isOver = true;
     this.deadline?.cancel();
     const { route } = call.head;
-    if (call.isDelivered && route !== null) (route.handled[code] as number)++;
+    if (call.isDelivered && route !== null) route.end(call, code);
   }
 
   private waitForDeadline(ms: number): void {
@@ -236,6 +268,7 @@ export class Exchange implements InputOwner {
   private overdue(): void {
     const { call } = this;
     if (call.isOver) return;
+    if (call.head.isPlain) return this.stream.close(constants.NGHTTP2_CANCEL);
     if (call.stream === null)
       return this.fail(call, statusCode.deadlineExceeded, "context deadline exceeded");
     this.settle(statusCode.deadlineExceeded);
@@ -247,6 +280,7 @@ export class Exchange implements InputOwner {
     const { call } = this;
     if (call.body !== null) this.assembly.release(call.body.length);
     call.body = null;
+    this.plainReply?.gone();
     if (call.isOver) return;
     this.settle(statusCode.canceled);
     call.stream?.cancelled(statusCode.canceled);

@@ -5,7 +5,12 @@
  * sends with --cluster. Chosen by a test switch (config/test-faults.ts).
  */
 /* eslint-disable no-restricted-imports -- this folder is the transport made of Node.js's own HTTP/2 */
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { ByteSocket, Timer } from "../../lib/ports.ts";
 import { Acceptance, type AcceptanceHost, clientPreface, type Http2Side } from "../accept.ts";
@@ -20,7 +25,8 @@ import {
 } from "../limits.ts";
 import { MemoryBudget } from "../memory-budget.ts";
 import type { Traffic } from "../outlet.ts";
-import { Route, type RouteStats, Routes, type StreamKind } from "../route.ts";
+import type { PlainHandler } from "../plain-request.ts";
+import { type RouteStats, Routes, type StreamKind } from "../route.ts";
 import type { GrpcServerOptions } from "../server.ts";
 import { StrangerLog } from "../stranger-log.ts";
 import type { StreamHandler } from "../stream-call.ts";
@@ -31,9 +37,13 @@ import { Exchange } from "./exchange.ts";
 /** Node's own bound on fields of one request, out of the way: `headerListBytesMax` allows so many. */
 const headerPairsMax = headerListBytesMax / 32;
 
+/** `encrypted` is there on TLS sockets only. */
+const socketOf = (stream: ServerHttp2Stream): Partial<Socket> & { readonly encrypted?: boolean } =>
+  stream.session?.socket ?? {};
+
 export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
   private readonly options: GrpcServerOptions;
-  private readonly routes = new Routes();
+  private readonly routes: Routes;
   private readonly memory: MemoryBudget;
   private readonly http2Server: Http2Server;
   private readonly strangers: StrangerLog;
@@ -42,12 +52,14 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
   /** Of sessions that are over. */
   private readonly pastTraffic: Traffic = { received: 0, sent: 0 };
   private otherProtocol: OtherProtocol = (socket) => socket.destroy();
+  private plainHandler: PlainHandler | null = null;
   private ticking: Timer | null = null;
   private isStopping = false;
   private onEmpty: (() => void)[] = [];
 
   constructor(options: GrpcServerOptions) {
     this.options = options;
+    this.routes = new Routes(options.extensive === true ? options.clock : undefined);
     this.strangers = new StrangerLog(options);
     this.memory = new MemoryBudget(options.memoryLimits);
     this.http2Server = createServer({
@@ -59,12 +71,14 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
       },
     });
     this.http2Server.on("stream", (stream, _headers, _flags, rawHeaders) => {
-      const { remoteAddress = "", remotePort = 0 } = stream.session?.socket ?? {};
+      const { remoteAddress = "", remotePort = 0, encrypted = false } = socketOf(stream);
       new Exchange(stream, rawHeaders, {
         ...this.options,
         routes: this.routes,
         memory: this.memory,
         remoteAddress: `${remoteAddress}:${remotePort}`,
+        isSecure: encrypted,
+        plainHandler: this.plainHandler,
       });
     });
     // A session tells its own error, and is destroyed by it.
@@ -72,15 +86,19 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
   }
 
   addUnary(path: string, handler: UnaryHandler): void {
-    this.routes.add(new Route(path, { kind: "unary", unary: handler }));
+    this.routes.add(path, { kind: "unary", unary: handler });
   }
 
   addStream(path: string, kind: StreamKind, handler: StreamHandler): void {
-    this.routes.add(new Route(path, { kind, stream: handler }));
+    this.routes.add(path, { kind, stream: handler });
   }
 
   onHttp1(handler: OtherProtocol): void {
     this.otherProtocol = handler;
+  }
+
+  onPlainRequest(handler: PlainHandler): void {
+    this.plainHandler = handler;
   }
 
   serve(socket: ByteSocket): void {
@@ -107,8 +125,8 @@ export class NodeHttp2Server implements GrpcTransport, AcceptanceHost {
     this.otherProtocol(socket, unread);
   }
 
-  rejected(socket: ByteSocket): void {
-    this.strangers.rejected(socket.remoteAddress);
+  rejected(socket: ByteSocket, firstBytes: Uint8Array): void {
+    this.strangers.rejected(socket.remoteAddress, firstBytes);
   }
 
   decided(acceptance: Acceptance): void {

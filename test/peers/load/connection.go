@@ -18,6 +18,7 @@ type connection struct {
 	target  string
 	source  requestSource
 	fd      int
+	secure  *secured // nil: plain
 	headers *headerEncoder
 	answers *responseHeaders
 	luck    *random
@@ -59,16 +60,24 @@ const (
 
 var errFinished = errors.New("finished")
 
-// dial opens a connection in non-blocking mode and queues what a client says first.
+// dial opens a connection, makes it non-blocking and queues what a client says first.
 func dial(r *run, work *workload, target string, streams int) (*connection, error) {
 	fd, err := openSocket(target)
 	if err != nil {
 		return nil, err
 	}
+	var over *secured
+	if r.tls != nil {
+		over, err = secure(fd, target, r.tls)
+	}
+	if err = errors.Join(err, syscall.SetNonblock(fd, true)); err != nil {
+		_ = syscall.Close(fd) // the first error says it all
+		return nil, err
+	}
 	r.dialled++
 	seed := r.seed + r.dialled
 	c := &connection{
-		run: r, work: work, target: target, fd: fd, luck: newRandom(seed), in: make([]byte, readBufferBytes),
+		run: r, work: work, target: target, fd: fd, secure: over, luck: newRandom(seed), in: make([]byte, readBufferBytes),
 		headers: newHeaderEncoder(work.method, target, seed*997), answers: newResponseHeaders(),
 		streams: newStreams(streams), tally: newTally(), sendWindow: defaultWindow, streamWindow: defaultWindow,
 	}
@@ -98,7 +107,6 @@ func openSocket(target string) (int, error) {
 	err = errors.Join(
 		syscall.Connect(fd, peer),
 		syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
-		syscall.SetNonblock(fd, true),
 	)
 	if err != nil {
 		_ = syscall.Close(fd) // the first error says it all
@@ -119,35 +127,59 @@ func (c *connection) usable() error {
 	return nil
 }
 
-// readable takes what the socket has, once.
+// readable takes what the socket has: once, and all of it over TLS, where a part may already be in memory.
 func (c *connection) readable() {
-	n, err := syscall.Read(c.fd, c.in[c.have:])
-	switch {
-	case err == syscall.EAGAIN || err == syscall.EINTR:
-		return
-	case err != nil:
-		c.fail(err)
-		return
-	case n == 0:
-		c.fail(errors.New("EOF"))
-		return
+	for {
+		room := c.in[c.have:]
+		n, err := c.read(room)
+		switch {
+		case err == syscall.EAGAIN || err == syscall.EINTR:
+			c.flush()
+			return
+		case err != nil:
+			c.fail(err)
+			return
+		case n == 0:
+			c.fail(errors.New("EOF"))
+			return
+		}
+		isFull := n == len(room)
+		n += c.have
+		used, err := c.chunk(c.in[:n])
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.have = copy(c.in, c.in[used:n])
+		if c.secure == nil || !isFull || c.closed != nil {
+			c.flush()
+			return
+		}
 	}
-	n += c.have
-	used, err := c.chunk(c.in[:n])
-	if err != nil {
-		c.fail(err)
-		return
+}
+
+func (c *connection) read(into []byte) (int, error) {
+	if c.secure != nil {
+		return c.secure.read(into)
 	}
-	c.have = copy(c.in, c.in[used:n])
-	c.flush()
+	return syscall.Read(c.fd, into)
 }
 
 // flush writes what gathered; what the socket does not take waits until it has room.
 func (c *connection) flush() {
-	for c.written < len(c.out) && c.closed == nil {
-		n, err := syscall.Write(c.fd, c.out[c.written:])
+	out, written := &c.out, &c.written
+	if s := c.secure; s != nil {
+		if err := s.seal(c.out); err != nil {
+			c.fail(err)
+			return
+		}
+		c.out = c.out[:0]
+		out, written = &s.wire.sealed, &s.wire.written
+	}
+	for *written < len(*out) && c.closed == nil {
+		n, err := syscall.Write(c.fd, (*out)[*written:])
 		if n > 0 {
-			c.written += n
+			*written += n
 		}
 		switch err {
 		case nil, syscall.EINTR:
@@ -159,7 +191,7 @@ func (c *connection) flush() {
 			return
 		}
 	}
-	c.out, c.written = c.out[:0], 0
+	*out, *written = (*out)[:0], 0
 	c.run.loop.awaitRoom(c, false)
 }
 

@@ -33,6 +33,8 @@ type options struct {
 	signalPid            int
 	signalAfter          time.Duration
 	seed                 uint64
+	caFile               string
+	certFile, keyFile    string
 }
 
 const usageText = `load MODE [flags]: drives an etcd with unary gRPC calls and checks every answer. Prints one line of JSON.
@@ -52,7 +54,7 @@ arrivals of the open loop go on through the other targets, and the run ends when
 
 func parseOptions(args []string) (o options, err error) {
 	f := flag.NewFlagSet("load", flag.ExitOnError)
-	target := f.String("target", "127.0.0.1:2379", "host:port of the server, plain text; of several, with commas, connections take them in turn")
+	target := f.String("target", "127.0.0.1:2379", "host:port of the server; of several, with commas, connections take them in turn")
 	f.IntVar(&o.connections, "connections", 10, "connections")
 	f.IntVar(&o.streams, "streams", 100, "calls in flight on each connection")
 	f.DurationVar(&o.warmup, "warmup", 2*time.Second, "time before the measured window; counted apart")
@@ -78,6 +80,9 @@ func parseOptions(args []string) (o options, err error) {
 	f.StringVar(&o.signal, "signal", "KILL", "fail-over: KILL or TERM")
 	f.DurationVar(&o.signalAfter, "signal-after", 500*time.Millisecond, "fail-over: time from the start of the window to the signal")
 	f.Uint64Var(&o.seed, "seed", 1, "of values, timeouts, arrivals and random keys")
+	f.StringVar(&o.caFile, "cacert", "", "CAs of the server: connections are made over TLS")
+	f.StringVar(&o.certFile, "cert", "", "certificate to be shown to the server")
+	f.StringVar(&o.keyFile, "key", "", "its key")
 	f.Usage = func() { fmt.Fprint(f.Output(), usageText); f.PrintDefaults() }
 	if len(args) == 0 || args[0][0] == '-' {
 		f.Usage()
@@ -126,6 +131,8 @@ func (o *options) validate(rest []string) error {
 	case o.signalPid != 0 && (o.rate == 0 || len(o.targets) < 2 || o.connections < len(o.targets)):
 		// In a closed loop all calls would soon hang on a proposal that died with the leader.
 		return fmt.Errorf("--signal-pid needs --rate, two targets or more and a connection to each")
+	case (o.certFile == "") != (o.keyFile == "") || o.certFile != "" && o.caFile == "":
+		return fmt.Errorf("--cert needs --key and --cacert, and --key needs --cert")
 	case o.signal != "KILL" && o.signal != "TERM":
 		return fmt.Errorf("--signal must be KILL or TERM")
 	}

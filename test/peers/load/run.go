@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ type run struct {
 	callers  []*connection // those that calls arrive at
 	seed     uint64
 	dialled  uint64
+	tls      *tls.Config // nil: plain connections
 	openLoop bool
 	warmEnd  int64 // the measured window is [warmEnd, end)
 	end      int64
@@ -41,11 +43,15 @@ type outcome struct {
 
 // connect opens the connections and waits until the server has greeted on all of them.
 func connect(work *workload, o options) (*run, error) {
+	config, err := o.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
 	l, err := newLoop()
 	if err != nil {
 		return nil, err
 	}
-	r := &run{base: time.Now(), loop: l, seed: o.seed, openLoop: o.rate > 0, end: unlimited, budget: unlimited}
+	r := &run{base: time.Now(), loop: l, tls: config, seed: o.seed, openLoop: o.rate > 0, end: unlimited, budget: unlimited}
 	if r.callers, err = r.dial(work, o); err != nil {
 		r.finish()
 		return nil, err

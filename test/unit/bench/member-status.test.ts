@@ -7,6 +7,7 @@ const status = (revision: number): MemberStatus => ({
   isLeader: false,
   leader: 1,
   revision,
+  term: 2,
 });
 const hash = (value: number, compactRevision = 0): StoreHash => ({
   target: "m",

@@ -83,6 +83,11 @@ test("the short form has few of the workloads on three members, and those that -
   assert.ok(names(["three-stop-leader-100ms"], { short: true }).length === 1);
 });
 
+test("a workload over mutual TLS comes alone: its turn loads keys of its own", () => {
+  for (const name of ["put-10x100-mtls", "put-100x10-mtls", "three-reconnect-1000-mtls"] as const)
+    assert.deepEqual(names([name]), [name]);
+});
+
 test("a workload on three members comes with their load, a fail-over with none", () => {
   assert.deepEqual(names(["three-put-leader-1x1"]), ["three-fill", "three-put-leader-1x1"]);
   assert.deepEqual(names(["three-kill-leader-100ms"]), ["three-kill-leader-100ms"]);

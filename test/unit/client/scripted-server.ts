@@ -21,6 +21,15 @@ export interface SeenCall {
   readonly path: string;
   readonly request: Uint8Array;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Common name of the client's certificate; "" for none. */
+  readonly commonName: string;
+}
+
+export interface ServerPlace {
+  /** A free one where it is left out. */
+  readonly port?: number;
+  /** PEM texts. Clients must have a certificate of `ca`. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 type Call = ServerUnaryCall<Buffer, Uint8Array>;
@@ -35,6 +44,7 @@ export class ScriptedServer {
   /** Replies by path, such as "/etcdserverpb.KV/Put". */
   static async start(
     replies: Readonly<Record<string, Reply | StreamReply>>,
+    { port: wanted = 0, tls }: ServerPlace = {},
   ): Promise<ScriptedServer> {
     const scripted = new ScriptedServer();
     for (const [path, reply] of Object.entries(replies)) {
@@ -42,14 +52,10 @@ export class ScriptedServer {
       else scripted.add(path, reply);
     }
     const port = await new Promise<number>((resolve, reject) => {
-      scripted.server.bindAsync(
-        "127.0.0.1:0",
-        ServerCredentials.createInsecure(),
-        (error, bound) => {
-          if (error === null) resolve(bound);
-          else reject(error);
-        },
-      );
+      scripted.server.bindAsync(`127.0.0.1:${wanted}`, credentialsOf(tls), (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(error);
+      });
     });
     scripted.endpoint = `127.0.0.1:${port}`;
     return scripted;
@@ -65,7 +71,7 @@ export class ScriptedServer {
 
   private addStream(path: string, { messages, end }: StreamReply): void {
     const answer = (call: ServerWritableStream<Buffer, Uint8Array>): void => {
-      this.seen.push({ path, request: call.request, metadata: call.metadata.getMap() });
+      this.seen.push(seenCall(path, call));
       call.on("cancelled", () => this.cancelled.push(path));
       for (const message of messages) call.write(message);
       if (end === "ok") call.end();
@@ -76,13 +82,25 @@ export class ScriptedServer {
 
   private add(path: string, reply: Reply): void {
     const answer = (call: Call, done: sendUnaryData<Uint8Array>): void => {
-      this.seen.push({ path, request: call.request, metadata: call.metadata.getMap() });
+      this.seen.push(seenCall(path, call));
       if (reply === "silence") return;
       if (reply instanceof Uint8Array) done(null, reply);
       else done(reply);
     };
     this.server.addService({ [path]: definitionOf(path, false) }, { [path]: answer });
   }
+}
+
+function seenCall(path: string, call: Call | ServerWritableStream<Buffer, Uint8Array>): SeenCall {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const commonName = String(certificate?.subject.CN ?? "");
+  return { path, request: call.request, metadata: call.metadata.getMap(), commonName };
+}
+
+function credentialsOf(tls: ServerPlace["tls"]): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
+  return ServerCredentials.createSsl(Buffer.from(tls.ca), [pair], true);
 }
 
 const definitionOf = (path: string, responseStream: boolean): ServiceDefinition[string] => ({

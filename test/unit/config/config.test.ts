@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { type Config, checkConfig } from "../../../node/config/config.ts";
 import { parseOptions } from "../../../node/config/parse.ts";
 
 function check(...args: string[]) {
   const parsed = parseOptions(args, {});
-  assert.ok(parsed.kind === "ok", JSON.stringify(parsed));
+  assert.ok(parsed.kind === "ok", inspect(parsed));
   return checkConfig(parsed.values, parsed.given);
 }
 
 function config(...args: string[]): Config {
   const checked = check(...args);
-  assert.ok(checked.kind === "ok", JSON.stringify(checked));
+  assert.ok(checked.kind === "ok", inspect(checked));
   return checked.config;
 }
 
@@ -25,8 +26,8 @@ test("without flags the member listens and lies where etcd's does", () => {
   const { dataDir, walDir, listenClient, listenPeer, ...rest } = config();
   assert.equal(dataDir, "default.etcd");
   assert.equal(walDir, "default.etcd/member/wal");
-  assert.deepEqual(listenClient, [{ host: "127.0.0.1", port: 2379 }]);
-  assert.deepEqual(listenPeer, [{ host: "127.0.0.1", port: 2380 }]);
+  assert.deepEqual(listenClient, [{ host: "127.0.0.1", port: 2379, isSecure: false }]);
+  assert.deepEqual(listenPeer, [{ host: "127.0.0.1", port: 2380, isSecure: false }]);
   assert.equal(rest.electionTicks, 10);
   assert.equal(rest.tickMs, 100);
   assert.equal(rest.backendBatchIntervalMs, 100);
@@ -45,8 +46,8 @@ test("addresses keep port 80 and lose the brackets of IPv6", () => {
     "--advertise-client-urls=http://a:80",
   );
   assert.deepEqual(listenClient, [
-    { host: "127.0.0.2", port: 80 },
-    { host: "::1", port: 2379 },
+    { host: "127.0.0.2", port: 80, isSecure: false },
+    { host: "::1", port: 2379, isSecure: false },
   ]);
 });
 
@@ -55,10 +56,10 @@ test("a member listens for others on several addresses, and on all of a machine"
     "--listen-peer-urls=http://0.0.0.0:1,http://[::]:2,http://127.0.0.1:3,http://localhost:4,http://127.0.0.1:3",
   );
   assert.deepEqual(listenPeer, [
-    { host: "0.0.0.0", port: 1 },
-    { host: "127.0.0.1", port: 3 },
-    { host: "::", port: 2 },
-    { host: "127.0.0.1", port: 4 },
+    { host: "0.0.0.0", port: 1, isSecure: false },
+    { host: "127.0.0.1", port: 3, isSecure: false },
+    { host: "::", port: 2, isSecure: false },
+    { host: "127.0.0.1", port: 4, isSecure: false },
   ]);
 });
 
@@ -78,8 +79,8 @@ test("metrics listeners are none, or as many as are named", () => {
   assert.deepEqual(
     config("--listen-metrics-urls=http://0.0.0.0:2381,http://localhost:2382").listenMetrics,
     [
-      { host: "0.0.0.0", port: 2381 },
-      { host: "127.0.0.1", port: 2382 },
+      { host: "0.0.0.0", port: 2381, isSecure: false },
+      { host: "127.0.0.1", port: 2382, isSecure: false },
     ],
   );
   assert.deepEqual(problems("--listen-metrics-urls=http://a.example:2"), [
@@ -90,11 +91,8 @@ test("metrics listeners are none, or as many as are named", () => {
 test("a metrics URL of a scheme that is not served is refused by the flag's or the variable's name", () => {
   const refused = (parsed: ReturnType<typeof parseOptions>): readonly string[] =>
     parsed.kind === "problems" ? parsed.problems : [];
-  assert.deepEqual(refused(parseOptions(["--listen-metrics-urls=https://127.0.0.1:2381"], {})), [
-    '--listen-metrics-urls: "https://127.0.0.1:2381": https is not served yet, only http',
-  ]);
-  assert.deepEqual(refused(parseOptions([], { ETCD_LISTEN_METRICS_URLS: "unix://m:1" })), [
-    'ETCD_LISTEN_METRICS_URLS: "unix://m:1": expected http as the scheme',
+  assert.deepEqual(refused(parseOptions([], { ETCD_LISTEN_METRICS_URLS: "ftp://m:1" })), [
+    'ETCD_LISTEN_METRICS_URLS: "ftp://m:1": expected http or https as the scheme',
   ]);
 });
 
@@ -244,6 +242,23 @@ test("all problems of the whole are told at once", () => {
     assert.ok(
       found.some((one) => one.startsWith(flag)),
       flag,
+    );
+  }
+});
+
+test("the cluster that a member belongs to is told in hex, as member lists print it", () => {
+  assert.equal(
+    config("--expected-cluster-id=cdf818194e3a8c32").raw["expected-cluster-id"],
+    0xcdf818194e3a8c32n,
+  );
+  assert.equal(config("--expected-cluster-id=").raw["expected-cluster-id"], undefined);
+  assert.equal(config().raw["expected-cluster-id"], undefined);
+  for (const wrong of ["0", "0xcd", "CDF8", "cdf818194e3a8c320", "cluster"]) {
+    const parsed = parseOptions([`--expected-cluster-id=${wrong}`], {});
+    assert.ok(parsed.kind === "problems", wrong);
+    assert.match(
+      parsed.problems[0] ?? "",
+      /^--expected-cluster-id: expected a cluster id in lower-case hex/,
     );
   }
 });

@@ -130,12 +130,12 @@ test("this member behind the service of the other scheme is told", async () => {
   );
 });
 
-test("both services make one cluster, whose https members are refused in this version", async () => {
-  const { error } = await discover({ srv: { [ssl]: [at("a", 2381)], [plain]: [at("b")] } });
-  assert.equal(
-    error,
-    'error setting up initial cluster: "https://a.example.com:2381": members are reached over http only in this version',
-  );
+test("both services make one cluster, whose members may be reached by either scheme", async () => {
+  const { cluster } = await discover({ srv: { [ssl]: [at("a", 2381)], [plain]: [at("b")] } });
+  assert.deepEqual(cluster, {
+    0: ["https://a.example.com:2381"],
+    me: ["http://b.example.com:2380"],
+  });
 });
 
 test("a member whose own name has no address cannot find itself", async () => {

@@ -142,6 +142,16 @@ test("a URL of two members is refused", async () => {
   );
 });
 
+test("members may be reached over https", async () => {
+  const text = "m1=https://10.0.0.1:2380,m2=http://10.0.0.2:2380";
+  const advertisePeerUrls = ["https://10.0.0.1:2380"];
+  const cluster = await resolveInitialCluster(
+    flags(text, { advertisePeerUrls }),
+    new World().ports,
+  );
+  assert.deepEqual(cluster.get("m1"), advertisePeerUrls);
+});
+
 test("what is no URL is told with etcd's reason, and with its place", async () => {
   const setup = "error setting up initial cluster: ";
   const form = 'URL address does not have the form "host:port": ';
@@ -155,12 +165,9 @@ test("what is no URL is told with etcd's reason, and with its place", async () =
     ["m1=http://a", `${form}http://a (of "m1")`],
     ["m2=http://[::1]", `${form}http://[::1] (of "m2")`],
     ["m1=http://a:1/x", 'URL must not contain a path: http://a:1/x (of "m1")'],
-    [
-      "m1=https://10.0.0.1:2380",
-      '"https://10.0.0.1:2380": members are reached over http only in this version',
-    ],
+    ["m1=unix://a:1", '"unix://a:1": members are reached over http and https only'],
   ] as const) {
-    const advertisePeerUrls = text.includes("https") ? ["https://10.0.0.1:2380"] : ["http://a:1"];
+    const advertisePeerUrls = text.includes("unix") ? ["unix://a:1"] : ["http://a:1"];
     await refused(flags(text, { advertisePeerUrls }), setup + message);
   }
 });

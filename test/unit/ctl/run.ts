@@ -1,4 +1,5 @@
 /** One run of etcdctl-ts in this process, with outputs kept as texts. */
+import type { ServiceRecord } from "../../../node/ctl/discovery.ts";
 import type { Ended } from "../../../node/ctl/program.ts";
 import { run } from "../../../node/ctl/run.ts";
 
@@ -17,6 +18,8 @@ export interface RunOptions {
     env: Readonly<Record<string, string | undefined>>,
   ) => Promise<Ended>;
   readonly interrupted?: AbortSignal;
+  /** What DNS says; by default it must not be asked. */
+  readonly lookUpServices?: (name: string) => Promise<readonly ServiceRecord[]>;
 }
 
 export async function runCtl(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
@@ -35,6 +38,8 @@ export async function runCtl(args: readonly string[], options: RunOptions = {}):
     closeInput: () => {},
     sleep: async () => {},
     execute: options.execute ?? (() => Promise.reject(new Error("no program is expected"))),
+    lookUpServices:
+      options.lookUpServices ?? (() => Promise.reject(new Error("no lookup is expected"))),
     interrupted: () => options.interrupted ?? new AbortController().signal,
   });
   return { code, stdout: Buffer.concat(out).toString(), stderr };

@@ -304,6 +304,50 @@ for (const [name, make] of Object.entries(transports)) {
       session.close();
     });
 
+    test("a request that is no gRPC is answered where somebody answers such, its body read away", async () => {
+      const plain = await Lab.start(make);
+      after(() => plain.stop());
+      let isWaiting = (): void => undefined;
+      let isGone = (): void => undefined;
+      plain.server.onPlainRequest((asked, response) => {
+        if (asked.path === "/wait") {
+          response.once("close", () => isGone());
+          isWaiting();
+          return;
+        }
+        response.statusCode = 203;
+        response.setHeader("X-Asked", `${asked.method} ${asked.authority} ${asked.path}`);
+        response.end("y".repeat(200_000));
+      });
+      const session = connect(`http://${plain.address}`);
+      const ask = async (headers: Record<string, string>, body: Buffer) => {
+        const stream = session.request(headers);
+        stream.on("error", () => {});
+        if (body.length > 0) stream.end(body);
+        const [answered] = (await once(stream, "response")) as [Record<string, unknown>];
+        let text = "";
+        for await (const chunk of stream.setEncoding("utf8")) text += String(chunk);
+        return { status: answered[":status"], asked: answered["x-asked"], bytes: text.length };
+      };
+      const whole = { status: 203, asked: `GET ${plain.address} /a?b`, bytes: 200_000 };
+      assert.deepEqual(await ask({ ":path": "/a?b" }, Buffer.alloc(0)), whole);
+      for (const bytes of [10, 500_000]) {
+        const post = { ":method": "POST", ":path": "/p" };
+        const posted = await ask(post, Buffer.alloc(bytes));
+        assert.deepEqual(posted, { ...whole, asked: `POST ${plain.address} /p` });
+      }
+      const head = await ask({ ":method": "HEAD", ":path": "/h" }, Buffer.alloc(0));
+      assert.deepEqual(head, { ...whole, asked: `HEAD ${plain.address} /h`, bytes: 0 });
+      const waits = new Promise<void>((resolve) => (isWaiting = resolve));
+      const gone = new Promise<void>((resolve) => (isGone = resolve));
+      const waiting = session.request({ ":path": "/wait" });
+      waiting.on("error", () => {});
+      await waits;
+      waiting.close(8);
+      await gone;
+      session.close();
+    });
+
     test("an HTTP/1.1 request on the same port reaches the HTTP server", async () => {
       const text = await new Promise((resolve, reject) => {
         const { port } = lab;

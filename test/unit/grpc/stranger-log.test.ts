@@ -16,6 +16,18 @@ test("garbage instead of a protocol is told in one line", () => {
   assert.deepEqual(lines, ["rejected connection"]);
 });
 
+test("who begins a TLS handshake on a port without TLS is told of as that", () => {
+  const errors: unknown[] = [];
+  const warn = (_message: string, fields?: LogFields): void => void errors.push(fields?.["error"]);
+  const logger = { debug: ignore, info: ignore, warn, error: ignore };
+  const client = new FakeClient({ logger }).serve();
+  client.send(Buffer.from("16030100c4010000c00303", "hex"));
+  assert.equal(client.socket.isDestroyed, true);
+  assert.deepEqual(errors, [
+    "a TLS handshake where no TLS is spoken: the URL of this port is one of http",
+  ]);
+});
+
 test("a flood of it is told once a second, with the number of connections", () => {
   const counts: unknown[] = [];
   let nowMs = 0;
@@ -26,6 +38,6 @@ test("a flood of it is told once a second, with the number of connections", () =
     clock,
     logger: { debug: ignore, info: ignore, warn, error: ignore },
   });
-  for (; nowMs < 2_500; nowMs += 10) strangers.rejected("127.0.0.1");
+  for (; nowMs < 2_500; nowMs += 10) strangers.rejected("127.0.0.1", new Uint8Array());
   assert.deepEqual(counts, [1, 100, 100]);
 });

@@ -57,6 +57,7 @@ export const metricsWith = (text: () => ReturnType<Metrics["text"]>): Routes =>
 
 export class HealthLab {
   readonly stats = new HealthStats();
+  /** And errors. */
   readonly warnings: { readonly message: string; readonly fields: LogFields }[] = [];
   readonly health: Health;
 
@@ -64,7 +65,9 @@ export class HealthLab {
     const logger = {
       debug: () => undefined,
       info: () => undefined,
-      error: () => undefined,
+      error: (message: string, fields: LogFields = {}) => {
+        this.warnings.push({ message, fields });
+      },
       warn: (message: string, fields: LogFields = {}) => {
         this.warnings.push({ message, fields });
       },

@@ -107,10 +107,21 @@ test("a refused connection is told", async () => {
   assert.match(await failureOf(dial("pipeline", to)), /ECONNREFUSED/);
 });
 
-test("a URL that is none, or not of http, is told as an error of the request", async () => {
-  for (const bad of ["", "nonsense", "https://127.0.0.1:1", "http://", "unix:///tmp/x"]) {
-    assert.match(await failureOf(dial("pipeline", bad)), /^cannot dial/, bad);
+test("a URL that is none, or of another scheme, is told as an error of the request", async () => {
+  for (const bad of ["", "nonsense", "http://", "unix:///tmp/x"]) {
+    assert.match(
+      await failureOf(dial("pipeline", bad)),
+      /^cannot dial .*: no URL of http or https$/,
+      bad,
+    );
   }
+});
+
+test("a URL of https where nothing is set up for it is told as an error of the request", async () => {
+  assert.equal(
+    await failureOf(dial("stream", "https://127.0.0.1:1")),
+    "cannot dial https://127.0.0.1:1: TLS is not set up for peers here (--peer-cert-file)",
+  );
 });
 
 test("an address of IPv6, and a URL with a path, are dialled", async () => {

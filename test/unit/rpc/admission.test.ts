@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Admission } from "../../../node/rpc/admission.ts";
+import { ServiceStats } from "../../../node/server/service-stats.ts";
 import { RecordedCall } from "./recorded-call.ts";
 
 interface Changes {
@@ -12,7 +13,8 @@ interface Changes {
 function admission(changes: Changes = {}): Admission {
   const { isLearner = false, hasLeader = true } = changes;
   const version = "version" in changes ? changes.version : "3.7.0";
-  return new Admission({ cluster: { version }, isLearner, hasLeader });
+  const stats = { services: new ServiceStats() };
+  return new Admission({ cluster: { version }, isLearner, hasLeader, stats });
 }
 
 const call = (metadata: Record<string, string> = {}): RecordedCall => new RecordedCall(metadata);

@@ -8,6 +8,7 @@ import { Admission } from "../../../node/rpc/admission.ts";
 import { grpcCode } from "../../../node/rpc/errors.ts";
 import { MemberChangesService } from "../../../node/rpc/member-changes.ts";
 import { MoveLeaderService } from "../../../node/rpc/move-leader.ts";
+import { MemberStats } from "../../../node/server/member-stats.ts";
 import type {
   ChangeWaiter,
   LeaderMoveWaiter,
@@ -27,6 +28,7 @@ class Lab implements Reconfiguration {
   readonly reconfig = this;
   readonly cluster = { version: "3.7.0" };
   readonly hasLeader = true;
+  readonly stats = new MemberStats();
   isLearner = false;
   readonly asked: (readonly [string, object])[] = [];
   waiter: ChangeWaiter | undefined;

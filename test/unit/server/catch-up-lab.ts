@@ -78,6 +78,7 @@ export class World {
     });
     this.snapshotter = new Snapshotter(
       {
+        id: me,
         storage: this.leader.storage,
         logger,
         snapshotCount: Infinity,

@@ -1,7 +1,7 @@
 /** Changes of the members as the log brings them: a configuration of raft's own arithmetic behind them, without raft. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { logIndex, type MemberId, term } from "../../../node/lib/units.ts";
+import { clusterId, logIndex, type MemberId, term } from "../../../node/lib/units.ts";
 import { Cluster } from "../../../node/membership/cluster.ts";
 import type { Member } from "../../../node/membership/member.ts";
 import { memberListHash } from "../../../node/membership/member-list-hash.ts";
@@ -61,7 +61,14 @@ class ApplierLab {
   constructor(self: MemberId, maxLearners = 1) {
     this.cluster = new Cluster(openBackend());
     const { cluster, node } = this;
-    this.applier = new ConfChangeApplier({ id: self, cluster, node, maxLearners, logger: quiet });
+    this.applier = new ConfChangeApplier({
+      id: self,
+      clusterId: clusterId(0xc1n),
+      cluster,
+      node,
+      maxLearners,
+      logger: quiet,
+    });
   }
 
   applyRaw({ type, data }: Proposal): ConfChangeOutcome {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { logIndex, type MemberId, memberId, term } from "../../../node/lib/units.ts";
 import { type Message, message } from "../../../node/raft/messages.ts";
+import type { HeartbeatWatch } from "../../../node/server/heartbeat-watch.ts";
 import { loneTransport } from "../../../node/server/lone-transport.ts";
 import { Outbox } from "../../../node/server/outbox.ts";
 
@@ -9,10 +10,17 @@ const self = memberId(1n);
 const other = memberId(2n);
 const gone = memberId(3n);
 
-function makeOutbox(): { outbox: Outbox; sent: Message[]; snapshots: Message[]; sends: number[] } {
+function makeOutbox(): {
+  outbox: Outbox;
+  sent: Message[];
+  snapshots: Message[];
+  sends: number[];
+  beats: MemberId[];
+} {
   const sent: Message[] = [];
   const snapshots: Message[] = [];
   const sends: number[] = [];
+  const beats: MemberId[] = [];
   const transport = {
     ...loneTransport,
     send: (messages: readonly Message[]) => {
@@ -22,11 +30,19 @@ function makeOutbox(): { outbox: Outbox; sent: Message[]; snapshots: Message[]; 
   };
   const isRemoved = (id: MemberId): boolean => id === gone;
   const sendSnapshot = (one: Message): void => void snapshots.push(one);
+  const heartbeats = { sent: (to: MemberId) => void beats.push(to), reset: () => undefined };
   return {
-    outbox: new Outbox({ id: self, transport, isRemoved, sendSnapshot }),
+    outbox: new Outbox({
+      id: self,
+      transport,
+      isRemoved,
+      sendSnapshot,
+      heartbeats: heartbeats as unknown as HeartbeatWatch,
+    }),
     sent,
     snapshots,
     sends,
+    beats,
   };
 }
 
@@ -85,4 +101,11 @@ test("rejections, other terms and other leaders keep their acknowledgements apar
     acknowledgement(6, { to: memberId(4n) }),
   ]);
   assert.equal(sent.length, 4);
+});
+
+test("the sending of heartbeats is watched, and of nothing else", () => {
+  const { outbox, beats } = makeOutbox();
+  const heartbeat = message({ type: "MsgHeartbeat", to: other, from: self, term: term(1) });
+  outbox.send([heartbeat, acknowledgement(1), { ...heartbeat, to: gone }]);
+  assert.deepEqual(beats, [other]);
 });

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { logIndex } from "../../../node/lib/units.ts";
-import { ReadIndexQueue, type ReadWaiter } from "../../../node/server/read-index.ts";
+import {
+  ReadIndexQueue,
+  ReadIndexStats,
+  type ReadWaiter,
+} from "../../../node/server/read-index.ts";
+import { quiet } from "../wal/wal-lab.ts";
 
 interface Lab {
   readonly queue: ReadIndexQueue;
+  readonly stats: ReadIndexStats;
   readonly clock: { nowMs: number };
   readonly heard: string[];
   /** Contexts that raft was asked for. */
@@ -16,7 +22,8 @@ interface Lab {
 function makeLab(): Lab {
   const clock = { nowMs: 0 };
   const ports = { monotonicMs: () => clock.nowMs, unixMs: () => 0 };
-  const queue = new ReadIndexQueue({ clock: ports, timeoutMs: 1000 });
+  const stats = new ReadIndexStats();
+  const queue = new ReadIndexQueue({ clock: ports, logger: quiet, timeoutMs: 1000, stats });
   const heard: string[] = [];
   const asked: number[] = [];
   const waiter = (name: string): ReadWaiter => ({
@@ -25,6 +32,7 @@ function makeLab(): Lab {
   });
   return {
     queue,
+    stats,
     clock,
     heard,
     asked,
@@ -246,4 +254,26 @@ test("a new leader answers no question of the one before; what was not asked yet
   queue.answered([{ context: 3, index: logIndex(5) }]);
   queue.serve(logIndex(5));
   assert.deepEqual(heard.at(-1), "arriving readable");
+});
+
+test("what went wrong is counted: reads that waited too long together, answers of no use, questions of a leader that is gone", () => {
+  const { queue, stats, clock, add, issue } = makeLab();
+  add("asked");
+  add("asked too");
+  issue();
+  add("not asked");
+  clock.nowMs = 2000;
+  queue.expire();
+  assert.deepEqual({ ...stats }, { slow: 2, failed: 0 });
+  queue.answered([{ context: 1, index: logIndex(5) }]);
+  assert.deepEqual({ ...stats }, { slow: 3, failed: 0 });
+  add("of the leader before");
+  issue();
+  queue.leaderChanged();
+  assert.deepEqual({ ...stats }, { slow: 3, failed: 1 });
+  add("served");
+  issue();
+  queue.answered([{ context: 3, index: logIndex(5) }]);
+  queue.serve(logIndex(5));
+  assert.deepEqual({ ...stats }, { slow: 3, failed: 1 });
 });

@@ -9,6 +9,7 @@ import type { RawNode } from "../../../node/raft/raw-node.ts";
 import type { Proposal, ReadState, Ready } from "../../../node/raft/ready.ts";
 import type { Entry, HardState, Snapshot } from "../../../node/raft/types.ts";
 import { type ReadyHandler, ReadyLoop } from "../../../node/server/ready-loop.ts";
+import { SlowWork } from "../../../node/server/slow-work.ts";
 import type { Wal } from "../../../node/wal/wal.ts";
 import {
   entryAt,
@@ -21,6 +22,7 @@ import {
   textsOf,
   votersOnly,
 } from "../raft/raft-lab.ts";
+import { quiet } from "../wal/wal-lab.ts";
 
 /** Turns of the event loop that a test takes one by one, and a clock that it moves. */
 class HandTimers implements Clock, Timers {
@@ -133,6 +135,7 @@ class Lab implements ReadyHandler {
       timers,
       clock: timers,
       syncSeconds,
+      slowWork: new SlowWork(quiet),
       handler: this,
       onError,
     });

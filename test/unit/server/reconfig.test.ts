@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EtcdErrorKind } from "../../../node/lib/etcd-error.ts";
 import { memberListHash } from "../../../node/membership/member-list-hash.ts";
 import { confStateOf, id, memberOf, started } from "../membership/membership-lab.ts";
 import { ReconfigLab } from "./reconfig-lab.ts";
@@ -249,4 +250,23 @@ test("there is nothing to hand over without leadership or another voter, and nob
   assert.deepEqual(alone.transfers, []);
   const cut = new ReconfigLab([started(1), started(2)]);
   assert.equal(await cut.reconfig.handOver(), "Unhealthy");
+});
+
+test("promotions are counted where they are decided, those that fail by their reason", () => {
+  const stats = {
+    learnerPromotions: 0,
+    failedLearnerPromotions: new Map<EtcdErrorKind, number>(),
+  };
+  const lab = new ReconfigLab([started(1), started(2, learner)], { stats });
+  lab.reconfig.promote({ id: id(9), ...any }, lab.waiter());
+  lab.tick();
+  lab.reconfig.promote({ id: id(2), ...any }, lab.waiter());
+  lab.tick();
+  lab.settle(0);
+  lab.role = "follower";
+  lab.lead = id(2);
+  lab.reconfig.promoteHere(id(2), lab.waiter());
+  assert.deepEqual(lab.taken(), ["MemberNotFound", "1,2", "NotLeader"]);
+  assert.equal(stats.learnerPromotions, 1);
+  assert.deepEqual([...stats.failedLearnerPromotions], [["MemberNotFound", 1]]);
 });

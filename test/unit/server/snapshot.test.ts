@@ -61,6 +61,7 @@ class Lab {
     };
     this.snapshotter = new Snapshotter(
       {
+        id: memberId(1n),
         wal: wal as unknown as Wal,
         snaps: snaps as unknown as SnapDir,
         storage: this.storage,

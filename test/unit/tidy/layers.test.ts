@@ -51,6 +51,10 @@ const violations: Record<string, readonly [file: string, imports: string]> = {
   "one-door-fs-native-extensions": ["node/wal/lock-import.ts", "fs-native-extensions"],
   "one-door-prom-client": ["node/server/metrics-import.ts", "prom-client"],
   "one-door-grpc-grpc-js": ["node/rpc/grpc-js-import.ts", "@grpc/grpc-js"],
+  "one-door-node-forge": ["node/server/forge-import.ts", "node-forge"],
+  "one-door-pino": ["node/server/pino-import.ts", "pino"],
+  "one-door-yaml": ["node/server/yaml-import.ts", "yaml"],
+  "floor-log": ["node/log/up.ts", "../proto/target.ts"],
   "one-door-typebox": ["operator/cluster/typebox-import.ts", "typebox"],
   "floor-concurrency": ["node/concurrency/up.ts", "../mvcc/target.ts"],
   "one-door-kubernetes-client-node": [
@@ -68,6 +72,7 @@ const allowed: readonly (readonly [file: string, imports: string])[] = [
   ["node/backend/level-backend.ts", "level"],
   ["node/config/down.ts", "../rpc/target.ts"],
   ["operator/down.ts", "../node/client/target.ts"],
+  ["operator/issue.ts", "../node/tls/x509/target.ts"],
   ["operator/kernel/kube-config.ts", "@kubernetes/client-node"],
 ];
 

@@ -216,6 +216,11 @@ describe("flags that the operator sets", () => {
     "advertise-client-urls",
     "log-level",
     "force-new-cluster",
+    "expected-cluster-id",
+    "metrics",
+    "auto-compaction-retention",
+    "peer-cert-allowed-cn",
+    "auth-token",
   ]) {
     test(`${flag} is one`, () => assert.ok(isReservedFlag(flag)));
   }

@@ -12,7 +12,7 @@ function podOf(spec: Partial<EtcdClusterSpec> = {}, state: "new" | "existing" = 
   const cluster = clusterOf(spec);
   const member = buildMember(cluster, { name: "etcd-abcde", bootstrap: "NewCluster", ...context });
   const initialCluster = { state, members: [{ name: "etcd-abcde", peerUrl }] };
-  return buildPod(cluster, asCreated(member, "member-uid"), initialCluster) as PodView;
+  return buildPod(cluster, asCreated(member, "member-uid"), { initialCluster }) as PodView;
 }
 
 const argsOf = (pod: PodView): readonly string[] => pod.spec.containers[0].args;
@@ -43,6 +43,8 @@ describe("a member's pod", () => {
           heartbeatIntervalMs: 200,
           electionTimeoutMs: 2000,
           logLevel: "debug",
+          autoCompaction: { mode: "Periodic", retentionMinutes: 90 },
+          metrics: "Extensive",
           extraArgs: { "max-txn-ops": "256", "max-request-bytes": "3145728" },
         },
       }),
@@ -53,8 +55,20 @@ describe("a member's pod", () => {
       "--heartbeat-interval=200",
       "--election-timeout=2000",
       "--log-level=debug",
+      "--auto-compaction-mode=periodic",
+      "--auto-compaction-retention=90m",
+      "--metrics=extensive",
       "--max-request-bytes=3145728",
       "--max-txn-ops=256",
+    ]);
+  });
+
+  test("compacts by revisions when asked so, and has no flag for what is etcd's default", () => {
+    const etcd = { autoCompaction: { mode: "Revision", retentionRevisions: 500 } } as const;
+    const args = argsOf(podOf({ etcd: { ...etcd, metrics: "Basic" } }));
+    assert.deepEqual(args.slice(10), [
+      "--auto-compaction-mode=revision",
+      "--auto-compaction-retention=500",
     ]);
   });
 
@@ -155,6 +169,34 @@ describe("a member's pod", () => {
     assert.equal(metadata.labels!["etcd-ts.dev/cluster"], "etcd");
     assert.equal(metadata.annotations["note"], "x");
   });
+
+  test("of several members keeps to the zone with the fewest, where it can", () => {
+    const selector = {
+      matchLabels: { "etcd-ts.dev/cluster": "etcd", "app.kubernetes.io/component": "member" },
+    };
+    assert.deepEqual(podOf({ replicas: 3 }).spec.topologySpreadConstraints, [
+      {
+        maxSkew: 1,
+        topologyKey: "topology.kubernetes.io/zone",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: selector,
+      },
+    ]);
+  });
+
+  const spread = { terminationGracePeriodSeconds: 60, affinityPreset: "Soft" } as const;
+  for (const [what, spec] of Object.entries<Partial<EtcdClusterSpec>>({
+    "there is one member": { replicas: 1 },
+    "the user wants no constraint": {
+      replicas: 3,
+      pod: { ...spread, topologySpreadConstraints: [] },
+    },
+    "members may lie together": { replicas: 3, pod: { ...spread, affinityPreset: "None" } },
+  })) {
+    test(`looks at no zones when ${what}`, () => {
+      assert.equal(podOf(spec).spec.topologySpreadConstraints, undefined);
+    });
+  }
 
   test("keeps off the nodes of other members where it can, and not at all when asked so", () => {
     assert.ok(

@@ -41,9 +41,15 @@ describe("the template hash", () => {
     assert.equal(before, "4fc9aab789f606a5");
   });
 
-  const { pod } = defaultSpec;
+  const { pod, tls } = defaultSpec;
   for (const [what, spec] of Object.entries<EtcdClusterSpec>({
     "an option of etcd": { ...defaultSpec, etcd: { snapshotCount: 5000 } },
+    "compaction by the members": {
+      ...defaultSpec,
+      etcd: { autoCompaction: { mode: "Periodic", retentionMinutes: 5 } },
+    },
+    "more metrics": { ...defaultSpec, etcd: { metrics: "Extensive" } },
+    TLS: { ...defaultSpec, tls: { ...tls, mode: "Managed" } },
     "an extra flag": { ...defaultSpec, etcd: { extraArgs: { "max-txn-ops": "256" } } },
     resources: { ...defaultSpec, pod: { ...pod, resources: { limits: { memory: "1Gi" } } } },
     "a label of the pod": { ...defaultSpec, pod: { ...pod, labels: { team: "x" } } },
@@ -69,10 +75,73 @@ describe("the template hash", () => {
       ...defaultSpec,
       image: { repository: "r", tag: "2" },
     },
+    "metrics as they are by default": { ...defaultSpec, etcd: { metrics: "Basic" } },
+    "the number of members": { ...defaultSpec, replicas: 5, allowEvenReplicas: true },
+    "the policy of members that are removed": {
+      ...defaultSpec,
+      storage: {
+        ...defaultSpec.storage,
+        reclaim: { onScaleDown: "Retain", onClusterDelete: "Retain" },
+      },
+    },
+    "what happens to lost members": {
+      ...defaultSpec,
+      recovery: { memberGraceSeconds: 60, maxReplacementsPerHour: 1, quorumLoss: "Manual" },
+    },
+    maintenance: {
+      ...defaultSpec,
+      maintenance: {
+        compaction: {
+          schedule: "@daily",
+          timeZone: "Etc/UTC",
+          isSuspended: false,
+          timeoutSeconds: 600,
+          keepMinutes: 5,
+          keepRevisions: 1000,
+        },
+      },
+    },
     "empty maps": { ...defaultSpec, pod: { ...pod, labels: {}, tolerations: [] } },
   })) {
     test(`does not change with ${what}`, () => assert.equal(templateHashOf(spec, image), before));
   }
+
+  const managed = { ...tls, mode: "Managed" } as const;
+  const beforeWithTls = templateHashOf({ ...defaultSpec, tls: managed }, image);
+
+  test("of a cluster with TLS is the same in all versions too", () => {
+    assert.equal(beforeWithTls, "db3e1301965ed97a");
+  });
+
+  test("changes when clients need no certificate any more, and not with what members follow by themselves", () => {
+    const withTls = (change: Partial<EtcdClusterSpec["tls"]>): string =>
+      templateHashOf({ ...defaultSpec, tls: { ...managed, ...change } }, image);
+    assert.notEqual(withTls({ client: { requireClientCert: false } }), beforeWithTls);
+    assert.equal(withTls({ leaf: { ...tls.leaf, validityDays: 30 } }), beforeWithTls);
+    assert.equal(withTls({ ca: { ...tls.ca, overlapDays: 100 } }), beforeWithTls);
+    assert.equal(withTls({ clients: [{ name: "app" }] }), beforeWithTls);
+    assert.equal(withTls({ extraSANs: { dnsNames: ["etcd.example.org"] } }), beforeWithTls);
+  });
+
+  test("changes with the Secrets that the user gives", () => {
+    const provided = (server: string): string =>
+      templateHashOf(
+        {
+          ...defaultSpec,
+          tls: {
+            ...tls,
+            mode: "Provided",
+            provided: {
+              serverSecretRef: { name: server },
+              peerSecretRef: { name: "peer" },
+              operatorSecretRef: { name: "operator" },
+            },
+          },
+        },
+        image,
+      );
+    assert.notEqual(provided("a"), provided("b"));
+  });
 
   test("changes with the member's image", () => {
     assert.notEqual(templateHashOf(defaultSpec, "localhost/etcd-ts:2.0"), before);

@@ -33,10 +33,18 @@ test("flags of the node that are free for extraArgs are these", () => {
     "bootstrap-defrag-threshold-megabytes",
     "compaction-batch-limit",
     "compaction-sleep-interval",
+    "cors",
+    "enable-log-rotation",
+    "enable-pprof",
     "feature-gates",
     "grpc-keepalive-interval",
     "grpc-keepalive-min-time",
     "grpc-keepalive-timeout",
+    "host-whitelist",
+    "log-format",
+    "log-outputs",
+    "log-rotation-config-json",
+    "logger",
     "max-concurrent-streams",
     "max-learners",
     "max-request-bytes",
@@ -47,6 +55,9 @@ test("flags of the node that are free for extraArgs are these", () => {
     "raft-read-timeout",
     "raft-write-timeout",
     "snapshot-catchup-entries",
+    "v2-deprecation",
+    "warning-apply-duration",
+    "warning-unary-request-duration",
     "watch-progress-notify-interval",
   ]);
 });
@@ -58,7 +69,7 @@ test("what the operator never passes on is refused at the API server already", (
 });
 
 test("no flag about certificates is free", () => {
-  const aboutTls = [...unservedOptions].filter((flag) =>
+  const aboutTls = [...nodeFlags, ...unservedOptions].filter((flag) =>
     /cert-|crl|-key-file|auto-tls|trusted-ca|^tls-/.test(flag),
   );
   const free = aboutTls.filter((flag) => !isRefused(flag));

@@ -26,26 +26,17 @@ test("fields that have no effect yet are refused", () => {
   );
   assert.deepEqual(refused.map(({ path }) => path).sort(), [
     "spec.access",
-    "spec.allowEvenReplicas",
     "spec.backup",
     "spec.bootstrap",
     "spec.deletionProtection",
-    "spec.etcd.autoCompaction",
-    "spec.etcd.metrics",
-    "spec.maintenance",
+    "spec.maintenance.isSupervised",
+    "spec.maintenance.window",
     "spec.monitoring",
     "spec.pod.overrides",
-    "spec.recovery",
     "spec.services.perMember",
     "spec.storage.medium",
     "spec.storage.resizePolicy",
-    "spec.tls.ca",
-    "spec.tls.client",
-    "spec.tls.extraSANs",
     "spec.tls.issuerRef",
-    "spec.tls.leaf",
-    "spec.tls.peer",
-    "spec.tls.provided",
     "spec.updateStrategy",
   ]);
 });
@@ -154,17 +145,10 @@ test("a rule that needs a field which does not exist is a bug", () => {
 });
 
 test("what is not served has no type to be read by", () => {
-  const isOne = (spec: EtcdClusterSpec): 1 => spec.replicas;
-  const isDisabled = (spec: EtcdClusterSpec): "Disabled" => spec.tls.mode;
+  type Mode = "Managed" | "Provided" | "Disabled";
+  const mode = (spec: EtcdClusterSpec): Mode => spec.tls.mode;
   const isNothing = (spec: EtcdClusterSpec): undefined => spec.backup;
   const size = (spec: EtcdClusterSpec): string => spec.storage.size;
-  const spec = {
-    replicas: 1,
-    tls: { mode: "Disabled" },
-    storage: { size: "8Gi" },
-  } as EtcdClusterSpec;
-  assert.deepEqual(
-    [isOne(spec), isDisabled(spec), isNothing(spec), size(spec)],
-    [1, "Disabled", undefined, "8Gi"],
-  );
+  const spec = { tls: { mode: "Managed" }, storage: { size: "8Gi" } } as EtcdClusterSpec;
+  assert.deepEqual([mode(spec), isNothing(spec), size(spec)], ["Managed", undefined, "8Gi"]);
 });
