@@ -44,8 +44,13 @@ const nativePackages = ["classic-level", "@node-rs/crc32", "fs-native-extensions
 /** What bundled packages (ws, debug) look for and do without. */
 const absentPackages = ["bufferutil", "utf-8-validate", "supports-color"];
 
-/** They read .proto files, but only for services that we do not offer (channelz, load reports), or do without (undici, for its stack traces). */
+/**
+ * They read .proto files, but only for services that we do not offer (channelz, load reports), start workers for transports that we do not use (pino), or
+ * do without (undici, for its stack traces).
+ */
 const sourcesWithFolder = [
+  "pino/lib/transport.js",
+  "thread-stream/index.js",
   "undici/index.js",
   "@grpc/grpc-js/build/src/channelz.js",
   "@grpc/grpc-js/build/src/orca.js",

@@ -64,6 +64,7 @@ export function clientServices(options: ClientServicesOptions): ClientServices {
     peers: network.stats,
     health: stats,
     extensive: isExtensive,
+    features: config.raw["feature-gates"],
   });
   const probeRoutes = new Map([...health.routes, ...metricsRoutes(metrics)]);
   const routes = new Map([

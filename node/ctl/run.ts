@@ -3,9 +3,9 @@ import { type Found, findCommand, parseFlags, unknownCommand } from "./arguments
 import type { Call } from "./command.ts";
 import { root } from "./commands.ts";
 import { CtlError, exitCode, notServed } from "./ctl-error.ts";
+import { discover } from "./discovery.ts";
 import { globalFlags } from "./global-flags.ts";
 import { helpText } from "./help.ts";
-import { discover } from "./discovery.ts";
 import type { Io } from "./process-io.ts";
 import type { Session } from "./session.ts";
 import { readEnvironment, readSettings, type Settings } from "./settings.ts";

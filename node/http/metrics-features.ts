@@ -4,6 +4,7 @@ import type { MetricRegistry } from "./metric-registry.ts";
 /** What --feature-gates can change; of the others only the default is taken (config/feature-gates.ts). */
 export interface ChosenFeatures {
   readonly leaseCheckpoint: boolean;
+  readonly stopGrpcServiceOnDefrag: boolean;
 }
 
 type Stage = "ALPHA" | "BETA";
@@ -23,6 +24,7 @@ export function registerFeatures(to: MetricRegistry, chosen: ChosenFeatures): vo
 
 const featuresWith = ({
   leaseCheckpoint,
+  stopGrpcServiceOnDefrag,
 }: ChosenFeatures): readonly (readonly [name: string, stage: Stage, isEnabled: boolean])[] => [
   ["AllAlpha", "ALPHA", false],
   ["AllBeta", "BETA", false],
@@ -34,6 +36,6 @@ const featuresWith = ({
   ["LeaseCheckpointPersist", "ALPHA", leaseCheckpoint],
   ["PriorityRequest", "ALPHA", false],
   ["SetMemberLocalAddr", "ALPHA", false],
-  ["StopGRPCServiceOnDefrag", "ALPHA", false],
+  ["StopGRPCServiceOnDefrag", "ALPHA", stopGrpcServiceOnDefrag],
   ["TxnModeWriteWithSharedBuffer", "BETA", true],
 ];

@@ -30,11 +30,11 @@ export interface MetricSources {
   readonly peers: PeerStats;
   readonly health: HealthStats;
   /** Both sides of it, read at each scrape; of a member without TLS there is none. */
-  readonly tls?: () => readonly TlsStats[];
+  readonly tls: () => readonly TlsStats[];
   /** --metrics extensive: `grpc` measures how long its calls take. */
-  readonly extensive?: boolean;
-  /** --feature-gates; etcd's defaults where it is left out. */
-  readonly features?: ChosenFeatures;
+  readonly extensive: boolean;
+  /** --feature-gates. */
+  readonly features: ChosenFeatures;
 }
 
 /** What etcd's handler says of the text format. It has Prometheus' protobuf format too, which no scraper needs, and no OpenMetrics. */
@@ -50,14 +50,14 @@ export class Metrics {
   constructor(sources: MetricSources) {
     const { registry } = this;
     registerServer(registry, sources.member);
-    registerFeatures(registry, sources.features ?? { leaseCheckpoint: false });
+    registerFeatures(registry, sources.features);
     registerRequests(registry, sources);
     registerDisk(registry, sources);
     registerStore(registry, sources);
     registerGrpc(registry, sources);
     registerPeers(registry, sources);
     registerHealth(registry, sources.health);
-    registerTls(registry, sources.tls ?? (() => []));
+    registerTls(registry, sources.tls);
     registerProcess(registry, { stalls: sources.stalls, state: this.process });
     this.registerScrapes(registry);
   }

@@ -7,7 +7,7 @@ import { Session } from "node:inspector/promises";
 /** Bytes between two samples of the heap: that of Go's profiler. */
 const heapSampleBytes = 512 * 1024;
 
-export class ProfilerBusyError extends Error {
+class ProfilerBusyError extends Error {
   constructor() {
     super("cpu profiling already in use");
     this.name = "ProfilerBusyError";

@@ -45,7 +45,7 @@ function plainObject(value: object, depth: number): Plain {
 }
 
 /** The message, and what caused it, all the way down: "cannot listen: EADDRINUSE". */
-export function errorText(error: Error): string {
+function errorText(error: Error): string {
   const texts: string[] = [];
   let at: unknown = error;
   while (at instanceof Error && texts.length < causesMax) {

@@ -90,8 +90,11 @@ class Probe {
   private isStopped = false;
   /** Smoothed round trip in milliseconds; undefined before the first one. */
   private roundTripMs: number | undefined;
-  /** What the log was told last. */
-  private isHealthy = true;
+  /**
+   * Why it fails, as the log was told, by address; empty while it works. Without the numbers in it, such as the present time: another cause is told, as when a
+   * member that was down comes back with a wrong certificate.
+   */
+  private readonly told = new Map<string, string>();
   private isDrifting = false;
 
   constructor(context: Context, target: ProbeTarget) {
@@ -131,8 +134,8 @@ class Probe {
     const smoothed = this.roundTripMs ?? roundTripMs;
     this.roundTripMs = (1 - weight) * smoothed + weight * roundTripMs;
     stats.of(this.target.id).roundTrips.observe(roundTripMs / 1000);
-    if (!this.isHealthy) logger.info("prober detected healthy status again", this.logFields());
-    this.isHealthy = true;
+    if (this.told.size > 0) logger.info("prober detected healthy status again", this.logFields());
+    this.told.clear();
     const driftMs = clock.unixMs() - remoteUnixMs - this.roundTripMs / 2;
     const isDrifting = Math.abs(driftMs) > driftMsMax;
     if (isDrifting && !this.isDrifting) {
@@ -146,9 +149,11 @@ class Probe {
     this.isAsking = false;
     if (this.isStopped) return;
     this.picker.unreachable(url);
-    if (!this.isHealthy) return;
-    this.isHealthy = false;
-    const fields = { ...this.logFields(), address: url, error: errorText(error) };
+    const text = errorText(error);
+    const cause = text.replaceAll(/\d+/g, "");
+    if (this.told.get(url) === cause) return;
+    this.told.set(url, cause);
+    const fields = { ...this.logFields(), address: url, error: text };
     this.context.logger.warn("prober detected unhealthy status", fields);
   }
 

@@ -79,10 +79,8 @@ export class LeaseKeeper {
     this.follow();
     if (!lessor().isPrimary) return;
     const expired = lessor().takeExpired(revokedAtOnceMax, requestTimeoutMs);
-    for (const id of expired) {
-      const isProposed = this.propose(internalRequest.leaseRevoke, encodeLeaseRevoke(id));
-      if (isProposed && stats !== undefined) stats.expired += 1;
-    }
+    for (const id of expired) this.propose(internalRequest.leaseRevoke, encodeLeaseRevoke(id));
+    if (stats !== undefined) stats.expired += expired.length;
     const due = lessor().takeCheckpoints(checkpointsAtOnceMax);
     if (due.length > 0 && this.checkpoint(due))
       lessor().checkpointed(due, this.options.node.lastIndex);

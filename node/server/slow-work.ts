@@ -10,7 +10,7 @@ import { entryText } from "./entry-text.ts";
 /** etcd's warnSyncDuration. */
 const syncMsMax = 1_000;
 /** etcd's DefaultWarningApplyDuration. */
-export const warnApplyMsDefault = 100;
+const warnApplyMsDefault = 100;
 
 export class SlowWork {
   /** Turns of applying, and entries of several turns, that were told (etcd_server_slow_apply_total). */

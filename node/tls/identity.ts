@@ -100,8 +100,8 @@ export class TlsIdentity {
   }
 
   /**
-   * Why the other end of a finished handshake is refused, or undefined. Must be asked for every connection before a byte of it is believed: handshakes are
-   * made with rejectUnauthorized false. Rules are those of this moment, not of the handshake's beginning.
+   * Why the other end of a finished handshake is refused, or undefined. Must be asked for every connection before a byte of it is believed: OpenSSL
+   * is told to finish every handshake in which a certificate was shown. Rules are those of this moment, not of the handshake's beginning.
    */
   refusal(socket: TLSSocket, remote: Remote): string | undefined {
     const isDialler = remote.role === "dialler";

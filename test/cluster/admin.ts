@@ -10,7 +10,7 @@ root.loadSync(["rpc-cluster.proto", "rpc-maintenance.proto"], { keepCase: true }
 
 const deadlineMs = 10_000;
 
-/** PEM texts: by what members are recognised, and what they are shown. */
+/** PEM texts: by what members are recognised, as localhost, and what they are shown. */
 export interface AdminTls {
   readonly ca: Buffer;
   readonly cert: Buffer;
@@ -31,6 +31,8 @@ async function call<Answer>(
   const client = new Client(address, security, {
     "grpc.enable_http_proxy": 0,
     "grpc.use_local_subchannel_pool": 1,
+    // An address is no name to ask a server for.
+    ...(tls === undefined ? {} : { "grpc.ssl_target_name_override": "localhost" }),
   });
   try {
     return await new Promise<Answer>((resolve, reject) => {
@@ -64,11 +66,10 @@ export class Admin {
 
   /** The new member's id. */
   async addMember(peerUrl: string, { isLearner = false } = {}): Promise<bigint> {
-    const { member } = await call<{ member: { ID: string } }>(
-      this,
-      ["Cluster", "MemberAdd"],
-      { peerURLs: [peerUrl], isLearner },
-    );
+    const { member } = await call<{ member: { ID: string } }>(this, ["Cluster", "MemberAdd"], {
+      peerURLs: [peerUrl],
+      isLearner,
+    });
     return BigInt(member.ID);
   }
 

@@ -55,7 +55,9 @@ for (const { title, kinds, rule } of mixes) {
       await assertSameHashes(cluster.members);
       assert(cluster.members.every(({ isRunning }) => isRunning));
       assert.deepEqual(errorLines(cluster.everyone), []);
-      const refused = cluster.everyone.filter((member) => /"rejected connection/.test(member.log()));
+      const refused = cluster.everyone.filter((member) =>
+        /"rejected connection/.test(member.log()),
+      );
       assert.deepEqual(refused.map(titleOf), []);
     } finally {
       await processes.close();

@@ -1,6 +1,7 @@
 /** Certificates of a cluster: of members and of clients, from two CAs, in files. */
-import { TestCa, type TestLeaf } from "../support/pki.ts";
+
 import { writeFiles } from "../support/pki/files.ts";
+import { TestCa, type TestLeaf } from "../support/pki.ts";
 import type { ClusterTls } from "./cluster-member.ts";
 
 export interface ClusterPki extends ClusterTls {

@@ -74,8 +74,16 @@ const byCommonName: readonly Row[] = [
     leaf: lostIntermediate.leaf(client),
     refused: `transport: certificate serial ${hex(lostIntermediate.serial)} revoked`,
   },
-  { title: "other common name", leaf: ca.leaf({ ...client, commonName: "Client" }), refused: notAllowed },
-  { title: "no common name", leaf: ca.leaf({ ...client, commonName: "", dnsNames: ["client"] }), refused: notAllowed },
+  {
+    title: "other common name",
+    leaf: ca.leaf({ ...client, commonName: "Client" }),
+    refused: notAllowed,
+  },
+  {
+    title: "no common name",
+    leaf: ca.leaf({ ...client, commonName: "", dnsNames: ["client"] }),
+    refused: notAllowed,
+  },
   {
     title: "the name as a DNS name only",
     leaf: ca.leaf({ ...client, commonName: "other", dnsNames: ["client"] }),
@@ -84,7 +92,8 @@ const byCommonName: readonly Row[] = [
   {
     title: "for servers only",
     leaf: ca.leaf({ ...client, usages: ["serverAuth"] }),
-    refused: "tls: failed to verify certificate: x509: certificate specifies an incompatible key usage",
+    refused:
+      "tls: failed to verify certificate: x509: certificate specifies an incompatible key usage",
   },
 ];
 
@@ -122,7 +131,11 @@ describe("certificates of clients", needs("etcdctl", "openssl", "curl", "tls"), 
   const start = async (
     name: string,
     rows: readonly Row[],
-    { crlFile, keyType, flags }: { crlFile: string; keyType: "rsa-2048" | "ed25519"; flags: string[] },
+    {
+      crlFile,
+      keyType,
+      flags,
+    }: { crlFile: string; keyType: "rsa-2048" | "ed25519"; flags: string[] },
   ): Promise<void> => {
     const leaf = leafFiles(directory, name, servers.leaf({ ...server, keyType }));
     const sides = sideFlags("", { leaf, ca: caFile, crl: crlFile });
@@ -168,7 +181,7 @@ describe("certificates of clients", needs("etcdctl", "openssl", "curl", "tls"), 
       Number(new RegExp(`^${series} (\\d+)$`, "m").exec(scrape.text)?.[1]);
     const dials = Object.keys(programs).length;
     const refused = byCommonName.filter((row) => row.refused !== undefined).length * dials;
-    const served = (byCommonName.length * dials) - refused;
+    const served = byCommonName.length * dials - refused;
     assert(value('etcd_ts_tls_handshake_failures_total{side="client"}') >= refused, scrape.text);
     const handshakes = 'etcd_ts_tls_handshakes_total{side="client",resumed="false"}';
     assert(value(handshakes) >= served, scrape.text);

@@ -1,5 +1,10 @@
 /** Servers that stand where another member should be, with whatever certificate; they know nothing and keep what they are told. */
-import { createServer as createPlainServer, type AddressInfo, type Server, type Socket } from "node:net";
+import {
+  type AddressInfo,
+  createServer as createPlainServer,
+  type Server,
+  type Socket,
+} from "node:net";
 import { createServer, type SecureVersion } from "node:tls";
 import type { TestLeaf } from "../support/pki.ts";
 
@@ -11,12 +16,15 @@ export interface FakeOptions {
 
 export class FakePeer {
   readonly port: number;
-  /** Bytes of requests, TLS taken off. */
-  received = "";
+  private readonly taken: { readonly text: string };
   private readonly server: Server;
   private readonly sockets: ReadonlySet<Socket>;
 
-  private constructor(server: Server, sockets: ReadonlySet<Socket>) {
+  private constructor(
+    server: Server,
+    { sockets, taken }: { sockets: ReadonlySet<Socket>; taken: { readonly text: string } },
+  ) {
+    this.taken = taken;
     this.server = server;
     this.sockets = sockets;
     this.port = (server.address() as AddressInfo).port;
@@ -24,13 +32,13 @@ export class FakePeer {
 
   static async listen({ leaf, version }: FakeOptions): Promise<FakePeer> {
     const sockets = new Set<Socket>();
-    let fake: FakePeer | undefined;
+    const taken = { text: "" };
     const serve = (socket: Socket): void => {
       sockets.add(socket);
       socket.on("error", () => undefined);
       socket.once("close", () => sockets.delete(socket));
       socket.on("data", (chunk: Buffer) => {
-        if (fake !== undefined) fake.received += chunk.toString("latin1");
+        taken.text += chunk.toString("latin1");
         // A server without TLS does so with a handshake.
         socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
       });
@@ -47,8 +55,12 @@ export class FakePeer {
           );
     server.on("tlsClientError", () => undefined);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    fake = new FakePeer(server, sockets);
-    return fake;
+    return new FakePeer(server, { sockets, taken });
+  }
+
+  /** Bytes of requests, TLS taken off. */
+  get received(): string {
+    return this.taken.text;
   }
 
   async close(): Promise<void> {

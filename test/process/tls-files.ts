@@ -1,6 +1,7 @@
 /** Certificates of tests in files, by the names of their owners. */
-import type { TestLeaf } from "../support/pki.ts";
+
 import { writeFiles } from "../support/pki/files.ts";
+import type { TestLeaf } from "../support/pki.ts";
 
 /** Paths of PEM files. */
 export interface LeafFiles {

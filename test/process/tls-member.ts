@@ -1,9 +1,14 @@
 /** A member of one for tests of TLS: its flags are the test's, and its log is read line by line while it runs. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../cluster/until.ts";
+import {
+  freePort,
+  ourServer,
+  type ServerCommand,
+  ServerProcess,
+} from "../support/server-process.ts";
 import { type LeafFiles, leafFlags } from "./tls-files.ts";
-import { freePort, ourServer, type ServerCommand, ServerProcess } from "../support/server-process.ts";
 
 export interface LogLine {
   readonly level: string;
@@ -54,7 +59,10 @@ export class TlsMember {
 
   private constructor(
     options: TlsMemberOptions,
-    { ports, peerPorts }: { readonly ports: readonly number[]; readonly peerPorts: readonly number[] },
+    {
+      ports,
+      peerPorts,
+    }: { readonly ports: readonly number[]; readonly peerPorts: readonly number[] },
   ) {
     const { directory, name, clientScheme = "https", peerScheme = "https" } = options;
     this.addresses = ports.map((port) => `127.0.0.1:${port}`);
@@ -92,8 +100,11 @@ export class TlsMember {
 
   /** Resolves when it serves clients. */
   static async start(options: TlsMemberOptions): Promise<TlsMember> {
+    const logFile = join(options.directory, `${options.name}.log`);
+    // One of the same name may have run before.
+    const mark = existsSync(logFile) ? readFileSync(logFile).length : 0;
     const member = await TlsMember.begin(options);
-    await member.line(0, ({ msg }) => msg === "ready to serve client requests");
+    await member.line(mark, ({ msg }) => msg === "ready to serve client requests");
     return member;
   }
 

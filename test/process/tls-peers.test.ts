@@ -26,7 +26,8 @@ const programs = {
 
 const ca = TestCa.create("peers' CA");
 const clientsCa = TestCa.create("clients' CA");
-const peerLeaf = (options: LeafOptions = {}): TestLeaf => ca.leaf({ commonName: "member", ...options });
+const peerLeaf = (options: LeafOptions = {}): TestLeaf =>
+  ca.leaf({ commonName: "member", ...options });
 const revoked = peerLeaf();
 
 const unverified = "tls: failed to verify certificate: x509: ";
@@ -46,7 +47,11 @@ const everywhere: readonly Row[] = [
     leaf: TestCa.create("peers' CA").leaf({ commonName: "member" }),
     refused: unknownAuthority,
   },
-  { title: "self-signed", leaf: selfSignedLeaf({ commonName: "member" }), refused: unknownAuthority },
+  {
+    title: "self-signed",
+    leaf: selfSignedLeaf({ commonName: "member" }),
+    refused: unknownAuthority,
+  },
   {
     title: "expired",
     leaf: peerLeaf({ validity: "expired" }),
@@ -151,7 +156,9 @@ describe("certificates of peers that dial", needs("openssl", "curl", "tls"), () 
   const ask = (leaf: TestLeaf, version: RawVersion): Promise<RawAnswer[]> => {
     const address = members[0]?.peerAddress ?? "";
     return Promise.all(
-      peerQuestions.map((question) => rawQuestion({ address, ca: ca.certPem, leaf, version }, question)),
+      peerQuestions.map((question) =>
+        rawQuestion({ address, ca: ca.certPem, leaf, version }, question),
+      ),
     );
   };
 

@@ -41,17 +41,22 @@ export function run(program: string, args: readonly string[], input = ""): Promi
   });
 }
 
-/** Etcd's client, with what it chooses itself: TLS 1.3 and h2. */
-export const etcdctl: Program = async ({ address, ca, leaf }) => {
-  const { code, stdout, stderr } = await run(peer("etcdctl"), [
-    `--endpoints=https://${address}`,
-    ...(ca === undefined ? ["--insecure-skip-tls-verify"] : [`--cacert=${ca}`]),
-    ...(leaf === undefined ? [] : [`--cert=${leaf.cert}`, `--key=${leaf.key}`]),
-    "--command-timeout=900ms",
-    ...["put", "etcdctl", "value"],
-  ]);
-  return { isServed: code === 0 && stdout === "OK\n", text: stdout + stderr };
-};
+/** A put of etcd's client, with what it chooses itself: TLS 1.3 and h2. */
+export const etcdctlWithin =
+  (timeout: string): Program =>
+  async ({ address, ca, leaf }) => {
+    const { code, stdout, stderr } = await run(peer("etcdctl"), [
+      `--endpoints=https://${address}`,
+      ...(ca === undefined ? ["--insecure-skip-tls-verify"] : [`--cacert=${ca}`]),
+      ...(leaf === undefined ? [] : [`--cert=${leaf.cert}`, `--key=${leaf.key}`]),
+      `--command-timeout=${timeout}`,
+      ...["put", "etcdctl", "value"],
+    ]);
+    return { isServed: code === 0 && stdout === "OK\n", text: stdout + stderr };
+  };
+
+/** Gives up before its first connection is tried again. */
+export const etcdctl: Program = etcdctlWithin("900ms");
 
 /** GET /version over HTTP/1.1; `more` flags come last. */
 export const openssl =

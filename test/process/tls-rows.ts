@@ -31,7 +31,10 @@ const matches = (error: string | undefined, expected: string | RegExp): boolean 
 export async function checkRow(
   { member, address, endpoint, ca }: Port,
   row: Row,
-  { programs, directory }: { readonly programs: Readonly<Record<string, Program>>; readonly directory: string },
+  {
+    programs,
+    directory,
+  }: { readonly programs: Readonly<Record<string, Program>>; readonly directory: string },
 ): Promise<void> {
   const { title, leaf, refused } = row;
   const name = title.replaceAll(/\W+/g, "-");

@@ -9,6 +9,8 @@ import { stablePort } from "../cluster/stable-port.ts";
 import { until } from "../cluster/until.ts";
 import { Client } from "../../node/client/client.ts";
 import type { Status } from "../../node/client/cluster-results.ts";
+import type { TlsOptions } from "../../node/client/tls-credentials.ts";
+import { fromText } from "../../node/lib/bytes.ts";
 import type { TestLeaf } from "../support/pki.ts";
 import { type BySide, RotatingMember } from "./rotating-member.ts";
 import { type SecretContent, SecretFiles, type Way } from "./secret-files.ts";
@@ -44,14 +46,18 @@ export class RotatingCluster {
       this.members.push(new RotatingMember(place, this.trusts));
     }
     const endpoints = this.members.map(({ address }) => `https://${address}`);
-    this.admin = new Client({ endpoints, tls: this.#clientTls() });
+    this.admin = new Client({ endpoints, tls: this.#adminTls() });
   }
 
   /** Resolves when all three are healthy. */
   static async start(): Promise<RotatingCluster> {
     const ports: { client: number; peer: number; proxy: number }[] = [];
     for (let count = 0; count < memberCount; count++)
-      ports.push({ client: await stablePort(), peer: await stablePort(), proxy: await stablePort() });
+      ports.push({
+        client: await stablePort(),
+        peer: await stablePort(),
+        proxy: await stablePort(),
+      });
     const cluster = new RotatingCluster(ports);
     try {
       for (const { peer, proxy } of ports) await cluster.#place(proxy, peer);
@@ -76,7 +82,7 @@ export class RotatingCluster {
   }
 
   renewClientBundle(way: Way): Promise<void> {
-    this.admin.renewTls(this.#clientTls());
+    this.admin.renewTls(this.#adminTls());
     return this.#clientFiles.write(this.#clientContent(), way);
   }
 
@@ -126,13 +132,13 @@ export class RotatingCluster {
     return this.trusts.client.leaf({ commonName: "client", dnsNames: [], usages: ["clientAuth"] });
   }
 
-  #clientTls(): { ca: string; cert: string; key: string } {
-    const { chainPem, keyPem } = this.#clientLeaf;
-    return { ca: this.trusts.client.bundlePem, cert: chainPem, key: keyPem };
+  #adminTls(): TlsOptions {
+    const { "ca.crt": ca, "tls.crt": cert, "tls.key": key } = this.#clientContent();
+    return { ca: fromText(ca), cert: fromText(cert), key: fromText(key) };
   }
 
   #clientContent(): SecretContent {
-    const { ca, cert, key } = this.#clientTls();
-    return { "ca.crt": ca, "tls.crt": cert, "tls.key": key };
+    const { chainPem, keyPem } = this.#clientLeaf;
+    return { "ca.crt": this.trusts.client.bundlePem, "tls.crt": chainPem, "tls.key": keyPem };
   }
 }

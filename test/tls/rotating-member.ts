@@ -140,7 +140,10 @@ export class RotatingMember {
   }
 
   #newLeaves(): BySide<TestLeaf> {
-    return { client: this.#trusts.client.leaf(memberLeaf), peer: this.#trusts.peer.leaf(memberLeaf) };
+    return {
+      client: this.#trusts.client.leaf(memberLeaf),
+      peer: this.#trusts.peer.leaf(memberLeaf),
+    };
   }
 
   #content(side: Side): SecretContent {

@@ -5,8 +5,13 @@ import type { RotatingCluster } from "./rotating-cluster.ts";
 import { type RotatingMember, sides } from "./rotating-member.ts";
 import { keyOf, type WriteClient } from "./write-client.ts";
 
-export interface MemberState {
-  readonly member: RotatingMember;
+interface Named {
+  readonly name: string;
+}
+
+/** At one moment. */
+export interface MemberState<Member extends Named = Named> {
+  readonly member: Member;
   readonly term: number;
   readonly leader: bigint;
   readonly isLeader: boolean;
@@ -17,7 +22,7 @@ const leaderChanges = "etcd_server_leader_changes_seen_total";
 /** Leaves, a longer bundle, leaves of the new CA, a shorter bundle. */
 const changesPerRound = 4;
 
-export const stateOf = (cluster: RotatingCluster): Promise<MemberState[]> =>
+export const stateOf = (cluster: RotatingCluster): Promise<MemberState<RotatingMember>[]> =>
   Promise.all(
     cluster.members.map(async (member) => {
       const { raftTerm, leader, header } = await cluster.status(member);
@@ -28,7 +33,7 @@ export const stateOf = (cluster: RotatingCluster): Promise<MemberState[]> =>
 
 export interface RoundFacts {
   /** The member that was stopped and started; its counters began anew. */
-  readonly restarted: RotatingMember | undefined;
+  readonly restarted: Named | undefined;
   /** Nobody could see half of a change. */
   readonly isAtomic: boolean;
   /** Everybody must have seen half of a change, twice, and refused it. */

@@ -21,7 +21,6 @@ const cutEffectMs = 2000;
 export class WriteClients {
   readonly all: readonly WriteClient[];
   isStopping = false;
-  readonly #tally: Tally;
   readonly #opening = new Set<Promise<unknown>>();
   /** Connections by port, those that are being opened too. */
   readonly #open = new Map<number, number>();
@@ -33,7 +32,6 @@ export class WriteClients {
 
   constructor(options: WriteClientsOptions, ports: readonly number[], tally: Tally) {
     this.#ports = ports;
-    this.#tally = tally;
     const { count, seed, pauseMs, lifeMs } = options;
     this.all = Array.from({ length: count }, (_, at) => {
       const random = new SeededRandom(seed * 1000 + at);

@@ -1,5 +1,9 @@
 /** One connection over mutual TLS that sends Puts, each once: nothing here connects again or sends again. */
-import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+} from "node:http2";
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { fromText } from "../../node/lib/bytes.ts";
 import { etcdserverpb } from "../../node/proto/generated/messages.js";
@@ -21,7 +25,9 @@ export class WriteConnection {
 
   private constructor(port: number, secureContext: SecureContext) {
     this.#socket = connect({ host: "127.0.0.1", port, secureContext, ALPNProtocols: ["h2"] });
-    this.#session = connectHttp2(`https://127.0.0.1:${port}`, { createConnection: () => this.#socket });
+    this.#session = connectHttp2(`https://127.0.0.1:${port}`, {
+      createConnection: () => this.#socket,
+    });
     const ended = (why: string) => (): void => void (this.#end ??= why);
     this.#session.on("error", (error: Error) => ended(error.message)());
     this.#session.once("goaway", ended("GOAWAY"));
@@ -70,7 +76,11 @@ export class WriteConnection {
         if (status === "0") resolve();
         else reject(new Error(status ?? failure ?? this.#end ?? "the stream was closed"));
       });
-      stream.end(frame(etcdserverpb.PutRequest.encode({ key: fromText(key), value: fromText(value) }).finish()));
+      stream.end(
+        frame(
+          etcdserverpb.PutRequest.encode({ key: fromText(key), value: fromText(value) }).finish(),
+        ),
+      );
     });
   }
 

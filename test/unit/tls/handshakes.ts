@@ -11,7 +11,7 @@ import { TlsIdentity } from "../../../node/tls/identity.ts";
 import type { Remote } from "../../../node/tls/remote-check.ts";
 import type { TlsSettings } from "../../../node/tls/settings.ts";
 
-export const noTls: TlsSettings = {
+const noTls: TlsSettings = {
   side: "client",
   certFile: "",
   keyFile: "",
