@@ -1,22 +1,28 @@
 /**
  * npm run rotation: three members over mutual TLS, whose certificates and CAs are replaced again and again while clients write and come again at random.
- *
- *     --rounds N      rotations of everything (default 50)
- *     --clients N     default 100
- *     --pause MS      between two writes of a client, on average (default 250)
- *     --life MS       of a client's connection, on average (default 2000); every fifth client keeps its connection
- *     --seed N        chooses what the clients do (default 1)
- *     --keep          the members' data, logs and certificates stay
- *
- * Fails when a request fails that was on no connection which the test had cut, a client cannot connect, a term or a leader changes, a member does not follow
- * a change of its files or follows half of one, the old CA or one of its sessions still counts after a round, an acknowledged write is lost, or the members
- * differ in the end. What clients do when a thousand of them come back at once: npm run bench -- --only three-reconnect-1000-mtls.
+ * What clients do when a thousand of them come back at once: npm run bench -- --only three-reconnect-1000-mtls.
  */
 import { parseArgs } from "node:util";
 import { type RotationResult, runRotation } from "./rotation.ts";
 
+const help = `npm run rotation -- [flags]: three members change all certificates and their CA under load.
+
+  --rounds N    rotations of everything (50)
+  --clients N   (100)
+  --pause MS    between two writes of a client, on average (250)
+  --life MS     of a client's connection, on average (2000); every fifth client keeps its connection
+  --seed N      chooses what the clients do (1)
+  --keep        the members' data, logs and certificates stay
+  --help        this text
+
+Fails when a request fails that was on no connection which the test had cut, a client cannot connect, a term or a leader changes, a member does
+not follow a change of its files or follows half of one, the old CA or one of its sessions still counts after a round, an acknowledged write is
+lost, or the members differ in the end.
+`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     rounds: { type: "string", default: "50" },
     clients: { type: "string", default: "100" },
     pause: { type: "string", default: "250" },
@@ -25,6 +31,11 @@ const { values } = parseArgs({
     keep: { type: "boolean", default: false },
   },
 });
+
+if (values.help) {
+  process.stdout.write(help);
+  process.exit(0);
+}
 
 const startMs = performance.now();
 
