@@ -2,6 +2,7 @@
 import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
 import type { Resolver, SrvRecord } from "./config/discovery-srv.ts";
+import { orGoError } from "./lib/platform/dns-error.ts";
 
 /** As Go's resolver: 5 s for an answer, asked twice. */
 const patience = { timeout: 5000, tries: 2 };
@@ -61,19 +62,4 @@ function lowest(addresses: readonly string[]): string {
   const [address] = (ipv4.length > 0 ? ipv4 : [...addresses]).sort();
   // A look-up without any address has rejected.
   return address as string;
-}
-
-async function orGoError<T>(name: string, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (cause) {
-    throw new Error(`lookup ${name}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOTFOUND" || code === "ENODATA") return "no such host";
-  if (code === "ETIMEOUT") return "i/o timeout";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,30 +2,11 @@
 import { Client } from "../client/client.ts";
 import { ClientError } from "../client/client-error.ts";
 import { Connection, type ConnectionOptions } from "../client/connection.ts";
+import { grpcCodeNames } from "../lib/grpc-code-names.ts";
 import { ClientKeySpace } from "./client-key-space.ts";
 import { CtlError, exitCode } from "./ctl-error.ts";
 import type { Settings } from "./settings.ts";
 
-/** gRPC's codes as Go names them. */
-const codeNames = [
-  "OK",
-  "Canceled",
-  "Unknown",
-  "InvalidArgument",
-  "DeadlineExceeded",
-  "NotFound",
-  "AlreadyExists",
-  "PermissionDenied",
-  "ResourceExhausted",
-  "FailedPrecondition",
-  "Aborted",
-  "OutOfRange",
-  "Unimplemented",
-  "Internal",
-  "Unavailable",
-  "DataLoss",
-  "Unauthenticated",
-];
 const deadlineExceeded = 4;
 
 /** Errors of etcd by their text alone, others with gRPC's code. Throws what is no ClientError. */
@@ -34,7 +15,7 @@ export function errorText(error: unknown): string {
   const { code, text } = error;
   if (text.startsWith("etcdserver: ")) return text;
   if (code === deadlineExceeded) return "context deadline exceeded";
-  return `rpc error: code = ${codeNames[code] ?? `Code(${code})`} desc = ${text}`;
+  return `rpc error: code = ${grpcCodeNames[code] ?? `Code(${code})`} desc = ${text}`;
 }
 
 type Ask<Result> = (client: Client, options: { readonly deadlineMs: number }) => Promise<Result>;

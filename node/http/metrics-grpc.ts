@@ -1,28 +1,8 @@
 /** The metrics of gRPC, by the names of grpc-go's Prometheus interceptors, which etcd has; every method and code has its line from the start. */
 import type { RouteStats } from "../grpc/route.ts";
 import type { GrpcTransport } from "../grpc/transport.ts";
+import { grpcCodeNames } from "../lib/grpc-code-names.ts";
 import type { Labels, MetricRegistry } from "./metric-registry.ts";
-
-/** gRPC's codes by number, as grpc-go names them. */
-const codeNames = [
-  "OK",
-  "Canceled",
-  "Unknown",
-  "InvalidArgument",
-  "DeadlineExceeded",
-  "NotFound",
-  "AlreadyExists",
-  "PermissionDenied",
-  "ResourceExhausted",
-  "FailedPrecondition",
-  "Aborted",
-  "OutOfRange",
-  "Unimplemented",
-  "Internal",
-  "Unavailable",
-  "DataLoss",
-  "Unauthenticated",
-];
 
 /** Calls have been measured since the start if `extensive`. */
 export function registerGrpc(
@@ -40,7 +20,7 @@ export function registerGrpc(
   to.samples("counter", { name: "grpc_server_handled_total", help: "Calls ended, by code." }, () =>
     grpc.routeStats().flatMap((route) =>
       route.handled.map((value, code) => ({
-        labels: { ...labelsOf(route), grpc_code: codeNames[code] ?? String(code) },
+        labels: { ...labelsOf(route), grpc_code: grpcCodeNames[code] ?? String(code) },
         value,
       })),
     ),

@@ -2,31 +2,43 @@
  * The verdict on a cluster that clients have worked on and that is whole again: every history linearizable, no acknowledged
  * write lost, the same history by hash on every member.
  */
+
+import type { Client } from "../../node/client/client.ts";
 import { type HistoryEvent, keysOf } from "../sim/checkers/kv-history.ts";
 import { checkLinearizable } from "../sim/checkers/linearizability.ts";
 import { porcupineVerdicts } from "../sim/checkers/porcupine.ts";
 import { needs } from "../support/peers.ts";
-import type { ClusterMember } from "./cluster-member.ts";
-import type { ProcessCluster } from "./process-cluster.ts";
-import { RecordingClient } from "./recording-client.ts";
+import { RecordingClient, type RecordingClientOptions } from "./recording-client.ts";
 import { until } from "./until.ts";
 import { ledgerPrefix, type WorkDone } from "./workload.ts";
 
 /** Its number in the history; the others count from 0. */
 const lastReader = 1_000_000;
 
+/** A member as it is asked: `client` asks it and no other. */
+interface JudgedMember {
+  readonly name: string;
+  readonly address: string;
+  readonly client: Client;
+}
+
+/** `connect`: as in the workload. */
+interface JudgedCluster extends Pick<RecordingClientOptions, "connect"> {
+  readonly members: readonly JudgedMember[];
+}
+
 /** What is wrong, a line each; empty when all is well. */
-export async function judgeCluster(cluster: ProcessCluster, work: WorkDone): Promise<string[]> {
+export async function judgeCluster(cluster: JudgedCluster, work: WorkDone): Promise<string[]> {
   return [...(await judgeWork(cluster, work)), ...(await differences(cluster.members))];
 }
 
 /** The same without comparing the members. Reads every key once more, through the members in turn. */
 export async function judgeWork(
-  { members }: Pick<ProcessCluster, "members">,
+  { members, connect }: JudgedCluster,
   work: WorkDone,
 ): Promise<string[]> {
   const events = [...work.events];
-  const lastReads = await readAll(members, events);
+  const lastReads = await readAll({ members, connect }, events);
   return [...judgeHistory([...events, ...lastReads]), ...(await lostWrites(members, work.ledger))];
 }
 
@@ -47,17 +59,19 @@ export function judgeHistory(events: readonly HistoryEvent[]): string[] {
 }
 
 async function readAll(
-  members: readonly ClusterMember[],
+  { members, connect }: JudgedCluster,
   events: readonly HistoryEvent[],
 ): Promise<HistoryEvent[]> {
   const reads: HistoryEvent[] = [];
   const record = (event: HistoryEvent): number => reads.push(event);
-  const client = new RecordingClient({ client: lastReader, deadlineMs: 10_000, record });
+  const client = new RecordingClient({
+    ...{ client: lastReader, deadlineMs: 10_000, record, connect },
+  });
   const keys = new Set(events.flatMap(({ operation }) => keysOf(operation)));
   let turn = 0;
   try {
     for (const key of keys) {
-      const member = members[turn++ % members.length] as ClusterMember;
+      const member = members[turn++ % members.length] as JudgedMember;
       const read = async (): Promise<true | undefined> =>
         (await client.run(member.address, { kind: "get", key })) === "failed" ? undefined : true;
       await until(`a last read of ${key} through ${member.name}`, read);
@@ -69,7 +83,7 @@ async function readAll(
 }
 
 async function lostWrites(
-  members: readonly ClusterMember[],
+  members: readonly JudgedMember[],
   ledger: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   const lost: string[] = [];
@@ -87,7 +101,7 @@ async function lostWrites(
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
-async function differences(members: readonly ClusterMember[]): Promise<string[]> {
+async function differences(members: readonly JudgedMember[]): Promise<string[]> {
   // A linearizable read through a member waits until it has applied what was committed before.
   const revisions = await Promise.all(
     members.map(

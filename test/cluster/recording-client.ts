@@ -23,6 +23,10 @@ export interface RecordingClientOptions {
   readonly deadlineMs: number;
   /** Takes each operation when it has ended; those that failed are not told. */
   readonly record: (event: HistoryEvent) => void;
+  /** Makes the client of an address, where more than plain text to host:port is wanted. */
+  readonly connect?: ((address: string) => Client) | undefined;
+  /** Takes each error, for people. */
+  readonly failed?: ((address: string, error: ClientError) => void) | undefined;
   /** Reads may be stale: only for showing that the judge notices. */
   readonly readsSerializable?: boolean;
 }
@@ -49,6 +53,7 @@ export class RecordingClient {
       return "acknowledged";
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
+      this.#options.failed?.(address, error);
       this.believed.delete(operation.key);
       if (operation.kind === "get" || changedNothing(error)) return "failed";
       record({ client, operation, callMs, returnMs: undefined, outcome: undefined });
@@ -63,6 +68,7 @@ export class RecordingClient {
       return "acknowledged";
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
+      this.#options.failed?.(address, error);
       return changedNothing(error) ? "failed" : "unknown";
     }
   }
@@ -74,7 +80,8 @@ export class RecordingClient {
   #clientOf(address: string): Client {
     const known = this.#clients.get(address);
     if (known !== undefined) return known;
-    const client = new Client({ endpoints: [address] });
+    const { connect = plainClient } = this.#options;
+    const client = connect(address);
     this.#clients.set(address, client);
     return client;
   }
@@ -120,6 +127,8 @@ export class RecordingClient {
     else this.believed.set(key, operation.value);
   }
 }
+
+const plainClient = (address: string): Client => new Client({ endpoints: [address] });
 
 /** True if the request never left: grpc-js had no connection to send it on. Anything else may have been done. */
 function changedNothing(error: ClientError): boolean {

@@ -6,10 +6,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HistoryEvent } from "../sim/checkers/kv-history.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { type Outcome, RecordingClient, type SingleKeyOperation } from "./recording-client.ts";
+import {
+  type Outcome,
+  RecordingClient,
+  type RecordingClientOptions,
+  type SingleKeyOperation,
+} from "./recording-client.ts";
 
-export interface WorkloadOptions {
-  /** Host and port of the members that may be asked now. */
+export interface WorkloadOptions extends Pick<RecordingClientOptions, "connect" | "failed"> {
+  /** Host and port of the members that may be asked now, or what `connect` takes. */
   readonly addresses: () => readonly string[];
   readonly seed: number;
   readonly clients?: number;
@@ -37,7 +42,7 @@ const backOffMs = 50;
 export const ledgerPrefix = "ledger/";
 
 export class Workload {
-  readonly #options: Required<WorkloadOptions>;
+  readonly #options: Required<Omit<WorkloadOptions, "connect" | "failed">>;
   readonly #events: HistoryEvent[] = [];
   readonly #ledger = new Map<string, string>();
   readonly #counts = { acknowledged: 0, unknown: 0, failed: 0 };
@@ -67,6 +72,8 @@ export class Workload {
           client,
           deadlineMs,
           readsSerializable,
+          connect: options.connect,
+          failed: options.failed,
           record: (event) => this.#events.push(event),
         }),
     );

@@ -1,7 +1,7 @@
 /** grpc.health.v1 as probes use it (grpc_health_probe, Kubernetes): the same bytes from etcd and from our server. */
 import assert from "node:assert/strict";
-import { Client, credentials } from "@grpc/grpc-js";
 import { after, before, describe, test } from "node:test";
+import { Client, credentials } from "@grpc/grpc-js";
 import { grpc } from "../../node/proto/generated/messages.js";
 import { needs } from "../support/peers.ts";
 import { ServerPair } from "./pair.ts";

@@ -5,15 +5,15 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { until } from "../cluster/until.ts";
 import { needs } from "../support/peers.ts";
 import { freePort, ourServer, ServerProcess } from "../support/server-process.ts";
 import { encodePut, encodeRange } from "../unit/apply/apply-lab.ts";
-import { until } from "../cluster/until.ts";
 import { type Family, labelNames } from "./exposition.ts";
 import { ServerPair } from "./pair.ts";
 import { publishedSeries } from "./published-series.ts";
 import { RawClient } from "./raw-client.ts";
-import { bucketCount, scrape, sumOf, type Families } from "./scrape.ts";
+import { bucketCount, type Families, scrape, sumOf } from "./scrape.ts";
 
 const quotaBytes = 32 * 1024 * 1024;
 const flags = ["--metrics", "extensive", `--quota-backend-bytes=${quotaBytes}`];

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { until } from "../cluster/until.ts";
 import { type LeafOptions, type TestLeaf } from "../support/pki.ts";
 import { ourServer, ServerProcess } from "../support/server-process.ts";
-import { dial, type DialAnswer, type DialOptions } from "./dial.ts";
+import { type DialAnswer, type DialOptions, dial } from "./dial.ts";
 import { type SecretContent, SecretFiles, type Way } from "./secret-files.ts";
 import type { Side, Trust } from "./trust.ts";
 

@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { Tally } from "./tally.ts";
-import type { WriteConnection } from "./write-connection.ts";
 import type { WriteClients } from "./write-clients.ts";
+import type { WriteConnection } from "./write-connection.ts";
 
 export interface WriteClientOptions {
   /** Its keys begin with it. */

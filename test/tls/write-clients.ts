@@ -1,8 +1,8 @@
 /** The clients of a run together: to which members they go, and with which certificate. */
 import { createSecureContext, type SecureContext } from "node:tls";
 import { until } from "../cluster/until.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
 import type { TestLeaf } from "../support/pki.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import type { Tally } from "./tally.ts";
 import { WriteClient } from "./write-client.ts";
 import { WriteConnection } from "./write-connection.ts";

@@ -1,6 +1,7 @@
 /** Names of addresses and addresses of names, from DNS and this machine's hosts file: what a check of who dials asks. */
 import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
+import { orGoError } from "./dns-error.ts";
 
 export interface HostNames {
   /** Rejects with an Error in Go's words where there is none. Names may end in a dot. */
@@ -25,18 +26,3 @@ export const systemHostNames: HostNames = {
     return found.map(({ address }) => address);
   },
 };
-
-async function orGoError<T>(name: string, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (cause) {
-    throw new Error(`lookup ${name}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ENOTFOUND" || code === "ENODATA") return "no such host";
-  if (code === "ETIMEOUT") return "i/o timeout";
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,7 +1,7 @@
 /** What a certificate says, in the terms in which one is requested. */
 import { X509Certificate } from "node:crypto";
-import { readElement, readElements } from "./der.ts";
-import { extensionOids, extensionValue } from "./extensions.ts";
+import { encode, objectId, type ReadElement, readElement, readElements } from "./der.ts";
+import { certificateFields, extensionOids, extensionValue } from "./extensions.ts";
 import { ipText } from "./ip-address.ts";
 import { generalNameTags } from "./names.ts";
 
@@ -15,6 +15,9 @@ export interface CertificateFacts {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
+
+const commonNameOid = encode(objectId("2.5.4.3"));
+const stringTags = { utf8: 0x0c, bmp: 0x1e };
 
 /** Of the first certificate in a PEM text, or of one in DER. Throws node:crypto's Error where there is none. */
 export function readCertificate(pemOrDer: string | Uint8Array): CertificateFacts {
@@ -40,7 +43,24 @@ function alternativeNamesOf(certificate: X509Certificate) {
   return value === undefined ? [] : readElements(readElement(value).content);
 }
 
+/** From the DER: node:crypto's toLegacyObject() ends the process for a certificate whose public key is no point of its curve (Node.js 24). */
 function commonNameOf(certificate: X509Certificate): string {
-  const found: string | string[] | undefined = certificate.toLegacyObject().subject.CN;
-  return (Array.isArray(found) ? found.at(-1) : found) ?? "";
+  const [, , , , subject] = certificateFields(certificate);
+  const sets = subject === undefined ? [] : readElements(subject.content);
+  const attributes = sets.flatMap(({ content }) => readElements(content));
+  const values = attributes.flatMap(({ content }) => {
+    const [type, value] = readElements(content);
+    return type !== undefined && value !== undefined && commonNameOid.equals(type.whole)
+      ? [stringText(value)]
+      : [];
+  });
+  return values.at(-1) ?? "";
+}
+
+/** The strings that X.520 allows; what is not of these counts as Latin-1. */
+function stringText({ tag, content }: ReadElement): string {
+  const bytes = Buffer.from(content);
+  if (tag === stringTags.utf8) return bytes.toString("utf8");
+  if (tag !== stringTags.bmp || bytes.length % 2 !== 0) return bytes.toString("latin1");
+  return bytes.swap16().toString("utf16le");
 }

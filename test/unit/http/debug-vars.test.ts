@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { debugVarsRoutes } from "../../../node/http/debug-vars.ts";
 import { ClientHttp } from "../../../node/http/client-http.ts";
+import { debugVarsRoutes } from "../../../node/http/debug-vars.ts";
 import { emptyBytes } from "../../../node/lib/bytes.ts";
 import { logIndex, memberId, term } from "../../../node/lib/units.ts";
 import type { Member } from "../../../node/server/member.ts";

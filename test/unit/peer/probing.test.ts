@@ -91,11 +91,26 @@ test("a peer that cannot be probed is told once, and once when it can again", as
   assert.equal(log.count(unhealthy), 2, "once for each way");
   assert.match(String(log.lines[0]?.fields["error"]), /unexpected HTTP status code 503/);
   assert.equal(log.lines[0]?.fields["remote-peer-id"], "b2");
+  assert.equal(log.lines[0].fields["address"], stub.url);
   answer = (_request, response) => answerProbe(response, systemClock);
   await turn();
   await turn();
   assert.equal(log.count(healthyAgain), 2);
   assert.equal(log.count(unhealthy), 2);
+});
+
+test("another cause is told, too: a member that was down may come back with a wrong certificate", async () => {
+  prober.setPeer(peer, [stub.url]);
+  for (const answered of ["[1]", "[2]", '{"OK":false}', '{"OK":false}']) {
+    answer = (_request, response) => response.end(answered);
+    await turn();
+  }
+  for (const status of [500, 503]) {
+    answer = (_request, response) => response.writeHead(status).end();
+    await turn();
+  }
+  const errors = log.lines.map(({ fields }) => fields["error"]);
+  assert.equal(errors.length, 4, "two causes, each once for each way; a number makes no other one");
 });
 
 test("answers that are none do not count as round trips", async () => {
