@@ -5,6 +5,7 @@
 import { diskError, isSystemError } from "../lib/disk-error.ts";
 import { makeDirDurable, parentDir } from "../lib/durable-dir.ts";
 import { idToHex } from "../lib/units.ts";
+import type { Member } from "../membership/member.ts";
 import type { ConfState, Entry, HardState } from "../raft/types.ts";
 import { Wal, type WalContent, type WalMetadata } from "../wal/wal.ts";
 import type { BootstrapOptions, KnownPeer } from "./bootstrap.ts";
@@ -37,18 +38,27 @@ export async function beginMember(options: BootstrapOptions): Promise<Beginning>
       resolveHost,
       maxLearners,
     });
+    refuseSecondLife(own);
     return { nodeId: own.id, clusterId: cluster.clusterId, peers: cluster.members };
   }
   const { own, clusterId, members } = foundersOf(newMember);
   if (members.length > 1) {
     const remote = await fetchOthers(options);
     const known = remote?.members.find(({ id }) => id === own.id);
-    // It has served before, so its data is lost: what it has voted for and acknowledged is forgotten.
-    if (known !== undefined && known.clientUrls.length > 0) {
-      throw new Error(`member ${idToHex(own.id)} has already been bootstrapped`);
-    }
+    if (known !== undefined) refuseSecondLife(known);
   }
   return { nodeId: own.id, clusterId, peers: members };
+}
+
+/**
+ * A member without a log that has published itself before: its data is lost, and with it what it voted for and acknowledged, on which others rely. Etcd
+ * asks this of founders only, and a member that joins anew under its old id may cost acknowledged writes or end in a panic there (etcd issue 10254).
+ */
+function refuseSecondLife({ id, clientUrls }: Pick<Member, "id" | "clientUrls">): void {
+  if (clientUrls.length === 0) return;
+  throw new Error(
+    `member ${idToHex(id)} has already been bootstrapped, but its data is not here; put it back, or remove the member from the cluster and add it anew`,
+  );
 }
 
 /** An empty log of a new member, in a directory that outlives a power cut. */

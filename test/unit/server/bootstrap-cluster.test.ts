@@ -123,7 +123,9 @@ test("a founder that the cluster knows as one that has served is not born again 
   machine.members = [{ ...known, clientUrls: ["http://m2:2379"] }];
   await assert.rejects(
     machine.boot(),
-    new RegExp(`^Error: member ${idToHex(memberId)} has already been bootstrapped$`),
+    new RegExp(
+      `^Error: member ${idToHex(memberId)} has already been bootstrapped, but its data is not here;`,
+    ),
   );
   assert.equal(machine.fs.files().size, 0);
   machine.members = [known];
@@ -314,4 +316,19 @@ test("a member joins no other cluster than the one it is told", async () => {
     refused,
     /the cluster to be joined is of cluster c1, but --expected-cluster-id is c2/,
   );
+});
+
+test("a member that has served does not join again without its data, with the id that others rely on", async () => {
+  const machine = new Machine();
+  machine.members = [started(1), memberOf(2), started(3)];
+  const joined = await machine.boot({ newMember: joiner });
+  await joined.wal.close();
+  machine.fs = new MemoryFs();
+  const own = { ...memberOf(2), id: joined.memberId, clientUrls: ["http://m2:2379"] };
+  machine.members = [started(1), own, started(3)];
+  await assert.rejects(
+    machine.boot({ newMember: joiner }),
+    /has already been bootstrapped, but its data is not here; put it back, or remove the member/,
+  );
+  assert.equal(await Wal.exists(machine.fs, dir), false, "nothing was made");
 });
