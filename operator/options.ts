@@ -28,12 +28,30 @@ export interface ApplyCrdsOptions {
   readonly logLevel: LogLevel;
 }
 
-export type Options = RunOptions | ApplyCrdsOptions | { readonly command: "help" };
+export interface MaintenanceOptions {
+  readonly command: "maintenance";
+  readonly task: MaintenanceTask;
+  readonly cluster: { readonly namespace: string; readonly name: string };
+  readonly kubeconfig: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+/** `of`: help on one command alone. */
+export interface HelpOptions {
+  readonly command: "help";
+  readonly of?: "maintenance";
+}
+
+export type Options = RunOptions | ApplyCrdsOptions | MaintenanceOptions | HelpOptions;
+
+const maintenanceTasks = ["compact", "defrag"] as const;
+
+type MaintenanceTask = (typeof maintenanceTasks)[number];
 
 interface Flag {
   readonly placeholder: string;
   readonly help: string;
-  readonly commands: readonly ("run" | "apply-crds")[];
+  readonly commands: readonly Exclude<Options["command"], "help">[];
   readonly default?: string;
   /** Environment variables beside ETCD_TS_OPERATOR_<NAME>, which goes first. */
   readonly environment?: readonly string[];
@@ -77,7 +95,7 @@ const flags = {
   "log-level": {
     placeholder: "LEVEL",
     help: `one of ${logLevels.join(", ")}`,
-    commands: ["run", "apply-crds"],
+    commands: ["run", "apply-crds", "maintenance"],
     default: "info",
   },
   workers: {
@@ -89,7 +107,12 @@ const flags = {
   kubeconfig: {
     placeholder: "FILE",
     help: "how to reach Kubernetes (default: KUBECONFIG, or the pod's service account)",
-    commands: ["run", "apply-crds"],
+    commands: ["run", "apply-crds", "maintenance"],
+  },
+  cluster: {
+    placeholder: "NAMESPACE/NAME",
+    help: "maintenance: the EtcdCluster to work on; required",
+    commands: ["maintenance"],
   },
 } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -97,19 +120,46 @@ type FlagName = keyof typeof flags;
 
 const workersMax = 64;
 
-export function helpText(): string {
-  const rows = Object.entries(flags as Readonly<Record<string, Flag>>).map(([name, flag]) => {
-    const preset = flag.default === undefined ? "" : ` (default: ${flag.default})`;
-    return `  ${`--${name} ${flag.placeholder}`.padEnd(40)} ${flag.help}${preset}`;
-  });
+function flagRows(isShown: (flag: Flag) => boolean): readonly string[] {
+  return Object.entries(flags as Readonly<Record<string, Flag>>)
+    .filter(([, flag]) => isShown(flag))
+    .map(([name, flag]) => {
+      const preset = flag.default === undefined ? "" : ` (default: ${flag.default})`;
+      return `  ${`--${name} ${flag.placeholder}`.padEnd(40)} ${flag.help}${preset}`;
+    });
+}
+
+export function helpText({ of }: Pick<HelpOptions, "of"> = {}): string {
+  return of === "maintenance" ? maintenanceHelp() : generalHelp();
+}
+
+function maintenanceHelp(): string {
+  return [
+    "One run of maintenance on one EtcdCluster, as spec.maintenance asks for: what the cluster's CronJobs run.",
+    "",
+    "  etcd-ts-operator maintenance compact --cluster NAMESPACE/NAME   drop history, up to the revision that the run before saw",
+    "  etcd-ts-operator maintenance defrag --cluster NAMESPACE/NAME    defragment members in need, one after the other, the leader last",
+    "",
+    "It holds the Lease <name>-maintenance while it works. When somebody else holds it, or the cluster is not well, the run is skipped.",
+    "How it ended stands in status.maintenance, in an Event of the EtcdCluster and in the log.",
+    "Exit codes: 0 done or skipped, 1 failed, 2 a mistake on the command line.",
+    "",
+    "Options:",
+    ...flagRows(({ commands }) => commands.includes("maintenance")),
+    "",
+  ].join("\n");
+}
+
+function generalHelp(): string {
   return [
     "Looks after EtcdClusters on Kubernetes.",
     "",
     "  etcd-ts-operator [run] [options]          run the operator",
     "  etcd-ts-operator apply-crds [options]     create or update the CustomResourceDefinitions, and wait until they serve",
+    "  etcd-ts-operator maintenance [options]    one run of maintenance on one cluster, as its CronJobs do it: see maintenance --help",
     "",
     "Options, also from the environment (--log-level from ETCD_TS_OPERATOR_LOG_LEVEL):",
-    ...rows,
+    ...flagRows(() => true),
     "",
   ].join("\n");
 }
@@ -118,8 +168,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Throws UsageError, which names the flag and says what to do. */
 export function parseOptions(args: readonly string[], environment: Environment): Options {
-  const { command, given } = split(args);
-  if (command === "help") return { command };
+  const { command, task, given } = split(args);
+  if (command === "help") return task === undefined ? { command } : { command, of: "maintenance" };
   for (const name of given.keys()) {
     if (!(flags[name].commands as readonly string[]).includes(command)) {
       throw new UsageError(`--${name} is no option of ${command}`);
@@ -129,6 +179,10 @@ export function parseOptions(args: readonly string[], environment: Environment):
   const logLevel = logLevelOf(value("log-level") ?? "");
   const kubeconfig = value("kubeconfig");
   if (command === "apply-crds") return { command, kubeconfig, logLevel };
+  if (command === "maintenance") {
+    const cluster = clusterOf(required(value, "cluster"));
+    return { command, task: taskOf(task ?? ""), cluster, kubeconfig, logLevel };
+  }
   return {
     command,
     logLevel,
@@ -145,6 +199,8 @@ export function parseOptions(args: readonly string[], environment: Environment):
 
 function split(args: readonly string[]): {
   readonly command: Options["command"];
+  /** What follows `maintenance`; "" for nothing. */
+  readonly task?: string;
   readonly given: ReadonlyMap<FlagName, string>;
 } {
   const rest = [...args];
@@ -154,8 +210,22 @@ function split(args: readonly string[]): {
     rest.shift();
   }
   const given = new Map<FlagName, string>();
+  if (rest[0] === "maintenance") {
+    command = "maintenance";
+    rest.shift();
+    const [next = "-"] = rest as readonly string[];
+    const task = next.startsWith("-") ? "" : next;
+    if (task !== "") rest.shift();
+    const isHelp = readFlags(rest, given);
+    return { command: isHelp ? "help" : command, task, given };
+  }
+  return readFlags(rest, given) ? { command: "help", given } : { command, given };
+}
+
+/** Whether help was asked for instead. */
+function readFlags(rest: string[], given: Map<FlagName, string>): boolean {
   for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
-    if (next === "--help" || next === "-h") return { command: "help", given };
+    if (next === "--help" || next === "-h") return true;
     const [, name = "", , inline] = /^--([a-z-]+)(=(.*))?$/s.exec(next) ?? [];
     if (!isFlag(name)) {
       const what = next.startsWith("-") ? "option" : "command";
@@ -165,7 +235,7 @@ function split(args: readonly string[]): {
     if (value === undefined) throw new UsageError(`--${name} needs a value`);
     given.set(name, value);
   }
-  return { command, given };
+  return false;
 }
 
 function isFlag(name: string): name is FlagName {
@@ -200,6 +270,19 @@ function namespacesOf(text: string | undefined): string[] {
     }
   }
   return [...new Set(given)];
+}
+
+function clusterOf(text: string): { readonly namespace: string; readonly name: string } {
+  const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9-]{1,63})$/.exec(text) ?? [];
+  if (namespace !== undefined && name !== undefined) return { namespace, name };
+  throw new UsageError(`--cluster: expected NAMESPACE/NAME, not ${text}`);
+}
+
+function taskOf(text: string): MaintenanceTask {
+  const task = maintenanceTasks.find((known) => known === text);
+  if (task !== undefined) return task;
+  const given = text === "" ? "" : `, not ${text}`;
+  throw new UsageError(`maintenance: expected ${maintenanceTasks.join(" or ")}${given}`);
 }
 
 function logLevelOf(text: string): LogLevel {

@@ -8,20 +8,24 @@ import { readClusterDomain } from "./cluster-domain.ts";
 import { EtcdClient } from "./controller/etcd-client.ts";
 import { Operator } from "./controller/operate.ts";
 import { listenForHealth } from "./health.ts";
-import { jsonLogger } from "./json-logger.ts";
+import { jsonLogger, type LogLevel } from "./json-logger.ts";
 import { ApiClient } from "./kernel/api-client.ts";
 import { HttpTransport } from "./kernel/http-transport.ts";
 import { accessFromKubeConfig } from "./kernel/kube-config.ts";
 import type { Ports } from "./kernel/ports.ts";
 import { processClock, processRandom, processTimers } from "./kernel/process-ports.ts";
+import { MemberClient } from "./maintenance/member-client.ts";
+import { runMaintenance } from "./maintenance/run-maintenance.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import {
   type ApplyCrdsOptions,
   helpText,
+  type MaintenanceOptions,
   parseOptions,
   type RunOptions,
   UsageError,
 } from "./options.ts";
+import { ManagedTls } from "./tls/managed-tls.ts";
 
 /** Fields that the API server owns are managed under the part before the slash. */
 const userAgent = "etcd-ts-operator/0.1.0";
@@ -41,12 +45,17 @@ export async function run(
   try {
     const options = parseOptions(args, environment);
     if (options.command === "help") {
-      process.stdout.write(helpText());
+      process.stdout.write(helpText(options));
       return 0;
     }
-    return options.command === "run"
-      ? await operate(options, environment, signal)
-      : await bringCrds(options);
+    switch (options.command) {
+      case "run":
+        return await operate(options, environment, signal);
+      case "apply-crds":
+        return await bringCrds(options);
+      case "maintenance":
+        return await maintain(options, environment, signal);
+    }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`etcd-ts-operator: ${error.message}\n`);
@@ -54,7 +63,7 @@ export async function run(
   }
 }
 
-function portsOf(options: RunOptions | ApplyCrdsOptions): Ports {
+function portsOf(options: { readonly logLevel: LogLevel }): Ports {
   const logger = jsonLogger(options.logLevel, (line) => process.stderr.write(line));
   return { clock: processClock, timers: processTimers, random: processRandom, logger };
 }
@@ -85,6 +94,7 @@ async function operate(
   const operator = new Operator({
     client: clientOver(transport, ports),
     etcd,
+    tls: new ManagedTls(ports.clock),
     ports,
     metrics,
     instance,
@@ -124,6 +134,27 @@ async function bringCrds(options: ApplyCrdsOptions): Promise<number> {
     });
     return 1;
   } finally {
+    transport.close();
+  }
+}
+
+/** One run of a CronJob: see operator/maintenance. */
+async function maintain(
+  { logLevel, kubeconfig, task, cluster }: MaintenanceOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<number> {
+  const ports = portsOf({ logLevel });
+  const transport = transportOf(kubeconfig);
+  const etcd = new MemberClient();
+  // HOSTNAME of a pod is its name, and the CronJobs give no other variable.
+  const instance = environment["POD_NAME"] ?? hostname();
+  const identity = `${instance}_${randomBytes(8).toString("hex")}`;
+  try {
+    const client = clientOver(transport, ports);
+    return await runMaintenance({ client, ports, etcd, task, cluster, instance, identity }, signal);
+  } finally {
+    etcd.close();
     transport.close();
   }
 }

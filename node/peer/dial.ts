@@ -11,6 +11,7 @@ import {
 } from "node:http";
 import { connect, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { sharedLookup } from "../lib/platform/address-lookup.ts";
 import { tlsErrorText } from "../lib/tls-error-text.ts";
 
 /**
@@ -176,6 +177,7 @@ class PlainAgent extends PeerAgent {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
+      lookup: sharedLookup,
     });
     const onTimeout = (): void => {
       socket.destroy(new Error(`could not connect within ${this.dialTimeoutMs} ms`));

@@ -35,29 +35,61 @@ interface Match {
   readonly error?: string;
 }
 
-/** A wildcard can be met by the names of the address only: it has no addresses itself. */
+/**
+ * A wildcard can be met by the names of the address only: it has no addresses itself. Both directions are asked at the same time, since one may have no
+ * answer for long; of the names the longest first, because for a name without its domain DNS may be asked in vain.
+ */
 async function matchesNames(
   address: string,
   dnsNames: readonly string[],
   hosts: HostNames,
 ): Promise<Match> {
-  const wildcards = dnsNames.filter(isWildcard).map((name) => name.slice(1));
-  const names = dnsNames.filter((name) => !isWildcard(name));
-  const reverse = await found(hosts.namesOf(address));
-  const isNamed = reverse.texts
-    .map((name) => name.replace(/\.$/, ""))
-    .some((name) => names.includes(name) || wildcards.some((end) => name.endsWith(end)));
-  if (isNamed) return { isMatch: true };
-  let { error } = reverse;
-  for (const name of names) {
-    const forward = await found(hosts.addressesOf(name));
-    if (forward.texts.some((candidate) => isSameAddress(candidate, address))) {
-      return { isMatch: true };
+  const asked = [isNameOf(address, dnsNames, hosts), isAddressOf(address, dnsNames, hosts)];
+  return new Promise((resolve, reject) => {
+    for (const match of asked) {
+      match.then((answer) => {
+        if (answer.isMatch) resolve(answer);
+      }, reject);
     }
-    error = forward.error ?? error;
-  }
-  return error === undefined ? { isMatch: false } : { isMatch: false, error };
+    Promise.all(asked).then(([reverse, forward]) => {
+      const error = forward?.error ?? reverse?.error;
+      resolve(error === undefined ? { isMatch: false } : { isMatch: false, error });
+    }, reject);
+  });
 }
+
+/** Whether a name of the address stands in the certificate. */
+async function isNameOf(
+  address: string,
+  dnsNames: readonly string[],
+  hosts: HostNames,
+): Promise<Match> {
+  const wildcards = dnsNames.filter(isWildcard).map((name) => name.slice(1));
+  const { texts, error } = await found(hosts.namesOf(address));
+  const isMatch = texts
+    .map((name) => name.replace(/\.$/, ""))
+    .some((name) => dnsNames.includes(name) || wildcards.some((end) => name.endsWith(end)));
+  return error === undefined ? { isMatch } : { isMatch, error };
+}
+
+/** Whether a name in the certificate has the address. */
+async function isAddressOf(
+  address: string,
+  dnsNames: readonly string[],
+  hosts: HostNames,
+): Promise<Match> {
+  const names = dnsNames.filter((name) => !isWildcard(name));
+  const longestFirst = names.toSorted((one, other) => labelsOf(other) - labelsOf(one));
+  let failed: Pick<Match, "error"> = {};
+  for (const name of longestFirst) {
+    const { texts, error } = await found(hosts.addressesOf(name));
+    if (texts.some((candidate) => isSameAddress(candidate, address))) return { isMatch: true };
+    if (error !== undefined) failed = { error };
+  }
+  return { isMatch: false, ...failed };
+}
+
+const labelsOf = (name: string): number => name.split(".").length;
 
 const isWildcard = (name: string): boolean => name.startsWith("*.");
 

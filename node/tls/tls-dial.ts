@@ -1,5 +1,6 @@
 /** Dials a server over TLS. What comes out is a connection whose other end has been judged: not a byte of a request left before. */
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { sharedLookup } from "../lib/platform/address-lookup.ts";
 import type { Timers } from "../lib/ports.ts";
 import { tlsErrorText } from "../lib/tls-error-text.ts";
 import type { TlsIdentity } from "./identity.ts";
@@ -61,6 +62,7 @@ function begin(identity: TlsIdentity, { host, port }: Target): TLSSocket {
     keepAlive: true,
     keepAliveInitialDelay: keepAliveProbeMs,
     noDelay: true,
+    lookup: sharedLookup,
   };
   const socket = connect(options);
   // Whoever gets it listens a moment later; until then nothing else may end the process.

@@ -30,27 +30,63 @@ export type WaitReason =
   | "MemberNotListed"
   /** The Pods are ready, but etcd does not answer the operator. */
   | "EtcdUnreachable"
-  | "ServiceTerminating";
+  | "ServiceTerminating"
+  /** A program that compacts or defragments holds the cluster's Lease. */
+  | "MaintenanceRunning"
+  /** A change waits until all voters are there and have the log. */
+  | "MembersNotReady"
+  | "NoLeader"
+  /** Nobody else is fit to lead, so the leader stays. */
+  | "NoSuccessor"
+  /** A learner is joining; one change at a time. */
+  | "MembershipChanging"
+  | "LearnerSyncing"
+  /** Its Pod is ready, but the member does not take part. */
+  | "MemberNotServing"
+  /** A member's volume is gone, or another one is there under its name. Stuck where there is no other member. */
+  | "VolumeLost"
+  /** A removal waits until quorum survives it. */
+  | "QuorumAtRisk"
+  /** Alarm CORRUPT is raised, and changes wait. */
+  | "CorruptAlarm"
+  /** Alarm CORRUPT: hashes of one revision are not there from all voters. */
+  | "ComparingData"
+  /** Alarm NOSPACE: the roll goes first. */
+  | "RollingFirst"
+  | "QuorumRecovery"
+  /** A Secret with certificates that a user gives is not there yet. */
+  | "CertificatesMissing"
+  /** A change of the CA waits until members and clients have what was written. */
+  | "CertificatesSpreading";
 
 /** Only a person can help. */
 export type StuckReason =
   | "ForeignObject"
+  /** Certificates that a user gives, or asks for, cannot serve. */
+  | "CertificatesInvalid"
+  /** The Secret with the CA holds another one, or cannot be read. */
+  | "CertificateAuthorityLost"
   /** The API server does not take what the plan asks for. Found out when the step is carried out. */
   | "RequestRefused"
-  | "ScalingNotServed"
   | "ReservedFlag"
+  | "EvenReplicas"
   /** The cluster lived, and has no member any more. */
   | "MembersLost"
   /** The member that is there is not the one that was chosen to start the cluster. */
   | "SeedMismatch"
-  /** A member's volume is gone, or another one is there under its name. */
   | "VolumeLost"
   /** The claim is being deleted while its Pod still holds it. */
   | "VolumeDeletionPending"
   | "ClusterIDMismatch"
   | "MemberIDMismatch"
   /** etcd lists a member that is none of ours. */
-  | "UnknownMember";
+  | "UnknownMember"
+  | "TooManyReplacements"
+  /** Too few members are left to decide anything; status.quorumRecovery holds what is left. */
+  | "QuorumLost"
+  /** An alarm that the operator cannot end. */
+  | "Corrupt"
+  | "NoSpace";
 
 /** Of conditions, besides those of the plan. */
 export type HealthReason =
@@ -60,13 +96,11 @@ export type HealthReason =
   | "Deleting"
   | "NotPaused"
   | "MembersReady"
-  | "MembersNotReady"
   | "WritesPossible"
   | "QuorumPresent"
   | "NoMemberRunning"
-  /** A member raised an alarm. */
-  | "NoSpace"
-  | "Corrupt"
+  /** spec.replicas is 0, and no Pod runs. */
+  | "Hibernated"
   /** The node of a Pod does not confirm that it has ended. */
   | "PodStuckTerminating";
 

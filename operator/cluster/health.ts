@@ -25,7 +25,7 @@ export function healthOf({ member, pod }: ObservedMember, now: string): MemberHe
     case "absent":
       return { ...lives, phase: "Pending", message: "there is no pod" };
     case "terminating": {
-      const isStuckTerminating = Date.parse(now) > Date.parse(state.until) + terminationSlackMs;
+      const isStuckTerminating = isOverdueTerminating(state.until, now);
       const message = isStuckTerminating
         ? stuckTerminatingMessage(member, nodeOf(pod))
         : "the pod is ending";
@@ -41,6 +41,11 @@ export function healthOf({ member, pod }: ObservedMember, now: string): MemberHe
   }
 }
 
+/** Whether a node should long have said that a Pod has ended whose grace period went until `until`. Both RFC 3339. */
+export function isOverdueTerminating(until: string, now: string): boolean {
+  return Date.parse(now) > Date.parse(until) + terminationSlackMs;
+}
+
 /** A member's own answer, where it gave one. */
 export function answerOf(etcd: EtcdView, member: EtcdMember): MemberStatusAnswer | undefined {
   if (etcd.kind === "unasked") return undefined;
@@ -49,6 +54,8 @@ export function answerOf(etcd: EtcdView, member: EtcdMember): MemberStatusAnswer
 }
 
 export function roleOf(etcd: EtcdView, member: EtcdMember): ClusterMemberStatus["role"] {
+  const listed = etcd.kind === "known" ? listedMemberOf(etcd.list, member) : undefined;
+  if (listed?.isLearner === true) return "Learner";
   const answer = answerOf(etcd, member);
   if (answer === undefined) return "Unknown";
   if (answer.isLearner) return "Learner";
@@ -61,14 +68,18 @@ export function idOf(etcd: EtcdView, member: EtcdMember): string | undefined {
   return etcd.kind === "known" ? listedMemberOf(etcd.list, member)?.id : undefined;
 }
 
-/** An alarm that a member tells of, the worse one first: with either etcd takes no writes. */
+/** An alarm that etcd lists or a member tells of, the worse one first: with either etcd takes no writes. */
 export function alarmOf({ etcd }: Observed): "Corrupt" | "NoSpace" | undefined {
   if (etcd.kind === "unasked") return undefined;
-  const errors = [...etcd.answers.values()].flatMap((answer) =>
-    answer.kind === "answered" ? answer.errors : [],
-  );
-  if (errors.some((error) => error.includes("CORRUPT"))) return "Corrupt";
-  return errors.some((error) => error.includes("NOSPACE")) ? "NoSpace" : undefined;
+  const kinds = etcd.kind === "known" ? etcd.alarms.map(({ kind }) => kind) : [];
+  let isNoSpace = kinds.includes("NoSpace");
+  if (kinds.includes("Corrupt")) return "Corrupt";
+  for (const answer of etcd.answers.values()) {
+    if (answer.kind !== "answered") continue;
+    if (answer.errors.some((error) => error.includes("CORRUPT"))) return "Corrupt";
+    isNoSpace ||= answer.errors.some((error) => error.includes("NOSPACE"));
+  }
+  return isNoSpace ? "NoSpace" : undefined;
 }
 
 function stuckTerminatingMessage(

@@ -1,6 +1,8 @@
 /** What a member's Pod is told about its cluster: how split brain is made or prevented. */
-import type { EtcdMember } from "../api/v1alpha1/types.ts";
+import type { EtcdCluster, EtcdMember } from "../api/v1alpha1/types.ts";
 import type { InitialCluster } from "../resources/flags.ts";
+import { peersServiceNameOf } from "../resources/names.ts";
+import { namespaceOf } from "../resources/urls.ts";
 import type { ListedMember, ObservedMember } from "./observed.ts";
 import type { Look } from "./rule.ts";
 
@@ -14,13 +16,9 @@ import type { Look } from "./rule.ts";
 export function initialClusterOf(look: Look, { member }: ObservedMember): InitialCluster {
   const own = { name: member.metadata.name, peerUrl: member.spec.peerURL };
   if (mayFound(look, member)) return { state: "new", members: [own] };
-  const { members, etcd } = look.observed;
-  const ours = members.map(({ member: { metadata, spec } }) => ({
-    name: metadata.name,
-    peerUrl: spec.peerURL,
-  }));
-  if (etcd.kind !== "known") return { state: "existing", members: ours };
-  const listed = etcd.list.flatMap((entry) =>
+  const ours = look.members.map(({ name, member: { spec } }) => ({ name, peerUrl: spec.peerURL }));
+  if (look.list === undefined) return { state: "existing", members: ours };
+  const listed = look.list.flatMap((entry) =>
     entry.peerUrls.map((peerUrl) => ({ name: nameOf(entry, peerUrl, ours), peerUrl })),
   );
   return { state: "existing", members: listed };
@@ -32,6 +30,21 @@ export function listedMemberOf(
   member: EtcdMember,
 ): ListedMember | undefined {
   return list.find(({ peerUrls }) => peerUrls.includes(member.spec.peerURL));
+}
+
+/** Name of the member that a URL of this cluster's naming belongs to or belonged to, "etcd-x7k2p". Undefined for URLs of others. */
+export function nameInPeerUrl(cluster: EtcdCluster, url: string): string | undefined {
+  const host = /^https?:\/\/([^/:]+)/.exec(url)?.[1] ?? "";
+  const [name = "", ...rest] = host.split(".");
+  const { name: clusterName } = cluster.metadata;
+  const suffix = `${peersServiceNameOf(clusterName)}.${namespaceOf(cluster)}.svc`;
+  const isOurs =
+    name.startsWith(`${clusterName}-`) && `${rest.join(".")}.`.startsWith(`${suffix}.`);
+  return isOurs ? name : undefined;
+}
+
+export function isOwnPeerUrl(cluster: EtcdCluster, url: string): boolean {
+  return nameInPeerUrl(cluster, url) !== undefined;
 }
 
 function mayFound({ latched }: Look, member: EtcdMember): boolean {

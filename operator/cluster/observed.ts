@@ -4,6 +4,7 @@
  */
 import type { EtcdCluster, EtcdMember } from "../api/v1alpha1/types.ts";
 import type { KubernetesObject } from "../kernel/resource.ts";
+import type { TlsFacts } from "./tls/facts.ts";
 
 /** An EtcdMember object with what carries it. Found by name and owner; a Pod or claim of that name that is not the member's own is foreign. */
 export interface ObservedMember {
@@ -31,6 +32,8 @@ export interface MemberStatusAnswer {
   readonly leaderId: string;
   readonly version: string;
   readonly raftTerm: number;
+  /** Last index that it knows to be committed. */
+  readonly raftIndex: number;
   readonly raftAppliedIndex: number;
   readonly dbSizeBytes: number;
   readonly dbSizeInUseBytes: number;
@@ -54,7 +57,25 @@ export type EtcdView =
       readonly clusterId: string;
       readonly list: readonly ListedMember[];
       readonly answers: MemberAnswers;
+      readonly alarms: readonly ListedAlarm[];
+      /** Newest revision, as the member knew it that gave the list. */
+      readonly revision: number;
+      /** What members have stored, asked for only while an alarm CORRUPT is raised; by the name of the EtcdMember. */
+      readonly hashes: ReadonlyMap<string, StoreHash>;
     };
+
+export interface ListedAlarm {
+  /** Of the member that raised it, or of which it is told; lower-case hex. It need not be in the list any more. */
+  readonly memberId: string;
+  readonly kind: "NoSpace" | "Corrupt";
+}
+
+/** HashKV of one member: two that have the same revision and compactRevision must have the same hash. */
+export interface StoreHash {
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly hash: number;
+}
 
 /** By the name of the EtcdMember that was asked. Members without a running pod are not asked and missing. */
 export type MemberAnswers = ReadonlyMap<
@@ -68,9 +89,39 @@ export interface Observed {
   readonly members: readonly ObservedMember[];
   readonly peersService: KubernetesObject | undefined;
   readonly clientService: KubernetesObject | undefined;
+  readonly disruptionBudget: KubernetesObject | undefined;
+  /** Secrets with certificates that the cluster has or was given, by name; those that are not there are missing. Empty without TLS. */
+  readonly secrets: ReadonlyMap<string, KubernetesObject>;
+  /** What those Secrets say: `readTlsFacts(secrets)` of operator/tls/secret-facts.ts. `noTlsFacts` without TLS. */
+  readonly tls: TlsFacts;
+  /** What members show and trust, by the name of the EtcdMember: proved by dialling them. Empty without TLS. */
+  readonly proofs: ReadonlyMap<string, TlsProof>;
+  /** CronJobs of the cluster, by name. */
+  readonly cronJobs: ReadonlyMap<string, KubernetesObject>;
+  /** With which rights they run, by kind: ServiceAccount, Role, RoleBinding. Those that are not there are missing. */
+  readonly maintenanceAccess: ReadonlyMap<string, KubernetesObject>;
+  /** Who holds the cluster's maintenance Lease now, other than this operator: nothing that ends a Pod or changes members is begun meanwhile. */
+  readonly maintenanceHolder: string | undefined;
+  /** Of nodes on which members' Pods are: what is known of them. A node that is missing here does not exist any more. */
+  readonly nodes: ReadonlyMap<string, NodeView>;
   /** Objects under names that we need, which belong to somebody else: "Service etcd-client". Nothing is done while there is one. */
   readonly foreign: readonly string[];
   readonly etcd: EtcdView;
+}
+
+export interface NodeView {
+  readonly isReady: boolean;
+  /** It has the taint node.kubernetes.io/out-of-service: a person has said that the machine is off. */
+  readonly isOutOfService: boolean;
+}
+
+/** SHA-256 of certificates in DER, lower-case hex. "" where the port could not be asked. */
+export interface TlsProof {
+  /** What it shows on the client port and on the peer port. */
+  readonly serverFingerprint: string;
+  readonly peerFingerprint: string;
+  /** Fingerprints of the CAs whose clients it let in. */
+  readonly trusts: readonly string[];
 }
 
 /** What the operator was told at its start, and what the plan may know besides the world. */
@@ -81,4 +132,6 @@ export interface PlanContext {
   readonly clusterDomain: string;
   /** A name that no member had before, should one be needed: drawn anew for each plan. */
   readonly candidateMemberName: string;
+  /** RFC 3339, in seconds. Compared only with times that stand in objects. */
+  readonly now: string;
 }

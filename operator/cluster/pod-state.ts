@@ -109,3 +109,23 @@ function finishedWhy(status: unknown): string {
 function conditionOf(status: unknown, type: string): Readonly<Record<string, unknown>> | undefined {
   return listAt(status, "conditions").find((condition) => condition["type"] === type);
 }
+
+export interface Restarts {
+  readonly restarts: number;
+  /** RFC 3339. Since when the Pod is not ready. */
+  readonly notReadySince: string | undefined;
+  /** Why the container ended last: "Error", "OOMKilled". */
+  readonly lastReason: string | undefined;
+}
+
+export function restartsOf(pod: KubernetesObject | undefined): Restarts {
+  const status = pod?.["status"];
+  const [container] = listAt(status, "containerStatuses");
+  const ready = conditionOf(status, "Ready");
+  const last = fieldsAt(fieldsAt(container, "lastState"), "terminated");
+  return {
+    restarts: numberAt(container, "restartCount") ?? 0,
+    notReadySince: ready?.["status"] === "False" ? textAt(ready, "lastTransitionTime") : undefined,
+    lastReason: textAt(last, "reason"),
+  };
+}

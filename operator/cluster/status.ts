@@ -11,14 +11,32 @@ import type {
   EtcdMemberStatus,
 } from "../api/v1alpha1/types.ts";
 import { selectorTextOf } from "../resources/labels.ts";
+import { memberTlsSecretNameOf } from "../resources/names.ts";
 import { endpointOf } from "../resources/urls.ts";
 import { conditionsOf, type Verdict } from "./conditions.ts";
 import { answerOf, healthOf, idOf, type MemberHealth, roleOf } from "./health.ts";
+import { syncedPercentOf } from "./joining.ts";
+import { lookOf } from "./look.ts";
+import type { MemberView } from "./member-view.ts";
+import { nextStepOf } from "./next-step.ts";
 import type { Observed, ObservedMember, PlanContext } from "./observed.ts";
 import { plan as planOf } from "./plan.ts";
-import { nodeOf } from "./pod-state.ts";
+import { nodeOf, podStateOf } from "./pod-state.ts";
+import type { Look } from "./rule.ts";
 import type { Plan } from "./step.ts";
+import { firstEndOf } from "./tls/leaf-end.ts";
 import { readyCount, readyText, verdictsOf } from "./verdicts.ts";
+
+/** Fields that the status only repeats: steps latch them, or the programs of the CronJobs write them. */
+export const notOfStatus = [
+  "clusterID",
+  "seedMember",
+  "replacements",
+  "spaceRecovery",
+  "quorumRecovery",
+  "certificates",
+  "maintenance",
+] as const satisfies readonly (keyof EtcdClusterStatus)[];
 
 /**
  * `plan` is what came of the plan, also when the API server refused its step. `now` is RFC 3339, in seconds. A controller writes the result when it
@@ -32,11 +50,12 @@ export function clusterStatus(
 ): EtcdClusterStatus {
   const { cluster, members, etcd } = observed;
   const { generation, name } = cluster.metadata;
+  const look = lookOf(observed, context);
   const health = new Map(
     members.map((seen) => [seen.member.metadata.name, healthOf(seen, now)] as const),
   );
   const planIfNotPaused = isPaused(plan) ? planWithoutPause(observed, context) : plan;
-  const verdicts = verdictsOf({ observed, plan, planIfNotPaused, health });
+  const verdicts = verdictsOf({ observed, look, plan, planIfNotPaused, health });
   const leader = members.find(({ member }) => roleOf(etcd, member) === "Leader");
   return withCalmNumbers(cluster.status, {
     ...latchedOf(cluster.status),
@@ -49,7 +68,8 @@ export function clusterStatus(
     ...present("version", lowestVersionOf(observed) ?? cluster.status?.version),
     ...present("leader", leader?.member.metadata.name),
     endpoint: endpointOf(cluster),
-    members: members.map((seen) => clusterMemberOf(observed, seen, health)),
+    members: look.members.map((seen) => clusterMemberOf(look, seen, health)),
+    ...present("plan", nextStepOf(plan, planIfNotPaused)),
     conditions: conditionsOf(verdicts, cluster.status?.conditions, { generation, now }),
   });
 }
@@ -75,6 +95,7 @@ export function memberStatus(
     ...present("memberID", memberID),
     ...present("volumeClaimUID", volumeClaimUID),
     ...present("podUID", pod?.metadata.uid),
+    ...present("downSince", downSinceOf(observed, seen, now)),
     ...present("node", nodeOf(pod)),
     role: roleOf(etcd, member),
     ...present("version", answerOf(etcd, member)?.version ?? version),
@@ -82,12 +103,29 @@ export function memberStatus(
   };
 }
 
-function clusterMemberOf(
-  { etcd }: Observed,
+/**
+ * The first look at which a member with an identity neither answered nor was ready, as long as that is so. Not while nothing is to run: who sleeps is
+ * not down.
+ */
+function downSinceOf(
+  { cluster, etcd }: Observed,
   { member, pod }: ObservedMember,
+  now: string,
+): string | undefined {
+  if (cluster.spec.replicas === 0 || member.status?.memberID === undefined) return undefined;
+  const state = podStateOf(pod);
+  const isReady = state.kind === "running" && state.isReady;
+  if (isReady || answerOf(etcd, member) !== undefined) return undefined;
+  return member.status.downSince ?? now;
+}
+
+function clusterMemberOf(
+  look: Look,
+  seen: MemberView,
   health: ReadonlyMap<string, MemberHealth>,
 ): ClusterMemberStatus {
-  const { name } = member.metadata;
+  const { etcd } = look.observed;
+  const { member, pod, name, standing } = seen;
   const answer = answerOf(etcd, member);
   const { phase = "Pending", message } = health.get(name) ?? {};
   return {
@@ -99,6 +137,8 @@ function clusterMemberOf(
     ...present("dbSizeBytes", answer?.dbSizeBytes),
     ...present("dbSizeInUseBytes", answer?.dbSizeInUseBytes),
     ...present("raftAppliedIndex", answer?.raftAppliedIndex),
+    ...present("syncedPercent", standing === "Learner" ? syncedPercentOf(look, seen) : undefined),
+    ...present("certificateNotAfter", firstEndOf(look.observed, [memberTlsSecretNameOf(name)])),
     ...present("node", nodeOf(pod)),
     ...present("message", message),
   };
@@ -115,6 +155,7 @@ function phaseOf(
   if (plan.kind === "stuck") return "Stuck";
   if (cluster.status?.clusterID === undefined) return "Creating";
   if (plan.kind === "step") return "Updating";
+  if (verdicts.Available.reason === "Hibernated") return "Hibernated";
   if (verdicts.Degraded.status === "True") return "Degraded";
   return verdicts.Ready.status === "True" ? "Running" : "Updating";
 }
@@ -131,13 +172,13 @@ function isPaused(plan: Plan): boolean {
   return plan.kind === "wait" && plan.reason === "Paused";
 }
 
-function latchedOf(
-  status: EtcdClusterStatus | undefined,
-): Pick<EtcdClusterStatus, "clusterID" | "seedMember"> {
-  return {
-    ...present("clusterID", status?.clusterID),
-    ...present("seedMember", status?.seedMember),
-  };
+function latchedOf(status: EtcdClusterStatus | undefined): EtcdClusterStatus {
+  return Object.fromEntries(
+    notOfStatus.flatMap((field) => {
+      const value = status?.[field];
+      return value === undefined ? [] : [[field, value]];
+    }),
+  );
 }
 
 /** Of the members that answer: what the cluster can do is what its oldest member can. */

@@ -2,11 +2,15 @@
 import type { Condition } from "../api/v1alpha1/types.ts";
 import type { ConditionReason, ConditionType, Verdict } from "./conditions.ts";
 import { alarmOf, type MemberHealth } from "./health.ts";
+import type { MemberView } from "./member-view.ts";
 import type { Observed } from "./observed.ts";
+import type { Look } from "./rule.ts";
 import type { Plan } from "./step.ts";
 
 export interface Assessment {
   readonly observed: Observed;
+  /** Of the same observation. */
+  readonly look: Look;
   readonly plan: Plan;
   /** What the plan is but for spec.paused: the same unless the cluster is paused. */
   readonly planIfNotPaused: Plan;
@@ -26,14 +30,16 @@ export function verdictsOf(assessment: Assessment): Readonly<Record<ConditionTyp
 }
 
 /**
- * True when the spec as of this generation is fulfilled and the cluster serves: what `kubectl wait` and Helm wait for. A plan that has anything left to
+ * True when the spec as of this generation is fulfilled, and the cluster serves or is to sleep: what `kubectl wait` and Helm wait for. A plan that has anything left to
  * do makes it False, so that it leaves True in the same write that tells of a new generation.
  */
-function readyVerdict({ observed, plan, planIfNotPaused, health }: Assessment): Verdict {
+function readyVerdict(assessment: Assessment): Verdict {
+  const { observed, plan, planIfNotPaused, health } = assessment;
   if (isDeleted(observed)) return isFalse("Deleting", "the cluster is being deleted");
   const alarm = alarmOf(observed);
   switch (planIfNotPaused.kind) {
     case "done":
+      if (isAsleep(assessment)) return isTrue("Hibernated", asleepMessage);
       return alarm === undefined
         ? isTrue("AsWanted", `${readyText(observed, health)} members are ready`)
         : isFalse(alarm, alarmMessages[alarm]);
@@ -54,8 +60,10 @@ function readyVerdict({ observed, plan, planIfNotPaused, health }: Assessment): 
 }
 
 /** Whether writes are possible now. */
-function availableVerdict({ observed }: Assessment): Verdict {
+function availableVerdict(assessment: Assessment): Verdict {
+  const { observed } = assessment;
   const { etcd } = observed;
+  if (isAsleep(assessment)) return isFalse("Hibernated", asleepMessage);
   const alarm = alarmOf(observed);
   if (alarm !== undefined) return isFalse(alarm, alarmMessages[alarm]);
   switch (etcd.kind) {
@@ -69,7 +77,13 @@ function availableVerdict({ observed }: Assessment): Verdict {
 }
 
 /** A member list that was read linearizably was confirmed by a quorum. */
-function quorumVerdict({ observed: { etcd } }: Assessment): Verdict {
+function quorumVerdict(assessment: Assessment): Verdict {
+  const { etcd } = assessment.observed;
+  if (isAsleep(assessment)) return isFalse("Hibernated", asleepMessage);
+  const lost = assessment.observed.cluster.status?.quorumRecovery;
+  if (lost !== undefined && etcd.kind !== "known") {
+    return isFalse("QuorumLost", `quorum is lost; what may be lost with it: ${lost.estimatedLoss}`);
+  }
   switch (etcd.kind) {
     case "known":
       return isTrue("QuorumPresent", "a quorum of members answers");
@@ -98,14 +112,24 @@ function progressingVerdict({ observed, plan }: Assessment): Verdict {
 }
 
 /** Something is wrong that is not just on its way: a person is needed, or a member that ran does not. */
-function degradedVerdict({ observed, plan, health }: Assessment): Verdict {
+function degradedVerdict(assessment: Assessment): Verdict {
+  const { observed, look, plan, health } = assessment;
   if (plan.kind === "stuck") return isTrue(plan.reason, plan.message);
   const alarm = alarmOf(observed);
   if (alarm !== undefined) return isTrue(alarm, alarmMessages[alarm]);
+  const going = look.members.find(({ isVolumeGoing }) => isVolumeGoing);
+  if (going !== undefined) {
+    return isTrue(
+      "VolumeDeletionPending",
+      `the volume claim of member ${going.name} is being deleted, and its data goes with its pod`,
+    );
+  }
   const members = [...health].map(([name, state]) => ({ name, ...state }));
   const stuckPod = members.find(({ isStuckTerminating }) => isStuckTerminating);
   if (stuckPod !== undefined) return isTrue("PodStuckTerminating", stuckPod.message ?? "");
-  const down = members.filter(({ phase }) => phase !== "Ready");
+  if (look.target === 0) return isFalse("Hibernated", asleepMessage);
+  const needed = new Set(look.members.filter(isNeeded).map(({ name }) => name));
+  const down = members.filter(({ name, phase }) => phase !== "Ready" && needed.has(name));
   if (isFormed(observed) && down.length > 0) {
     const texts = down.map(({ name, message }) => `member ${name}: ${message ?? "not ready"}`);
     return isTrue("MembersNotReady", texts.join("; "));
@@ -121,6 +145,8 @@ function pausedVerdict({ plan }: Assessment): Verdict {
     ? isTrue(plan.reason, plan.message)
     : isFalse("NotPaused", "spec.paused is not set");
 }
+
+const asleepMessage = "spec.replicas is 0: no member runs, the volumes stay";
 
 const alarmMessages = {
   NoSpace:
@@ -139,6 +165,15 @@ export function readyText(
 
 export function readyCount(health: ReadonlyMap<string, MemberHealth>): number {
   return [...health.values()].filter(({ phase }) => phase === "Ready").length;
+}
+
+/** Those that are joining or on their way out are not missed by anybody. */
+function isNeeded({ standing }: MemberView): boolean {
+  return standing === "Voter" || standing === "Unclear" || standing === "Founding";
+}
+
+function isAsleep({ look }: Assessment): boolean {
+  return look.target === 0 && look.members.every(({ pod }) => pod === undefined);
 }
 
 function isDeleted({ cluster }: Observed): boolean {

@@ -1,6 +1,6 @@
 /**
- * Carries out one step. Each request either makes the change that was decided on, or changes nothing: by resourceVersion, by uid, or since
- * the name must be free. So a decision upon an old view, or one that was carried out without an answer, does no harm.
+ * Carries out one step. Each request either makes the change that was decided on, or changes nothing: by resourceVersion, by uid, since the name must be free, or by
+ * the hash of the member list. So a decision upon an old view, or one that was carried out without an answer, does no harm.
  */
 import { etcdClusters, etcdMembers, fieldManager } from "../api/v1alpha1/names.ts";
 import type { Observed } from "../cluster/observed.ts";
@@ -8,15 +8,25 @@ import type { Step } from "../cluster/step.ts";
 import type { ApiClient } from "../kernel/api-client.ts";
 import { type ApiError, type ApiErrorKind, isApiError } from "../kernel/api-error.ts";
 import { assert } from "../kernel/assert.ts";
-import type { KubernetesObject, ResourceType } from "../kernel/resource.ts";
+import type { MutationGuard } from "../kernel/exchange.ts";
+import { addresseeOf } from "./etcd-change.ts";
+import type { EtcdPort } from "./etcd-port.ts";
+import { targetOf } from "./etcd-target.ts";
 import { resourceTypeOf } from "./kinds.ts";
+import { latch } from "./latch.ts";
+import type { StepResult } from "./step-result.ts";
+import type { TlsPort } from "./tls-port.ts";
 
-export type StepResult =
-  | { readonly kind: "done" }
-  /** The world is another one than the plan saw. Look again. */
-  | { readonly kind: "outdated"; readonly why: string }
-  /** The API server does not take it, and will not take the same again: a value that it refuses, a quota, a policy. */
-  | { readonly kind: "refused"; readonly why: string };
+/** What a step is carried out with. All of it changes something only in the leader's term. */
+export interface Hands {
+  /** With `guard`. */
+  readonly client: ApiClient;
+  readonly etcd: EtcdPort;
+  readonly tls?: TlsPort | undefined;
+  readonly guard: MutationGuard;
+}
+
+const done: StepResult = { kind: "done" };
 
 const refusals: readonly ApiErrorKind[] = [
   "BadRequest",
@@ -32,62 +42,74 @@ function isOutdated(error: unknown): error is ApiError {
   return isApiError(error, "Invalid") && error.causes.some(({ field }) => field === "metadata.uid");
 }
 
-/** Throws ApiError for everything that may pass by itself, and NotLeadingError. `client` has the guard of the leader's term. */
-export async function carryOut(
-  client: ApiClient,
-  observed: Observed,
-  step: Step,
-): Promise<StepResult> {
+/** Throws ApiError for everything that may pass by itself, and NotLeadingError. */
+export async function carryOut(hands: Hands, observed: Observed, step: Step): Promise<StepResult> {
   try {
-    await request(client, observed, step);
-    return { kind: "done" };
+    return await request(hands, observed, step);
   } catch (error) {
     if (isOutdated(error)) {
       // A thing that is gone already need not be deleted.
-      if (step.kind === "delete" && error.kind === "NotFound") return { kind: "done" };
+      if (step.kind === "delete" && error.kind === "NotFound") return done;
       return { kind: "outdated", why: error.message };
     }
-    if (isApiError(error, ...refusals)) return { kind: "refused", why: error.message };
+    if (isApiError(error, ...refusals)) {
+      return { kind: "refused", why: `the API server answered: ${error.message}` };
+    }
     throw error;
   }
 }
 
-async function request(client: ApiClient, observed: Observed, step: Step): Promise<void> {
+async function request(hands: Hands, observed: Observed, step: Step): Promise<StepResult> {
+  const { client, tls } = hands;
   switch (step.kind) {
     case "latch-cluster":
-      return latch(client, etcdClusters, observed.cluster, step.fields);
+      await latch(client, etcdClusters, observed.cluster, step.fields);
+      return done;
     case "latch-member": {
       const found = observed.members.find(({ member }) => member.metadata.name === step.memberName);
       assert(found !== undefined, "a step about a member that was not seen", step.memberName);
-      return latch(client, etcdMembers, found.member, step.fields);
+      await latch(client, etcdMembers, found.member, step.fields);
+      return done;
     }
     case "create":
       await client.create(resourceTypeOf(step.object), step.object);
-      return;
+      return done;
     case "apply": {
       const options = { fieldManager, isForced: true };
       await client.apply(resourceTypeOf(step.object), step.object, options);
-      return;
+      return done;
     }
     case "delete": {
       const { metadata } = step.object;
       assert(metadata.uid !== undefined, "a deletion needs the uid that was seen", metadata.name);
       await client.delete(resourceTypeOf(step.object), metadata, { uid: metadata.uid });
-      return;
+      return done;
     }
+    case "etcd":
+      return etcdRequest(hands, observed, step);
+    case "issue":
+      assert(tls !== undefined, "certificates are issued by operator/tls");
+      await tls.issue(client, observed, step);
+      return done;
   }
 }
 
-/** Only upon the very state that the decision was made on: of two operators, or of two tries, one gets through. */
-async function latch(
-  client: ApiClient,
-  resource: ResourceType,
-  seen: KubernetesObject,
-  fields: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const { uid, resourceVersion } = seen.metadata;
-  assert(resourceVersion !== undefined, "only what was read can be latched", seen.metadata.name);
-  const body = { metadata: { uid, resourceVersion }, status: fields };
-  const options = { type: "merge", subresource: "status", fieldManager } as const;
-  await client.patch(resource, seen.metadata, body, options);
+/** What is written after it stands upon the same view: when it is refused, the request is made again, which does no harm. */
+async function etcdRequest(
+  { client, etcd, guard }: Hands,
+  observed: Observed,
+  step: Extract<Step, { readonly kind: "etcd" }>,
+): Promise<StepResult> {
+  const memberName = addresseeOf(observed, step.request);
+  if (memberName === undefined) return { kind: "outdated", why: "no member is known to lead" };
+  guard.check();
+  const { request, listedMembers } = step;
+  const change = { memberName, request, listedMembers };
+  const result = await etcd.change(targetOf(observed), change, guard);
+  if (result.kind !== "done") {
+    const why = `etcd answered: ${result.why}`;
+    return { kind: result.kind, why };
+  }
+  if (step.then !== undefined) await latch(client, etcdClusters, observed.cluster, step.then);
+  return done;
 }

@@ -1,165 +1,157 @@
 /**
- * Asks etcd over node/client: the status of every member by its own endpoint, then the member list from one of those that vote. The list
- * is read linearizably, so a member that has no quorum cannot give an old one.
- *
- * One connection per member and endpoint. Those of members that are no longer asked are closed with the next question about their cluster.
+ * Asks etcd over node/client: the status of every member by its own endpoint, then the member list from one of those that vote. Learners are never asked for
+ * it: they refuse (operators.md 4.6).
  */
+import type { EtcdView, ListedAlarm, MemberAnswers, StoreHash } from "../cluster/observed.ts";
+import type { MutationGuard } from "../kernel/exchange.ts";
+import { alarmsFrom, hashFrom, listFrom, type StatusAnswer, statusFrom } from "./etcd-answers.ts";
+import { changeOver } from "./etcd-change.ts";
+import { type Connect, type EtcdConnection, EtcdConnections } from "./etcd-connections.ts";
+import type { EtcdChange, EtcdPort, EtcdTarget } from "./etcd-port.ts";
+import type { StepResult } from "./step-result.ts";
 
-import { Client } from "../../node/client/client.ts";
-import { ClientError } from "../../node/client/client-error.ts";
-import type { MemberList, Status } from "../../node/client/cluster-results.ts";
-import type {
-  EtcdView,
-  ListedMember,
-  MemberAnswers,
-  MemberStatusAnswer,
-} from "../cluster/observed.ts";
-import type { Asked, EtcdPort } from "./etcd-port.ts";
-
-/** What is used of node/client's Client. */
-export type EtcdConnection = Pick<Client, "status" | "memberList" | "close">;
-
-/** For one call. A healthy member answers within milliseconds. */
-const callDeadlineMs = 2_000;
 /** Members that are asked for the list, one after the other, before the view is unknown. */
 const listTries = 2;
 
-/** gRPC codes whose texts differ from call to call, and what is told instead: a status that says the same is not written again. */
-const steadyReasons: ReadonlyMap<number, string> = new Map([
-  [1, "the call was cancelled"],
-  [4, `no answer within ${callDeadlineMs / 1000} s`],
-  [14, "not reachable"],
-]);
+type Connections = ReadonlyMap<string, EtcdConnection>;
+type Statuses = ReadonlyMap<string, StatusAnswer>;
 
 export class EtcdClient implements EtcdPort {
-  private readonly connect: (endpoint: string) => EtcdConnection;
-  /** Key of the cluster ▸ endpoint ▸ connection. */
-  private readonly connections = new Map<string, Map<string, EtcdConnection>>();
+  private readonly connections: EtcdConnections;
 
-  constructor(connect: (endpoint: string) => EtcdConnection = connectTo) {
-    this.connect = connect;
+  /** `connect`: for tests. */
+  constructor(connect?: Connect) {
+    this.connections = new EtcdConnections(connect);
   }
 
-  async ask(cluster: string, members: readonly Asked[], signal: AbortSignal): Promise<EtcdView> {
-    const connections = this.connectionsOf(cluster, members);
-    if (members.length === 0) return { kind: "unasked" };
-    const answers: MemberAnswers = new Map(
+  async ask(target: EtcdTarget, signal: AbortSignal): Promise<EtcdView> {
+    const connections = this.connectionsOf(target);
+    if (target.members.length === 0) return { kind: "unasked" };
+    if (typeof connections === "string") return silentView(target, connections);
+    const statuses: Statuses = new Map(
       await Promise.all(
-        members.map(async ({ name, endpoint }) => {
-          return [name, await statusFrom(connections.get(endpoint))] as const;
+        [...connections].map(async ([name, connection]) => {
+          return [name, await statusFrom(connection)] as const;
         }),
       ),
     );
-    const voters = members.filter(({ name }) => isVoter(answers.get(name)));
-    // The leader first: it needs nobody else to know how far the others are.
-    voters.sort((a, b) => Number(isLeader(answers, b.name)) - Number(isLeader(answers, a.name)));
+    const answers = answersOf(statuses);
     let reason = "no member that votes answers";
-    for (const voter of voters.slice(0, listTries)) {
+    for (const voter of votersOf(statuses).slice(0, listTries)) {
       if (signal.aborted) break;
-      const list = await listFrom(connections.get(voter.endpoint));
-      if (list.kind === "known") return { ...list, answers };
-      reason = `${voter.name} has no member list: ${list.reason}`;
+      const connection = connections.get(voter);
+      const list = await listFrom(connection);
+      if (list.kind === "silent") {
+        reason = `${voter} has no member list: ${list.reason}`;
+        continue;
+      }
+      const alarms = await alarmsOf(statuses, connection);
+      if (typeof alarms === "string") {
+        reason = `${voter} does not tell its alarms: ${alarms}`;
+        continue;
+      }
+      const hashes = await hashesOf(alarms, statuses, connections);
+      const revision = revisionOf(statuses, voter);
+      return { ...list, answers, alarms, revision, hashes };
     }
     return { kind: "unknown", reason, answers };
   }
 
+  async change(target: EtcdTarget, change: EtcdChange, guard: MutationGuard): Promise<StepResult> {
+    const connections = this.connectionsOf(target);
+    const connection =
+      typeof connections === "string" ? undefined : connections.get(change.memberName);
+    if (connection === undefined) {
+      return { kind: "outdated", why: `there is no way to member ${change.memberName}` };
+    }
+    return changeOver(connection, change, guard);
+  }
+
   forget(cluster: string): void {
-    for (const connection of this.connections.get(cluster)?.values() ?? []) connection.close();
-    this.connections.delete(cluster);
+    this.connections.forget(cluster);
   }
 
-  /** Ends all of them. */
+  /** Ends all connections. */
   close(): void {
-    for (const cluster of [...this.connections.keys()]) this.forget(cluster);
+    this.connections.close();
   }
 
-  /** Exactly those of `members`, new ones opened, others closed. */
-  private connectionsOf(cluster: string, members: readonly Asked[]): Map<string, EtcdConnection> {
-    const before = this.connections.get(cluster) ?? new Map<string, EtcdConnection>();
-    const after = new Map<string, EtcdConnection>();
-    for (const { endpoint } of members) {
-      after.set(endpoint, before.get(endpoint) ?? this.connect(endpoint));
+  /** Why there are none, where the certificates are missing or bad. */
+  private connectionsOf(target: EtcdTarget): Connections | string {
+    if (target.tls === "missing") {
+      this.connections.forget(target.key);
+      return "the Secret with the operator's certificate is not there, or not whole";
     }
-    for (const [endpoint, connection] of before) {
-      if (!after.has(endpoint)) connection.close();
+    try {
+      return this.connections.of(target);
+    } catch (error) {
+      if (target.tls === "none" || !(error instanceof Error)) throw error;
+      return `the operator's certificate cannot be used: ${error.message}`;
     }
-    if (after.size === 0) this.connections.delete(cluster);
-    else this.connections.set(cluster, after);
-    return after;
   }
 }
 
-function connectTo(endpoint: string): EtcdConnection {
-  return new Client({ endpoints: [endpoint], deadlineMs: callDeadlineMs });
+function silentView({ members }: EtcdTarget, reason: string): EtcdView {
+  const answers = new Map(members.map(({ name }) => [name, { kind: "silent", reason } as const]));
+  return { kind: "unknown", reason, answers };
 }
 
-type Answer = MemberStatusAnswer | { readonly kind: "silent"; readonly reason: string };
-
-async function statusFrom(connection: EtcdConnection | undefined): Promise<Answer> {
-  try {
-    if (connection === undefined) return { kind: "silent", reason: "no connection" };
-    return answerOf(await connection.status({ deadlineMs: callDeadlineMs }));
-  } catch (error) {
-    return { kind: "silent", reason: reasonOf(error) };
-  }
+function answersOf(statuses: Statuses): MemberAnswers {
+  return new Map(
+    [...statuses].map(([name, status]) => {
+      return [name, status.kind === "silent" ? status : status.answer] as const;
+    }),
+  );
 }
 
-function answerOf(status: Status): MemberStatusAnswer {
-  return {
-    kind: "answered",
-    memberId: hex(status.header.memberId),
-    clusterId: hex(status.header.clusterId),
-    leaderId: status.leader === 0n ? "" : hex(status.leader),
-    version: status.version,
-    raftTerm: status.raftTerm,
-    raftAppliedIndex: status.raftAppliedIndex,
-    dbSizeBytes: status.dbSizeBytes,
-    dbSizeInUseBytes: status.dbSizeInUseBytes,
-    isLearner: status.isLearner,
-    errors: status.errors,
-  };
+/** Names of those that vote. The leader first: it needs nobody else to know how far the others are. */
+function votersOf(statuses: Statuses): readonly string[] {
+  const voters = [...statuses].flatMap(([name, status]) =>
+    status.kind === "answered" && !status.answer.isLearner ? [{ name, answer: status.answer }] : [],
+  );
+  const leads = ({ answer }: (typeof voters)[number]): number =>
+    Number(answer.leaderId === answer.memberId);
+  return voters.sort((left, right) => leads(right) - leads(left)).map(({ name }) => name);
 }
 
-type Listed =
-  | {
-      readonly kind: "known";
-      readonly clusterId: string;
-      readonly list: readonly ListedMember[];
-    }
-  | { readonly kind: "silent"; readonly reason: string };
-
-async function listFrom(connection: EtcdConnection | undefined): Promise<Listed> {
-  try {
-    if (connection === undefined) return { kind: "silent", reason: "no connection" };
-    const options = { linearizable: true, deadlineMs: callDeadlineMs };
-    return listedOf(await connection.memberList(options));
-  } catch (error) {
-    return { kind: "silent", reason: reasonOf(error) };
-  }
+/**
+ * Each member tells of alarms with its status. Asking for them makes etcd write an entry to its log (v3_server.go, Alarm), so that is left while none tells of one.
+ * Gives the reason where they cannot be had: what etcd takes is not known then.
+ */
+async function alarmsOf(
+  statuses: Statuses,
+  connection: EtcdConnection | undefined,
+): Promise<readonly ListedAlarm[] | string> {
+  const isTold = [...statuses.values()].some(
+    (status) =>
+      status.kind === "answered" &&
+      status.answer.errors.some((error) => /NOSPACE|CORRUPT/.test(error)),
+  );
+  if (!isTold) return [];
+  const answer = await alarmsFrom(connection);
+  return answer.kind === "silent" ? answer.reason : answer.alarms;
 }
 
-function listedOf({ header, members }: MemberList): Listed {
-  const list = members.map(({ id, name, peerUrls, isLearner }) => {
-    return { id: hex(id), name, peerUrls, isLearner };
-  });
-  return { kind: "known", clusterId: hex(header.clusterId), list };
+/** At one revision, which every voter that answers has reached. */
+async function hashesOf(
+  alarms: readonly ListedAlarm[],
+  statuses: Statuses,
+  connections: Connections,
+): Promise<ReadonlyMap<string, StoreHash>> {
+  if (!alarms.some(({ kind }) => kind === "Corrupt")) return new Map();
+  const voters = votersOf(statuses);
+  const revision = Math.min(...voters.map((name) => revisionOf(statuses, name)));
+  const answers = await Promise.all(
+    voters.map(async (name) => [name, await hashFrom(connections.get(name), revision)] as const),
+  );
+  return new Map(
+    answers.flatMap(([name, answer]) =>
+      answer.kind === "hash" ? [[name, answer.hash] as const] : [],
+    ),
+  );
 }
 
-/** Throws what is no ClientError: that is a bug, and not the member's silence. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof ClientError)) throw error;
-  return steadyReasons.get(error.code) ?? error.message;
-}
-
-function isVoter(answer: Answer | undefined): boolean {
-  return answer?.kind === "answered" && !answer.isLearner;
-}
-
-function isLeader(answers: MemberAnswers, name: string): boolean {
-  const answer = answers.get(name);
-  return answer?.kind === "answered" && answer.leaderId === answer.memberId;
-}
-
-function hex(id: bigint): string {
-  return id.toString(16);
+function revisionOf(statuses: Statuses, name: string): number {
+  const status = statuses.get(name);
+  return status?.kind === "answered" ? status.revision : 0;
 }

@@ -4,10 +4,13 @@ import { assert } from "../kernel/assert.ts";
 import { apiVersionOf, type KubernetesObject, type ResourceType } from "../kernel/resource.ts";
 
 const core = { group: "", version: "v1", isNamespaced: true } as const;
+const rbac = { group: "rbac.authorization.k8s.io", version: "v1", isNamespaced: true } as const;
 
 export const pods: ResourceType = { ...core, plural: "pods", kind: "Pod" };
 
 export const services: ResourceType = { ...core, plural: "services", kind: "Service" };
+
+export const secrets: ResourceType = { ...core, plural: "secrets", kind: "Secret" };
 
 export const volumeClaims: ResourceType = {
   ...core,
@@ -15,7 +18,49 @@ export const volumeClaims: ResourceType = {
   kind: "PersistentVolumeClaim",
 };
 
-const known = [etcdClusters, etcdMembers, pods, services, volumeClaims];
+/** Only read: they are not ours. */
+export const nodes: ResourceType = { ...core, isNamespaced: false, plural: "nodes", kind: "Node" };
+
+export const disruptionBudgets: ResourceType = {
+  group: "policy",
+  version: "v1",
+  plural: "poddisruptionbudgets",
+  kind: "PodDisruptionBudget",
+  isNamespaced: true,
+};
+
+export const cronJobs: ResourceType = {
+  group: "batch",
+  version: "v1",
+  plural: "cronjobs",
+  kind: "CronJob",
+  isNamespaced: true,
+};
+
+/** With which identity and rights the CronJobs run. */
+export const serviceAccounts: ResourceType = {
+  ...core,
+  plural: "serviceaccounts",
+  kind: "ServiceAccount",
+};
+
+export const roles: ResourceType = { ...rbac, plural: "roles", kind: "Role" };
+
+export const roleBindings: ResourceType = { ...rbac, plural: "rolebindings", kind: "RoleBinding" };
+
+const known = [
+  etcdClusters,
+  etcdMembers,
+  pods,
+  services,
+  secrets,
+  volumeClaims,
+  disruptionBudgets,
+  cronJobs,
+  serviceAccounts,
+  roles,
+  roleBindings,
+];
 
 /** Of an object that a step is about. Asserts that it says its apiVersion and kind, and that they are one of ours. */
 export function resourceTypeOf(object: KubernetesObject): ResourceType {

@@ -15,15 +15,18 @@ import { runWorkers } from "../kernel/workers.ts";
 import type { EtcdPort } from "./etcd-port.ts";
 import type { ReconcileMetrics } from "./metrics-port.ts";
 import { Reconciler } from "./reconcile.ts";
+import type { TlsPort } from "./tls-port.ts";
 import { Watches } from "./watches.ts";
 
 export interface OperatorSetup {
   /** Without guard. */
   readonly client: ApiClient;
   readonly etcd: EtcdPort;
+  /** Undefined where no cluster has certificates of ours. */
+  readonly tls?: TlsPort | undefined;
   readonly ports: Ports;
   readonly metrics: ReconcileMetrics;
-  readonly context: Omit<PlanContext, "candidateMemberName">;
+  readonly context: Omit<PlanContext, "candidateMemberName" | "now">;
   readonly lease: ObjectRef;
   /** Of this process and no other ever. */
   readonly identity: string;
@@ -82,7 +85,7 @@ export class Operator {
 
   private async lead(leadership: Leadership, signal: AbortSignal): Promise<void> {
     this.leadership = leadership;
-    const { ports, metrics, etcd, context, workerCount, instance } = this.setup;
+    const { ports, metrics, workerCount, instance } = this.setup;
     metrics.leading(true);
     const client = this.setup.client.withGuard(leadership);
     const recorder = new EventRecorder({
@@ -91,10 +94,13 @@ export class Operator {
       controller: reportingController,
       instance,
     });
-    const reconciler = new Reconciler({ client, etcd, ports, recorder, metrics, context });
+    const reconciler = new Reconciler({ ...this.setup, client, guard: leadership, recorder });
     const queue = new WorkQueue(ports, backoff);
     metrics.readQueueDepth(() => queue.depth);
-    this.watches.subscribe((key) => queue.add(key));
+    this.watches.subscribe((key) => {
+      reconciler.stir(key);
+      queue.add(key);
+    });
     const recording = recorder.run(signal).catch((error: unknown) => {
       // The term ends, and the workers with it.
       if (!(error instanceof NotLeadingError)) throw error;

@@ -1,50 +1,83 @@
 /**
- * The work on one EtcdCluster: look, plan, at most one step, then the status. Nothing is remembered that a decision rests on; every look
- * is a fresh one, so the process may end anywhere in between.
+ * The work on one EtcdCluster: look, plan, at most one step, then the status. Nothing is remembered that a decision rests on; every look that leads to anything is a
+ * fresh one, so the process may end anywhere in between.
  */
 import type { Observed, PlanContext } from "../cluster/observed.ts";
 import { plan } from "../cluster/plan.ts";
-import { clusterStatus, memberStatus } from "../cluster/status.ts";
 import type { Plan } from "../cluster/step.ts";
 import type { ApiClient } from "../kernel/api-client.ts";
 import { ApiError, NotLeadingError } from "../kernel/api-error.ts";
 import { isAborted } from "../kernel/backoff.ts";
 import type { EventRecorder } from "../kernel/event-recorder.ts";
+import type { MutationGuard } from "../kernel/exchange.ts";
 import type { Ports } from "../kernel/ports.ts";
 import { refOf } from "../kernel/resource.ts";
 import type { Outcome } from "../kernel/workers.ts";
-import { carryOut, type StepResult } from "./carry-out.ts";
+import { carryOut } from "./carry-out.ts";
 import { withinLimit } from "./deadline.ts";
 import type { EtcdPort } from "./etcd-port.ts";
+import { isDisruptive, isInFlight } from "./in-flight.ts";
+import {
+  holdMaintenanceLease,
+  keepMaintenanceLease,
+  type MaintenanceLease,
+  releaseMaintenanceLease,
+} from "./maintenance-lease.ts";
+import { deedOf, sightOf } from "./measure.ts";
 import { candidateMemberName } from "./member-name.ts";
 import type { ReconcileMetrics } from "./metrics-port.ts";
-import { observe } from "./observe.ts";
-import { idleMs, outdatedMs, Pace, waitMs } from "./pace.ts";
+import { observe, observeAgain, type Sight } from "./observe.ts";
+import { outdatedMs, Pace } from "./pace.ts";
+import { Rests } from "./rests.ts";
+import { areStatusesCurrent, writeStatuses } from "./statuses.ts";
+import type { StepResult } from "./step-result.ts";
 import { nameIn, Teller } from "./tell.ts";
-import { type WriteResult, writeClusterStatus, writeMemberStatus } from "./write-status.ts";
+import type { TlsPort } from "./tls-port.ts";
 
 export interface ReconcilerOptions {
-  /** With the guard of the leader's term. */
+  /** With `guard`, that of the leader's term. */
   readonly client: ApiClient;
+  readonly guard: MutationGuard;
   readonly etcd: EtcdPort;
+  readonly tls?: TlsPort | undefined;
   readonly ports: Ports;
   readonly recorder: Pick<EventRecorder, "record">;
   readonly metrics: ReconcileMetrics;
-  readonly context: Omit<PlanContext, "candidateMemberName">;
+  readonly context: Omit<PlanContext, "candidateMemberName" | "now">;
+  /** Of this process: under it maintenance Leases are held. */
+  readonly identity: string;
 }
 
 /** For all reads of one look, those of etcd included. */
 const lookLimitMs = 25_000;
 
+interface Worked {
+  /** For the metrics. */
+  readonly result: string;
+  readonly requeueAfterMs: number | undefined;
+}
+
+interface Stepped {
+  /** What the plan has come to. */
+  readonly plan: Plan;
+  readonly result: StepResult | undefined;
+}
+
 export class Reconciler {
   private readonly options: ReconcilerOptions;
   private readonly teller: Teller;
   private readonly pace: Pace;
+  private readonly rests = new Rests();
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
     this.teller = new Teller(options.recorder, options.ports.logger);
     this.pace = new Pace(options.ports.random);
+  }
+
+  /** A watch has told of a change: the next look reads everything. */
+  stir(key: string): void {
+    this.rests.stir(key);
   }
 
   /** See Reconcile in kernel/workers.ts. */
@@ -53,7 +86,7 @@ export class Reconciler {
     const startedMs = ports.clock.monotonicMs();
     let result = "error";
     try {
-      const outcome = await this.work(key, signal);
+      const outcome = (await this.glance(key, signal)) ?? (await this.work(key, signal));
       ({ result } = outcome);
       return outcome.requeueAfterMs === undefined
         ? undefined
@@ -71,107 +104,124 @@ export class Reconciler {
     }
   }
 
-  private async work(
-    key: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly result: string; readonly requeueAfterMs: number | undefined }> {
-    const { client, etcd, ports, metrics } = this.options;
+  /** Asks etcd alone. Undefined unless that leaves nothing to do. */
+  private async glance(key: string, signal: AbortSignal): Promise<Worked | undefined> {
+    const { ports, etcd } = this.options;
+    const kept = this.rests.find(key, ports.clock.monotonicMs());
+    if (kept === undefined) return undefined;
     const observed = await withinLimit(ports.timers, lookLimitMs, signal, (limited) =>
-      observe({ client, etcd }, refOf(key), limited),
+      observeAgain({ etcd }, kept, limited),
     );
-    if (observed === undefined) {
+    const context = this.contextFor(observed);
+    const planned = plan(observed, context);
+    if (planned.kind !== "done" || !areStatusesCurrent(observed, planned, context))
+      return undefined;
+    this.measure(observed, planned);
+    return { result: "done", requeueAfterMs: this.pace.afterRest(key) };
+  }
+
+  private async work(key: string, signal: AbortSignal): Promise<Worked> {
+    const { ports, client } = this.options;
+    this.rests.begin(key);
+    const sight = await withinLimit(ports.timers, lookLimitMs, signal, (limited) =>
+      observe({ ...this.options, nowMs: ports.clock.unixMs() }, refOf(key), limited),
+    );
+    if (sight === undefined) {
       this.forget(key);
       return { result: "gone", requeueAfterMs: undefined };
     }
-    const { cluster } = observed;
+    const { observed } = sight;
     const context = this.contextFor(observed);
-    const planned = plan(observed, context);
-    const stepped = planned.kind === "step" ? await this.step(observed, planned) : undefined;
-    const effective = stepped === undefined ? planned : stepped.plan;
-    this.teller.planned(cluster, effective);
-    const isWritten = isAborted(signal) || (await this.writeStatus(observed, effective, context));
-    const { namespace = "", name } = cluster.metadata;
-    const ready = readyMembers(observed);
-    metrics.cluster({ namespace, cluster: name }, { members: observed.members.length, ready });
-    const isOutdated = !isWritten || stepped?.result.kind === "outdated";
+    const stepped = await this.step(sight, plan(observed, context));
+    const { plan: effective, result } = stepped;
+    this.teller.planned(observed.cluster, effective);
+    const written = isAborted(signal)
+      ? []
+      : await writeStatuses(client, observed, effective, context);
+    this.measure(observed, effective);
+    const isOutdated = written.includes("outdated") || result?.kind === "outdated";
+    if (effective.kind === "done" && written.every((write) => write === "same")) {
+      this.rests.settle(key, observed, ports.clock.monotonicMs());
+    }
     const requeueAfterMs = this.nextLook(key, effective, isOutdated);
     return { result: isOutdated ? "outdated" : effective.kind, requeueAfterMs };
   }
 
-  /** What became of the step. One that is refused leaves the cluster stuck, with the API server's words. */
-  private async step(
-    observed: Observed,
-    planned: Extract<Plan, { kind: "step" }>,
-  ): Promise<{ readonly plan: Plan; readonly result: StepResult }> {
+  /** What became of the plan. A step that is refused leaves the cluster stuck, with the words of who refused it. */
+  private async step(sight: Sight, planned: Plan): Promise<Stepped> {
+    const { observed } = sight;
+    const { client } = this.options;
+    const lease = this.leaseOf(sight);
+    if (planned.kind !== "step") {
+      if (isInFlight(planned)) await keepMaintenanceLease(client, lease);
+      else await releaseMaintenanceLease(client, lease);
+      return { plan: planned, result: undefined };
+    }
     const { step } = planned;
-    const result = await carryOut(this.options.client, observed, step);
-    if (result.kind === "done") this.teller.carriedOut(observed.cluster, step);
-    if (result.kind !== "refused") return { plan: planned, result };
-    const message = `the API server refused to ${step.kind} ${nameIn(step)}: ${result.why}`;
-    return { plan: { kind: "stuck", reason: "RequestRefused", message }, result };
+    if (isDisruptive(step) && !(await holdMaintenanceLease(client, lease))) {
+      const result = { kind: "outdated", why: "somebody else took the maintenance Lease" } as const;
+      this.teller.notCarriedOut(observed.cluster, step, result.why);
+      return { plan: planned, result };
+    }
+    const result = await carryOut(this.options, observed, step);
+    if (result.kind === "outdated") {
+      this.teller.notCarriedOut(observed.cluster, step, result.why);
+      return { plan: planned, result };
+    }
+    if (result.kind === "refused") {
+      const message = `refused: ${step.kind} ${nameIn(step)}: ${result.why}`;
+      return { plan: { kind: "stuck", reason: "RequestRefused", message }, result };
+    }
+    this.teller.carriedOut(observed.cluster, step);
+    const deed = deedOf(step);
+    if (deed !== undefined) this.options.metrics.deed(labelsOf(observed), deed);
+    return { plan: planned, result };
   }
 
-  /** False when one of the objects was changed by others since it was seen. */
-  private async writeStatus(
-    observed: Observed,
-    effective: Plan,
-    context: PlanContext,
-  ): Promise<boolean> {
-    const { cluster } = observed;
-    // It has no future, and nobody waits for what it says.
-    if (cluster.metadata.deletionTimestamp !== undefined) return true;
-    const { client, ports } = this.options;
-    const now = new Date(ports.clock.unixMs()).toISOString().replace(/\.\d+Z$/, "Z");
-    const results: WriteResult[] = [];
-    for (const seen of observed.members) {
-      if (isLatched(effective, seen.member.metadata.name)) continue;
-      const wanted = memberStatus(observed, seen, now);
-      results.push(await writeMemberStatus(client, seen.member, wanted));
-    }
-    // What the step has just written is told of with the next look, which follows at once.
-    if (effective.kind !== "step" || effective.step.kind !== "latch-cluster") {
-      const wanted = clusterStatus(observed, effective, context, now);
-      results.push(await writeClusterStatus(client, cluster, wanted));
-    }
-    return !results.includes("outdated");
+  private leaseOf({ observed: { cluster }, lease }: Sight): MaintenanceLease {
+    const { identity, ports } = this.options;
+    return { cluster, lease, identity, nowMs: ports.clock.unixMs() };
+  }
+
+  private measure(observed: Observed, effective: Plan): void {
+    const { metrics, ports } = this.options;
+    metrics.cluster(labelsOf(observed), sightOf(observed, effective, ports.clock.unixMs()));
   }
 
   private contextFor({ cluster }: Observed): PlanContext {
     const { context, ports } = this.options;
     const { name } = cluster.metadata;
-    return { ...context, candidateMemberName: candidateMemberName(name, ports.random) };
+    const now = new Date(ports.clock.unixMs()).toISOString().replace(/\.\d+Z$/, "Z");
+    return { ...context, candidateMemberName: candidateMemberName(name, ports.random), now };
   }
 
   private nextLook(key: string, effective: Plan, isOutdated: boolean): number {
-    if (effective.kind === "step") {
-      const delayMs = this.pace.afterStep(key, `${effective.step.kind} ${nameIn(effective.step)}`);
-      return isOutdated ? Math.max(delayMs, outdatedMs) : delayMs;
+    switch (effective.kind) {
+      case "step": {
+        const step = `${effective.step.kind} ${nameIn(effective.step)}`;
+        const delayMs = this.pace.afterStep(key, step);
+        return isOutdated ? Math.max(delayMs, outdatedMs) : delayMs;
+      }
+      case "wait":
+        return isOutdated ? outdatedMs : this.pace.afterWait(key, effective.reason);
+      default:
+        return isOutdated ? outdatedMs : this.pace.afterRest(key);
     }
-    if (isOutdated) return outdatedMs;
-    return this.pace.after(key, effective.kind === "wait" ? waitMs : idleMs);
   }
 
   private forget(key: string): void {
     this.options.etcd.forget(key);
     this.teller.forget(key);
     this.pace.forget(key);
+    this.rests.forget(key);
     const { namespace = "", name } = refOf(key);
     this.options.metrics.forget({ namespace, cluster: name });
   }
 }
 
-function isLatched(effective: Plan, memberName: string): boolean {
-  if (effective.kind !== "step") return false;
-  const { step } = effective;
-  return step.kind === "latch-member" && step.memberName === memberName;
-}
-
-/** Pods that the kubelet says are ready. */
-function readyMembers({ members }: Observed): number {
-  return members.filter(({ pod }) => {
-    const { conditions = [] } = (pod?.["status"] ?? {}) as {
-      conditions?: readonly { type: string; status: string }[];
-    };
-    return conditions.some(({ type, status }) => type === "Ready" && status === "True");
-  }).length;
+function labelsOf({ cluster: { metadata } }: Observed): {
+  readonly namespace: string;
+  readonly cluster: string;
+} {
+  return { namespace: metadata.namespace ?? "", cluster: metadata.name };
 }

@@ -2,7 +2,7 @@
 
 import { etcdClusters } from "../api/v1alpha1/names.ts";
 import type { EtcdCluster } from "../api/v1alpha1/types.ts";
-import type { Plan, Step } from "../cluster/step.ts";
+import type { EtcdRequest, Plan, Step } from "../cluster/step.ts";
 import type { EventRecorder } from "../kernel/event-recorder.ts";
 import type { Logger } from "../kernel/ports.ts";
 import { apiVersionOf, type KubernetesObject, keyOf } from "../kernel/resource.ts";
@@ -13,6 +13,8 @@ const actions: Readonly<Record<Step["kind"], string>> = {
   create: "Create",
   apply: "Apply",
   delete: "Delete",
+  etcd: "Request",
+  issue: "Issue",
 };
 
 export class Teller {
@@ -37,6 +39,16 @@ export class Teller {
       message,
     });
     this.recorder.record(regarding(cluster), { type: "Normal", reason, action, note: message });
+  }
+
+  /** The world was another one than the plan saw, or the answer is not known. The next look tells. */
+  notCarriedOut(cluster: EtcdCluster, step: Step, why: string): void {
+    this.logger.info("step not carried out, looking again", {
+      cluster: keyOf(cluster.metadata),
+      step: step.kind,
+      object: nameIn(step),
+      why,
+    });
   }
 
   planned(cluster: EtcdCluster, plan: Plan): void {
@@ -64,14 +76,25 @@ function regarding(cluster: EtcdCluster): KubernetesObject {
   return { ...cluster, apiVersion: apiVersionOf(etcdClusters), kind: etcdClusters.kind };
 }
 
-/** The object that a step is about, "Pod name". */
+/** What a step is about: "Pod name", "promote 8e9e05c52164694d". */
 export function nameIn(step: Step): string {
   switch (step.kind) {
     case "latch-cluster":
-      return "EtcdCluster";
+      return `EtcdCluster ${Object.keys(step.fields).join()}`;
     case "latch-member":
-      return `EtcdMember ${step.memberName}`;
-    default:
+      return `EtcdMember ${step.memberName} ${Object.keys(step.fields).join()}`;
+    case "etcd":
+      return requestText(step.request);
+    case "create":
+    case "apply":
+    case "delete":
       return `${step.object.kind ?? ""} ${step.object.metadata.name}`;
+    case "issue":
+      return `Secret ${step.secretName}`;
   }
+}
+
+function requestText({ kind, ...parts }: EtcdRequest): string {
+  const values: readonly (string | number)[] = Object.values(parts);
+  return [kind, ...values].join(" ");
 }

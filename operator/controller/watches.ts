@@ -8,7 +8,7 @@ import type { Ports } from "../kernel/ports.ts";
 import { Reflector } from "../kernel/reflector.ts";
 import { type KubernetesObject, keyOf, type ResourceType } from "../kernel/resource.ts";
 import { Store } from "../kernel/store.ts";
-import { pods, services, volumeClaims } from "./kinds.ts";
+import { cronJobs, disruptionBudgets, pods, secrets, services, volumeClaims } from "./kinds.ts";
 import { isSameJson } from "./same.ts";
 
 export interface WatchesOptions {
@@ -24,7 +24,23 @@ interface Watch {
   readonly reflector: Reflector;
 }
 
-const parts: readonly ResourceType[] = [etcdMembers, pods, volumeClaims, services];
+const parts: readonly ResourceType[] = [
+  etcdMembers,
+  pods,
+  volumeClaims,
+  services,
+  secrets,
+  disruptionBudgets,
+  cronJobs,
+];
+
+/** Kinds whose status is no reason to look: our own word, or what other controllers count. */
+const quietStatuses: ReadonlySet<ResourceType> = new Set([
+  etcdClusters,
+  etcdMembers,
+  disruptionBudgets,
+  cronJobs,
+]);
 
 export class Watches {
   private readonly watches: readonly Watch[];
@@ -51,7 +67,7 @@ export class Watches {
   /** `enqueue` gets the keys of all clusters that there are, and from then on of those that something happens to. */
   subscribe(enqueue: (key: string) => void): void {
     for (const { resource, store } of this.watches) {
-      const isOwnStatus = resource === etcdClusters || resource === etcdMembers;
+      const isQuiet = quietStatuses.has(resource);
       const take = (object: KubernetesObject): void => {
         const key = clusterKeyOf(resource, object);
         if (key !== undefined) enqueue(key);
@@ -59,7 +75,7 @@ export class Watches {
       store.subscribe({
         onAdd: take,
         onUpdate: (before, after) => {
-          if (isOwnStatus && !isNews(before, after)) return;
+          if (isQuiet && !isNews(before, after)) return;
           take(before);
           take(after);
         },
@@ -94,7 +110,7 @@ function clusterKeyOf(resource: ResourceType, object: KubernetesObject): string 
   return cluster === undefined ? undefined : keyOf({ namespace, name: cluster });
 }
 
-/** The status of our own kinds is our own word: hearing it back is no reason to look. */
+/** All but the status: with it the generation does not move. */
 function isNews(before: KubernetesObject, after: KubernetesObject): boolean {
   return !isSameJson(askedIn(before), askedIn(after));
 }

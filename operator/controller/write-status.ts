@@ -10,6 +10,7 @@ import type {
   EtcdMember,
   EtcdMemberStatus,
 } from "../api/v1alpha1/types.ts";
+import { notOfStatus } from "../cluster/status.ts";
 import type { ApiClient } from "../kernel/api-client.ts";
 import { isApiError } from "../kernel/api-error.ts";
 import { assert } from "../kernel/assert.ts";
@@ -18,10 +19,7 @@ import { isSameJson } from "./same.ts";
 
 const statusManager = `${fieldManager}-status`;
 /** What steps write, and nobody else: see the fields of the latch steps. */
-const clusterLatches: readonly string[] = [
-  "clusterID",
-  "seedMember",
-] satisfies (keyof EtcdClusterStatus)[];
+const clusterLatches: readonly string[] = notOfStatus;
 const memberLatches: readonly string[] = [
   "memberID",
   "volumeClaimUID",
@@ -54,6 +52,15 @@ export async function writeMemberStatus(
     present: without(member.status ?? {}, memberLatches),
     wanted: without(wanted, memberLatches),
   });
+}
+
+/** Whether there is nothing to write. */
+export function isClusterStatusCurrent(cluster: EtcdCluster, wanted: EtcdClusterStatus): boolean {
+  return isSameJson(without(cluster.status ?? {}, clusterLatches), without(wanted, clusterLatches));
+}
+
+export function isMemberStatusCurrent(member: EtcdMember, wanted: EtcdMemberStatus): boolean {
+  return isSameJson(without(member.status ?? {}, memberLatches), without(wanted, memberLatches));
 }
 
 function without(status: object, latches: readonly string[]): Fields {

@@ -131,6 +131,15 @@ export class EventRecorder {
     }
   }
 
+  /** Sends what waits now and is not being sent by `run`: for programs that end. Takes no longer than the tries of what waits. */
+  async flush(): Promise<void> {
+    const { signal } = new AbortController();
+    for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
+      next.isQueued = false;
+      await this.send(next, signal);
+    }
+  }
+
   /** Puts series whose counts are due into the outbox and forgets those that are over. How long until the next one is due. */
   private enqueueDue(): number {
     const nowMs = this.options.ports.clock.monotonicMs();

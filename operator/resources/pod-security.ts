@@ -19,8 +19,11 @@ export const containerSecurityContext = {
   readOnlyRootFilesystem: true,
 } as const;
 
+/** Variables for every Service of the namespace: thousands in a large one. */
+export const podWithoutServiceVariables = { enableServiceLinks: false } as const;
+
 /** A member calls no API of Kubernetes. */
 export const podWithoutCredentials = {
   automountServiceAccountToken: false,
-  enableServiceLinks: false,
+  ...podWithoutServiceVariables,
 } as const;

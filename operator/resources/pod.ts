@@ -1,8 +1,8 @@
 /** The Pod of a member. It is never changed in place: another one under the same name takes its place, with the same volume. */
-import { templateHashAnnotation } from "../api/v1alpha1/names.ts";
+import { forceNewClusterAnnotation, templateHashAnnotation } from "../api/v1alpha1/names.ts";
 import type { EtcdCluster, EtcdMember } from "../api/v1alpha1/types.ts";
 import type { KubernetesObject } from "../kernel/resource.ts";
-import { type InitialCluster, memberFlags, volumeMountPath } from "./flags.ts";
+import { memberFlags, type PodStart, volumeMountPath } from "./flags.ts";
 import { memberLabelsOf } from "./labels.ts";
 import { peersServiceNameOf, volumeClaimNameOf } from "./names.ts";
 import { ownedByMember } from "./owners.ts";
@@ -13,6 +13,7 @@ import {
   podWithoutCredentials,
 } from "./pod-security.ts";
 import { templateHashOf } from "./template-hash.ts";
+import { tlsMountsOf, tlsVolumesOf } from "./tls-volume.ts";
 import { clientPort, metricsPort, namespaceOf, peerPort } from "./urls.ts";
 
 /** Name of the one container. */
@@ -25,7 +26,7 @@ const containerName = "etcd";
 export function buildPod(
   cluster: EtcdCluster,
   member: EtcdMember,
-  initialCluster: InitialCluster,
+  start: PodStart,
 ): KubernetesObject {
   const clusterName = cluster.metadata.name;
   const memberName = member.metadata.name;
@@ -40,6 +41,7 @@ export function buildPod(
       annotations: {
         ...pod.annotations,
         [templateHashAnnotation]: templateHashOf(cluster.spec, member.spec.image),
+        ...(start.forceNewCluster === true ? { [forceNewClusterAnnotation]: "true" } : {}),
       },
       ownerReferences: [ownedByMember(member)],
     },
@@ -47,32 +49,34 @@ export function buildPod(
       // Together they make the member's DNS name; the kubelet writes it into the pod's /etc/hosts, so the member resolves itself before DNS does.
       hostname: memberName,
       subdomain: peersServiceNameOf(clusterName),
-      restartPolicy: "Always",
+      restartPolicy: start.forceNewCluster === true ? "Never" : "Always",
       terminationGracePeriodSeconds: pod.terminationGracePeriodSeconds,
       ...podWithoutCredentials,
       securityContext: podSecurityContext,
       ...placementOf(cluster),
       ...(image?.pullSecrets === undefined ? {} : { imagePullSecrets: image.pullSecrets }),
-      containers: [container(cluster, member, initialCluster)],
+      containers: [container(cluster, member, start)],
       volumes: [
         { name: "data", persistentVolumeClaim: { claimName: volumeClaimNameOf(memberName) } },
         { name: "tmp", emptyDir: {} },
+        ...tlsVolumesOf(cluster, member),
       ],
     },
   };
 }
 
 function container(
-  { spec }: EtcdCluster,
+  cluster: EtcdCluster,
   member: EtcdMember,
-  initialCluster: InitialCluster,
+  start: PodStart,
 ): Readonly<Record<string, unknown>> {
+  const { spec } = cluster;
   return {
     name: containerName,
     image: member.spec.image,
     ...(spec.image?.pullPolicy === undefined ? {} : { imagePullPolicy: spec.image.pullPolicy }),
     command: ["etcd-ts"],
-    args: memberFlags(spec, member, initialCluster),
+    args: memberFlags(cluster, member, start),
     ports: [
       { name: "client", containerPort: clientPort, protocol: "TCP" },
       { name: "peer", containerPort: peerPort, protocol: "TCP" },
@@ -84,6 +88,7 @@ function container(
     volumeMounts: [
       { name: "data", mountPath: volumeMountPath },
       { name: "tmp", mountPath: "/tmp" },
+      ...tlsMountsOf(cluster),
     ],
   };
 }

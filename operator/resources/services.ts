@@ -1,12 +1,10 @@
 /** The two Services of a cluster, for server-side apply: what is not named here (addresses, node ports) stays as it is. */
-import { templateHashAnnotation } from "../api/v1alpha1/names.ts";
 import type { EtcdCluster } from "../api/v1alpha1/types.ts";
 import type { KubernetesObject } from "../kernel/resource.ts";
-import { hasFields } from "./fields.ts";
+import { isAsBuilt, withBuiltHash } from "./built-hash.ts";
 import { clusterLabelsOf, memberSelectorOf } from "./labels.ts";
 import { clientServiceNameOf, peersServiceNameOf } from "./names.ts";
 import { ownedByCluster } from "./owners.ts";
-import { hashOf } from "./template-hash.ts";
 import { clientPort, namespaceOf, peerPort } from "./urls.ts";
 
 const clientServicePort = {
@@ -58,13 +56,12 @@ export function buildClientService(cluster: EtcdCluster): KubernetesObject {
 
 /** Whether all that we own in the Service is as built. What a user took out of the spec is seen by the hash: it is still in the Service then. */
 export function isServiceAsBuilt(found: KubernetesObject, built: KubernetesObject): boolean {
-  const { metadata, spec } = built as KubernetesObject & { readonly spec: unknown };
-  return hasFields(found, { metadata, spec });
+  return isAsBuilt(found, built);
 }
 
 function buildService(cluster: EtcdCluster, parts: ServiceParts): KubernetesObject {
   const clusterName = cluster.metadata.name;
-  const service = {
+  return withBuiltHash({
     apiVersion: "v1",
     kind: "Service",
     metadata: {
@@ -75,10 +72,5 @@ function buildService(cluster: EtcdCluster, parts: ServiceParts): KubernetesObje
       ownerReferences: [ownedByCluster(cluster)],
     },
     spec: { ...parts.spec, selector: memberSelectorOf(clusterName) },
-  };
-  const annotations = {
-    ...service.metadata.annotations,
-    [templateHashAnnotation]: hashOf(service),
-  };
-  return { ...service, metadata: { ...service.metadata, annotations } };
+  });
 }

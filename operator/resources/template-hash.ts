@@ -13,9 +13,22 @@ export function templateHashOf(spec: EtcdClusterSpec, memberImage: string): stri
     image: memberImage,
     pullPolicy: spec.image?.pullPolicy,
     pullSecrets: spec.image?.pullSecrets,
-    etcd: spec.etcd,
+    etcd: { ...spec.etcd, metrics: spec.etcd.metrics === "Basic" ? undefined : spec.etcd.metrics },
     pod: spec.pod,
+    tls: tlsOf(spec.tls),
   });
+}
+
+/** What of spec.tls stands in the Pod. Certificates that are made anew do not: members follow the files. */
+function tlsOf({ mode, client, peer, provided }: EtcdClusterSpec["tls"]): unknown {
+  if (mode === "Disabled") return undefined;
+  return {
+    mode,
+    isClientCertOptional: client.requireClientCert ? undefined : true,
+    allowedCommonName: peer?.allowedCommonName,
+    server: provided?.serverSecretRef.name,
+    peer: provided?.peerSecretRef.name,
+  };
 }
 
 /** FNV-1a, 64 bits, over the canonical JSON of a value. Tells accidents apart, not attacks: who can write the objects needs no collision. */

@@ -7,7 +7,7 @@ export const peerPort = 2380;
 /** Metrics and health in plain HTTP, whatever the client port demands. */
 export const metricsPort = 2381;
 
-/** DNS name and port are a member's identity: made once, when the member is, and then read from its spec. */
+/** Scheme, DNS name and port are a member's identity: made once, when the member is, and then read from its spec. */
 export function peerUrlOf(
   cluster: EtcdCluster,
   memberName: string,
@@ -16,12 +16,12 @@ export function peerUrlOf(
   const service = peersServiceNameOf(cluster.metadata.name);
   const domain = cluster.spec.clusterDomain ?? operatorClusterDomain;
   const namespace = namespaceOf(cluster);
-  return `http://${memberName}.${service}.${namespace}.svc.${domain}:${peerPort}`;
+  return `${schemeOf(cluster)}://${memberName}.${service}.${namespace}.svc.${domain}:${peerPort}`;
 }
 
 /**
  * Where clients, the operator among them, reach this one member. Taken from its peer URL, so that another --cluster-domain of the operator
- * does not move members that live.
+ * does not move members that live. Client and peer port have TLS both or none.
  */
 export function clientUrlOf(member: EtcdMember): string {
   return member.spec.peerURL.replace(/:\d+$/, `:${clientPort}`);
@@ -29,10 +29,24 @@ export function clientUrlOf(member: EtcdMember): string {
 
 /** Where clients reach whichever member is ready. Without the domain: resolvers add it. */
 export function endpointOf(cluster: EtcdCluster): string {
-  return `http://${clientServiceNameOf(cluster.metadata.name)}.${namespaceOf(cluster)}.svc:${clientPort}`;
+  return `${schemeOf(cluster)}://${clientServiceNameOf(cluster.metadata.name)}.${namespaceOf(cluster)}.svc:${clientPort}`;
+}
+
+/** Host of the member's URLs: the DNS name that its certificates are for. */
+export function hostOf(member: EtcdMember): string {
+  return member.spec.peerURL.replace(/^[a-z]+:\/\//, "").replace(/:\d+$/, "");
+}
+
+/** Whether client and peer port speak TLS. It cannot change in a cluster's life. */
+export function hasTls(cluster: EtcdCluster): boolean {
+  return cluster.spec.tls.mode !== "Disabled";
 }
 
 /** EtcdCluster is a namespaced kind: the API server never gives one without. */
 export function namespaceOf(cluster: EtcdCluster): string {
   return cluster.metadata.namespace ?? "default";
+}
+
+function schemeOf(cluster: EtcdCluster): "http" | "https" {
+  return hasTls(cluster) ? "https" : "http";
 }

@@ -19,7 +19,7 @@ export const operatorRights: readonly string[] = [
   ...rights("/pods", "get list watch create delete patch"),
   ...rights("/persistentvolumeclaims", "get list watch create delete patch"),
   ...rights("/services", "get list watch create patch"),
-  ...rights("/secrets", "get create patch delete"),
+  ...rights("/secrets", "get list watch create patch delete"),
   ...rights("policy/poddisruptionbudgets", "get list watch create patch"),
   ...rights("batch/cronjobs", "get list watch create patch delete"),
   ...rights("/serviceaccounts", "get create patch"),

@@ -48,7 +48,9 @@ const podMonitorCrd = {
 
 /** What the program printed; throws with its standard error when it fails, or warns. */
 function run(program: string, args: readonly string[], objects: readonly Json[] = []): string {
-  const input = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+  // One document: kubectl's reader of several loses its way in one as long as our CRDs.
+  const list = { apiVersion: "v1", kind: "List", items: objects };
+  const input = objects.length === 0 ? "" : JSON.stringify(list);
   const env = { ...process.env, KUBECONFIG: server.kubeconfig };
   const result = spawnSync(program, args, { input, encoding: "utf8", env });
   const failed = result.status !== 0 || /^Warning:|would violate/m.test(result.stderr);

@@ -1,7 +1,7 @@
 /**
  * npm run e2e: everything that the users of a Kubernetes see of etcd-ts, on a real one. As root, on Debian 12; brings what it needs.
  *
- *     node test/e2e/main.ts [story...]   only these: image, smoke, install-3, install-4, or the name of a *.e2e.ts file
+ *     node test/e2e/main.ts [story...]   only these: image, smoke, install-3, install-4, a story of stories/all.ts, or the name of a *.e2e.ts file
  *     --keep                             the cluster stays up afterwards
  */
 import { globSync } from "node:fs";
@@ -11,8 +11,11 @@ import { down, up } from "./cluster/cluster.ts";
 import { loadImage } from "./cluster/images.ts";
 import { buildImages, productSizes } from "./image/images.ts";
 import { sizeTable } from "./image/sizes.ts";
+import { lanes } from "./stories/all.ts";
 import { installStory } from "./stories/install.ts";
+import { playStory } from "./stories/story.ts";
 import { program, say, step } from "./support/log.ts";
+import { installOperator, removeOperator } from "./support/operator-release.ts";
 import { built } from "./support/programs.ts";
 import { run } from "./support/run.ts";
 
@@ -49,6 +52,19 @@ async function loadImages(): Promise<void> {
   for (const line of sizeTable(await productSizes()).split("\n")) say(`  ${line}`);
 }
 
+/** One operator for all of them. */
+async function playStories(wanted: typeof lanes): Promise<void> {
+  if (wanted.length === 0) return;
+  await step("the operator is installed", installOperator);
+  await Promise.all(
+    wanted.map(async (lane) => {
+      for (const { name, play, tls } of lane)
+        await step(`the story ${name}`, () => playStory(name, play, tls));
+    }),
+  );
+  await step("the operator goes", removeOperator);
+}
+
 await program(async () => {
   await step("programs are there", bringPrograms);
   for (const file of files.filter((path) => isWanted(basename(path, ".e2e.ts")))) {
@@ -61,14 +77,18 @@ await program(async () => {
   }
   if (isWanted("image")) await step("the image by itself", () => runProgram("image/try.ts"));
   const versions = (["3", "4"] as const).filter((version) => isWanted(`install-${version}`));
-  if (versions.length === 0 && !isWanted("smoke")) return;
+  const wanted = lanes
+    .map((lane) => lane.filter(({ name }) => isWanted(name)))
+    .filter((lane) => lane.length > 0);
+  if (versions.length + wanted.length === 0 && !isWanted("smoke")) return;
   await step("the cluster is up", up);
   try {
     if (isWanted("smoke")) await step("it is a cluster", () => runProgram("smoke.ts"));
-    if (versions.length > 0) await step("images are built and loaded", loadImages);
+    if (versions.length + wanted.length > 0) await step("images are built and loaded", loadImages);
     for (const version of versions) {
       await step(`the story with helm ${version}`, () => installStory(version));
     }
+    await playStories(wanted);
   } finally {
     if (!values.keep) await step("the cluster is down", () => down({ isStateKept: false }));
   }

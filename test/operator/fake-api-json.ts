@@ -6,8 +6,13 @@ export function isTree(value: unknown): value is Tree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Of a value out of JSON; many times as fast as structuredClone. */
 export function clone<Value>(value: Value): Value {
-  return structuredClone(value);
+  if (Array.isArray(value)) return value.map(clone) as Value;
+  if (typeof value !== "object" || value === null) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) copy[name] = clone(field);
+  return copy as Value;
 }
 
 /** Equal but for the order of fields. */

@@ -116,12 +116,16 @@ export class FakeStore {
   }
 
   /** Sorted as etcd would: by namespace and name. */
-  list(resource: FakeResource, namespace?: string): StoredObject[] {
+  list(
+    resource: FakeResource,
+    namespace?: string,
+    selects: (object: StoredObject) => boolean = () => true,
+  ): StoredObject[] {
+    const isIn = ({ metadata }: StoredObject): boolean =>
+      namespace === undefined || metadata["namespace"] === namespace;
     return [...this.objects]
-      .filter(([, stored]) => stored.resource.plural === resource.plural)
-      .filter(
-        ([, { object }]) => namespace === undefined || object.metadata["namespace"] === namespace,
-      )
+      .filter(([, each]) => each.resource.plural === resource.plural)
+      .filter(([, { object }]) => isIn(object) && selects(object))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, { object }]) => clone(object));
   }

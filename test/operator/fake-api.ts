@@ -73,6 +73,11 @@ export class FakeApi {
     this.store = new FakeStore(ports.clock);
   }
 
+  /** RFC 3339, in seconds. */
+  now(): string {
+    return new Date(this.ports.clock.unixMs()).toISOString().replace(/\.\d+Z$/, "Z");
+  }
+
   get watchCount(): number {
     return this.watches.size;
   }
@@ -289,7 +294,7 @@ export class FakeApi {
     let page: PendingPage;
     if (token === null) {
       const namespace = route.allNamespaces ? undefined : route.namespace;
-      const rest = this.store.list(route.resource, namespace).filter(this.selects(route));
+      const rest = this.store.list(route.resource, namespace, this.selects(route));
       page = { version: this.store.version, rest };
     } else {
       const known = this.pages.get(token);

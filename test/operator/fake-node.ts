@@ -1,222 +1,308 @@
 /**
- * A node in virtual time, as far as the operator sees one: binds volume claims, runs Pods, gives them addresses, ends them gracefully; and
- * in each Pod an etcd member whose data is on the claim, so that a lost volume is lost data and a second seed is a second cluster.
+ * Machines in virtual time, as far as the operator sees them: they bind volume claims, run Pods, give them addresses, probe and restart them, end them gracefully, and can be lost;
+ * and in each Pod an etcd member whose data is on the claim, so that a lost volume is lost data and a second seed is a second cluster.
  */
-import { createHash } from "node:crypto";
-
-import type { EtcdView, ListedMember, MemberAnswers } from "../../operator/cluster/observed.ts";
-import type { Asked, EtcdPort } from "../../operator/controller/etcd-port.ts";
+import type { EtcdConnection } from "../../operator/controller/etcd-connections.ts";
+import type { Asked } from "../../operator/controller/etcd-port.ts";
 import { assert } from "../../operator/kernel/assert.ts";
+import type { Network } from "./direct-transport.ts";
 import type { FakeApi } from "./fake-api.ts";
-import { clone, type Tree } from "./fake-api-json.ts";
-import type { FakeResource, HistoryEvent, StoredObject } from "./fake-api-store.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import type { Tree } from "./fake-api-json.ts";
+import type { HistoryEvent, StoredObject } from "./fake-api-store.ts";
+import { type FakeData, FakeEtcd, smallBytes } from "./fake-etcd.ts";
+import { fakeConnection } from "./fake-etcd-connection.ts";
+import { FakeObjects, type NodeKinds } from "./fake-objects.ts";
+import type { ProcessView, VirtualTime } from "./virtual-time.ts";
 
-export interface NodeKinds {
-  readonly pods: FakeResource;
-  readonly volumeClaims: FakeResource;
+const times = {
+  bindMs: 200,
+  scheduleMs: 50,
+  startMs: 800,
+  readyMs: 700,
+  endMs: 400,
+  lostMs: 5_000,
+  collectMs: 40_000,
+};
+const machines = ["node-1", "node-2", "node-3", "node-4", "node-5"];
+const localProvisioner = { "volume.kubernetes.io/storage-provisioner": "rancher.io/local-path" };
+
+/** A container in a Pod. */
+interface Process {
+  readonly pod: StoredObject;
+  readonly address: string;
+  /** Undefined while the container waits for its next start. */
+  data: FakeData | undefined;
+  restarts: number;
 }
 
-/** What is on a volume. */
-interface MemberData {
-  readonly clusterId: string;
-  readonly memberId: string;
-  readonly peerUrl: string;
-  readonly name: string;
-}
-
-const times = { bindMs: 200, scheduleMs: 50, startMs: 800, readyMs: 700, endMs: 400 };
-
-export class FakeNode implements EtcdPort {
+export class FakeNode {
   /** Clusters that were born: token ▸ how often. */
   readonly births = new Map<string, number>();
+  /** By token: the one that was born last. */
+  readonly clusters = new Map<string, FakeEtcd>();
   /** Pods that were run, by the name of the Pod and the uid of its claim. */
   readonly runs: { readonly pod: string; readonly claim: string; readonly image: string }[] = [];
-  /** No member answers, as when the network between the operator and them is cut. */
+  /** Every request to etcd that changes something, with who sent it. */
+  readonly requests: string[] = [];
+  /** No member answers operators, as when the network between is cut. */
   isCut = false;
-  asks = 0;
-  private readonly api: FakeApi;
+  /** Volumes are on one machine and lost with it. */
+  isLocal = false;
+  /** Calls to etcd of all operators. */
+  calls = 0;
+  /** How much longer a request of this operator is under way. */
+  delayOf: (by: string, call: string) => number = () => 0;
   private readonly time: VirtualTime;
-  private readonly kinds: NodeKinds;
+  private readonly objects: FakeObjects;
   /** By the uid of the claim. */
-  private readonly volumes = new Map<string, MemberData>();
-  /** By the address of the Pod. */
-  private readonly running = new Map<string, MemberData>();
+  private readonly volumes = new Map<string, FakeData>();
+  private readonly places = new Map<string, string>();
+  /** By the uid of the Pod. */
+  private readonly processes = new Map<string, Process>();
+  private readonly down = new Set<string>();
   private addresses = 0;
 
   constructor(api: FakeApi, time: VirtualTime, kinds: NodeKinds) {
-    this.api = api;
     this.time = time;
-    this.kinds = kinds;
+    this.objects = new FakeObjects(api, kinds);
+    for (const name of machines) this.objects.createNode(name);
     api.store.listen((event) => this.take(event));
   }
 
-  async ask(_cluster: string, members: readonly Asked[]): Promise<EtcdView> {
-    if (members.length === 0) return { kind: "unasked" };
-    this.asks += 1;
-    const answers: Map<
-      string,
-      MemberAnswers extends ReadonlyMap<string, infer A> ? A : never
-    > = new Map();
-    const list: ListedMember[] = [];
-    let clusterId: string | undefined;
-    for (const { name, endpoint } of members) {
-      const data = this.running.get(new URL(endpoint).hostname);
-      if (data === undefined || this.isCut) {
-        answers.set(name, { kind: "silent", reason: "not reachable" });
-        continue;
-      }
-      ({ clusterId } = data);
-      answers.set(name, answerOf(data));
-      list.push({ id: data.memberId, name: data.name, peerUrls: [data.peerUrl], isLearner: false });
-    }
-    if (clusterId === undefined) {
-      return { kind: "unknown", reason: "no member that votes answers", answers };
-    }
-    return { kind: "known", clusterId, list, answers };
+  /** The way of an operator to a member. */
+  connection(
+    by: string,
+    { endpoint }: Asked,
+    way: { readonly process: ProcessView; readonly network: Network },
+  ): EtcdConnection {
+    const address = new URL(endpoint).hostname;
+    return fakeConnection({
+      ...way,
+      time: this.time,
+      find: () => {
+        if (this.isCut || way.network.isDown) return undefined;
+        return [...this.processes.values()].find((process) => process.address === address)?.data;
+      },
+      sent: (call) => {
+        this.calls += 1;
+        if (/^(add|promote|remove|move-leader|compact|defragment|disarm)/.test(call)) {
+          this.requests.push(`${by} ${call}`);
+        }
+        return this.delayOf(by, call);
+      },
+    });
   }
 
-  forget(): void {
-    // It keeps no connections.
-  }
-
-  /** The volume's data and its claim are gone. */
+  /** The volume's data and its claim are gone; a process that has it open goes on. */
   loseClaim(namespace: string, name: string): void {
-    this.api.store.delete(this.target("volumeClaims", namespace, name), {});
+    this.objects.delete("volumeClaims", namespace, name);
+  }
+
+  /** The container ends, and is started again. */
+  crash(podName: string): void {
+    const process = this.processNamed(podName);
+    this.ended(process, false);
+    this.restart(process, 1_000);
+  }
+
+  /** The machine is off. Its Pods are not confirmed to have ended, whatever is asked. */
+  loseNode(name: string): void {
+    this.down.add(name);
+    this.objects.setNodeReady(name, false);
+    for (const process of this.processes.values()) {
+      if (nodeOf(this.objects.find("pods", process.pod)) !== name) continue;
+      this.ended(process, false);
+      this.later(times.lostMs, () => this.show(process, false));
+    }
+  }
+
+  /** And does not exist any more: Kubernetes collects what was on it. */
+  deleteNode(name: string): void {
+    this.down.add(name);
+    this.objects.delete("nodes", "", name);
+    for (const process of [...this.processes.values()]) {
+      const live = this.objects.find("pods", process.pod);
+      if (live !== undefined && nodeOf(live) === name) {
+        this.later(times.collectMs, () => this.end(live, true));
+      }
+    }
+  }
+
+  returnNode(name: string): void {
+    this.down.delete(name);
+    this.objects.setNodeReady(name, true);
+    for (const process of [...this.processes.values()]) {
+      const live = this.objects.find("pods", process.pod);
+      if (live === undefined || nodeOf(live) !== name) continue;
+      if (live.metadata["deletionTimestamp"] === undefined) this.restart(process, 500);
+      else this.end(live);
+    }
   }
 
   private take({ resource, after, before }: HistoryEvent): void {
-    const { pods, volumeClaims } = this.kinds;
-    if (resource.plural === volumeClaims.plural && before === undefined && after !== undefined) {
-      this.later(times.bindMs, () => this.bind(after));
+    if (after === undefined) return;
+    const isNew = before === undefined;
+    if (resource.plural === "persistentvolumeclaims" && isNew) {
+      this.later(times.bindMs, () =>
+        this.objects.bind(after, this.isLocal ? localProvisioner : {}),
+      );
     }
-    if (resource.plural !== pods.plural || after === undefined) return;
+    if (resource.plural !== "pods") return;
     // Tests also put Pods there that are only names.
-    const isWhole = after["spec"] !== undefined;
-    if (before === undefined && isWhole) this.later(times.scheduleMs, () => this.schedule(after));
+    if (isNew && after["spec"] !== undefined) {
+      this.later(times.scheduleMs, () => this.schedule(after));
+    }
     const isEnding = after.metadata["deletionTimestamp"] !== undefined;
-    const wasEnding = before?.metadata["deletionTimestamp"] !== undefined;
-    if (isEnding && !wasEnding) this.later(times.endMs, () => this.end(after));
-  }
-
-  private bind(claim: StoredObject): void {
-    this.update("volumeClaims", claim, "status", (live) => {
-      live["status"] = { phase: "Bound" };
-    });
+    if (isEnding && before?.metadata["deletionTimestamp"] === undefined) {
+      this.later(times.endMs, () => this.end(after));
+    }
   }
 
   private schedule(pod: StoredObject): void {
-    this.update("pods", pod, "", (live) => {
-      (live["spec"] as Tree)["nodeName"] = "node-1";
-    });
-    this.later(times.startMs, () => this.start(pod));
-  }
-
-  private start(pod: StoredObject): void {
-    const live = this.find("pods", pod);
-    if (live === undefined || live.metadata["deletionTimestamp"] !== undefined) return;
-    const claim = this.claimOf(live);
-    if ((claim?.["status"] as Tree | undefined)?.["phase"] !== "Bound" || claim === undefined) {
-      this.later(times.startMs, () => this.start(pod));
+    const claim = this.objects.claimOf(pod);
+    const node = this.placeFor(claim?.metadata.uid ?? "");
+    if (this.objects.find("pods", pod) === undefined) return;
+    if (node === undefined || this.objects.phaseOf(claim) !== "Bound") {
+      this.later(times.startMs, () => this.schedule(pod));
       return;
     }
-    const [container] = (live["spec"] as { containers: { args: string[]; image: string }[] })
-      .containers;
-    assert(container !== undefined, "a pod without a container");
-    this.addresses += 1;
-    const address = `10.0.${this.addresses >> 8}.${this.addresses & 255}`;
-    this.runs.push({ pod: live.metadata.name, claim: claim.metadata.uid, image: container.image });
-    const data = this.boot(claim.metadata.uid, flagsOf(container.args));
-    this.setStatus(live, podStatus(address, { isReady: false, hasStarted: false }));
-    if (data === undefined) return;
-    this.later(times.readyMs, () => {
-      const still = this.find("pods", pod);
-      if (still === undefined || still.metadata["deletionTimestamp"] !== undefined) return;
-      this.running.set(address, data);
-      this.setStatus(pod, podStatus(address, { isReady: true, hasStarted: true }));
-    });
+    this.objects.assign(pod, node);
+    this.later(times.startMs, () => this.start(pod, claim?.metadata.uid ?? ""));
   }
 
-  /** Undefined for a member that ends at once: it was told of a cluster that it has no data of and is no part of. */
-  private boot(claimUid: string, flags: Readonly<Record<string, string>>): MemberData | undefined {
-    const found = this.volumes.get(claimUid);
-    if (found !== undefined) return found;
-    if (flags["initial-cluster-state"] !== "new") return undefined;
+  /** The machine with the fewest Pods; that of the volume, where it is a local one. */
+  private placeFor(claimUid: string): string | undefined {
+    const place = this.isLocal ? this.places.get(claimUid) : undefined;
+    if (place !== undefined) return this.down.has(place) ? undefined : place;
+    const nodes = [...this.processes.values()].map(({ pod }) =>
+      nodeOf(this.objects.find("pods", pod)),
+    );
+    const load = (name: string): number => nodes.filter((node) => node === name).length;
+    const up = machines.filter((name) => !this.down.has(name));
+    const [best] = up.sort((left, right) => load(left) - load(right));
+    if (best !== undefined) this.places.set(claimUid, best);
+    return best;
+  }
+
+  private start(pod: StoredObject, claim: string): void {
+    const live = this.objects.find("pods", pod);
+    if (live === undefined || live.metadata["deletionTimestamp"] !== undefined) return;
+    this.addresses += 1;
+    const address = `10.${this.addresses >> 16}.${(this.addresses >> 8) & 255}.${this.addresses & 255}`;
+    const process: Process = { pod, address, data: undefined, restarts: 0 };
+    this.processes.set(pod.metadata.uid, process);
+    this.runs.push({ pod: pod.metadata.name, claim, image: containerOf(live).image });
+    this.run(process);
+  }
+
+  /** The container starts. One that ends at once is started again, more and more rarely. */
+  private run(process: Process): void {
+    const live = this.objects.find("pods", process.pod);
+    if (live === undefined || this.down.has(nodeOf(live) ?? "")) return;
+    const claim = this.objects.claimUidOf(live);
+    const flags = flagsOf(containerOf(live).args);
+    const data = this.volumes.get(claim) ?? this.join(flags);
+    this.show(process, false);
+    const isAlien =
+      data !== undefined &&
+      flags["expected-cluster-id"] !== undefined &&
+      flags["expected-cluster-id"] !== data.cluster.clusterId;
+    if (data === undefined || isAlien || data.cluster.isRemoved(data.memberId)) {
+      this.restart(process, Math.min(1_000 * 2 ** process.restarts, 60_000));
+      return;
+    }
+    this.volumes.set(claim, data);
+    process.data = data;
+    data.cluster.start(data, flags["force-new-cluster"] === "true");
+    this.probe(data.cluster);
+  }
+
+  /** Without data: it founds a cluster, or gets into one that has an entry for it. Undefined: it ends at once. */
+  private join(flags: Readonly<Record<string, string>>): FakeData | undefined {
     const token = flags["initial-cluster-token"] ?? "";
-    this.births.set(token, (this.births.get(token) ?? 0) + 1);
     const peerUrl = flags["initial-advertise-peer-urls"] ?? "";
     const name = flags["name"] ?? "";
-    const data = {
-      clusterId: idOf(`${token} ${flags["initial-cluster"]}`),
-      memberId: idOf(`${token} ${peerUrl}`),
-      peerUrl,
-      name,
-    };
-    this.volumes.set(claimUid, data);
-    return data;
-  }
-
-  private end(pod: StoredObject): void {
-    const live = this.find("pods", pod);
-    if (live === undefined) return;
-    const { podIP = "" } = (live["status"] ?? {}) as { podIP?: string };
-    this.running.delete(podIP);
-    const { namespace, name } = live.metadata as { namespace?: string; name: string };
-    this.api.store.delete(this.target("pods", namespace ?? "", name), {}, true);
-  }
-
-  private claimOf(pod: StoredObject): StoredObject | undefined {
-    const { volumes = [] } = pod["spec"] as {
-      volumes?: { persistentVolumeClaim?: { claimName: string } }[];
-    };
-    const name = volumes.find((volume) => volume.persistentVolumeClaim !== undefined)
-      ?.persistentVolumeClaim?.claimName;
-    if (name === undefined) return undefined;
-    const namespace = pod.metadata["namespace"] as string;
-    try {
-      return this.api.store.get(this.target("volumeClaims", namespace, name));
-    } catch {
-      return undefined;
+    const fresh = { name, applied: 0, dbSizeBytes: smallBytes };
+    if (flags["initial-cluster-state"] === "new") {
+      if (flags["expected-cluster-id"] !== undefined) return undefined;
+      this.births.set(token, (this.births.get(token) ?? 0) + 1);
+      const cluster = new FakeEtcd(() => this.time.monotonicMs(), token, { name, peerUrl });
+      cluster.onRemoved = (id) => this.removed(cluster, id);
+      this.clusters.set(token, cluster);
+      return { ...fresh, cluster, memberId: cluster.members[0]?.id ?? "", applied: 100 };
     }
+    const cluster = this.clusters.get(token);
+    const entry = cluster?.members.find((member) => member.peerUrl === peerUrl);
+    if (cluster?.leaderId === undefined || entry === undefined) return undefined;
+    if (entry.name !== "") cluster.violations.push(`${name} came back without its data`);
+    const urls = (flags["initial-cluster"] ?? "").split(",").map((part) => part.split("=")[1]);
+    const listed = cluster.members.map((member) => member.peerUrl);
+    const isSame = urls.length === listed.length && listed.every((url) => urls.includes(url));
+    return isSame ? { ...fresh, cluster, memberId: entry.id } : undefined;
   }
 
-  private setStatus(pod: StoredObject, status: Tree): void {
-    this.update("pods", pod, "status", (live) => {
-      live["status"] = status;
+  /** etcd ends a member that finds itself removed. */
+  private removed(cluster: FakeEtcd, id: string): void {
+    for (const process of this.processes.values()) {
+      if (process.data?.cluster !== cluster || process.data.memberId !== id) continue;
+      process.data = undefined;
+      this.show(process, false);
+      this.restart(process, 1_000);
+    }
+    this.probe(cluster);
+  }
+
+  private ended(process: Process, isGraceful: boolean): void {
+    const { data } = process;
+    process.data = undefined;
+    if (data === undefined) return;
+    data.cluster.stop(data.memberId, isGraceful);
+    this.probe(data.cluster);
+  }
+
+  private restart(process: Process, delayMs: number): void {
+    this.show(process, false);
+    this.later(delayMs, () => {
+      if (!this.processes.has(process.pod.metadata.uid) || process.data !== undefined) return;
+      process.restarts += 1;
+      this.run(process);
     });
   }
 
-  /** The object as it is now, unless it is another one or gone. */
-  private find(kind: keyof NodeKinds, object: StoredObject): StoredObject | undefined {
-    const namespace = object.metadata["namespace"] as string;
-    try {
-      const live = this.api.store.get(this.target(kind, namespace, object.metadata.name));
-      return live.metadata.uid === object.metadata.uid ? live : undefined;
-    } catch {
-      return undefined;
+  /** Readiness of all members, now that something has changed, and when an election is over. */
+  private probe(cluster: FakeEtcd): void {
+    for (const delayMs of [times.readyMs, 2 * times.readyMs, 3 * times.readyMs]) {
+      this.later(delayMs, () => {
+        for (const process of this.processes.values()) {
+          if (process.data?.cluster !== cluster) continue;
+          this.show(process, cluster.leaderId !== undefined);
+        }
+      });
     }
   }
 
-  private update(
-    kind: keyof NodeKinds,
-    object: StoredObject,
-    subresource: string,
-    change: (live: Tree) => void,
-  ): void {
-    const found = this.find(kind, object);
-    if (found === undefined) return;
-    const live = clone(found);
-    change(live);
-    const target = this.target(kind, object.metadata["namespace"] as string, object.metadata.name);
-    this.api.store.update({ ...target, subresource }, live, "update");
+  private show(process: Process, isReady: boolean): void {
+    const { pod, address, restarts } = process;
+    const hasStarted = isReady || process.data !== undefined;
+    this.objects.setPodStatus(pod, { address, isReady, hasStarted, restarts });
   }
 
-  private target(
-    kind: keyof NodeKinds,
-    namespace: string,
-    name: string,
-  ): Parameters<FakeApi["store"]["update"]>[0] {
-    return { resource: this.kinds[kind], namespace, name, subresource: "", manager: "node" };
+  /** Confirmed by the machine, unless that is off. */
+  private end(pod: StoredObject, isCollected = false): void {
+    const live = this.objects.find("pods", pod);
+    if (live === undefined) return;
+    const node = nodeOf(live);
+    if (!isCollected && node !== undefined && this.down.has(node)) return;
+    const process = this.processes.get(pod.metadata.uid);
+    this.processes.delete(pod.metadata.uid);
+    if (process !== undefined) this.ended(process, true);
+    this.objects.endPod(live);
+  }
+
+  private processNamed(podName: string): Process {
+    const found = [...this.processes.values()].find(({ pod }) => pod.metadata.name === podName);
+    assert(found !== undefined, "no such pod runs", podName);
+    return found;
   }
 
   private later(ms: number, run: () => void): void {
@@ -224,38 +310,15 @@ export class FakeNode implements EtcdPort {
   }
 }
 
-function podStatus(
-  podIP: string,
-  { isReady, hasStarted }: { readonly isReady: boolean; readonly hasStarted: boolean },
-): Tree {
-  const status = isReady ? "True" : "False";
-  return {
-    phase: "Running",
-    podIP,
-    conditions: [
-      { type: "PodScheduled", status: "True" },
-      { type: "Ready", status },
-    ],
-    containerStatuses: [{ name: "etcd", ready: isReady, started: hasStarted, restartCount: 0 }],
-  };
+function nodeOf(pod: StoredObject | undefined): string | undefined {
+  return (pod?.["spec"] as { nodeName?: string } | undefined)?.nodeName;
 }
 
-function answerOf(
-  data: MemberData,
-): MemberAnswers extends ReadonlyMap<string, infer A> ? A : never {
-  return {
-    kind: "answered",
-    memberId: data.memberId,
-    clusterId: data.clusterId,
-    leaderId: data.memberId,
-    version: "3.7.1",
-    raftTerm: 2,
-    raftAppliedIndex: 5,
-    dbSizeBytes: 20_480,
-    dbSizeInUseBytes: 16_384,
-    isLearner: false,
-    errors: [],
-  };
+function containerOf(pod: StoredObject): { readonly args: string[]; readonly image: string } {
+  const [container] = (pod["spec"] as Tree & { containers: { args: string[]; image: string }[] })
+    .containers;
+  assert(container !== undefined, "a pod without a container");
+  return container;
 }
 
 function flagsOf(args: readonly string[]): Record<string, string> {
@@ -265,8 +328,4 @@ function flagsOf(args: readonly string[]): Record<string, string> {
       return [name, value];
     }),
   );
-}
-
-function idOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 15);
 }

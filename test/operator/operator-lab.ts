@@ -1,8 +1,20 @@
 /** Operators, a fake API server, a node and its etcd, all in virtual time: whole stories of a cluster in milliseconds. */
 import { etcdClusters, etcdMembers } from "../../operator/api/v1alpha1/names.ts";
 import type { EtcdCluster, EtcdClusterSpec } from "../../operator/api/v1alpha1/types.ts";
-import { pods, services, volumeClaims } from "../../operator/controller/kinds.ts";
-import type { ReconcileMetrics } from "../../operator/controller/metrics-port.ts";
+import { EtcdClient } from "../../operator/controller/etcd-client.ts";
+import {
+  cronJobs,
+  disruptionBudgets,
+  nodes,
+  pods,
+  roleBindings,
+  roles,
+  secrets,
+  serviceAccounts,
+  services,
+  volumeClaims,
+} from "../../operator/controller/kinds.ts";
+import type { Deed, ReconcileMetrics } from "../../operator/controller/metrics-port.ts";
 import { Operator } from "../../operator/controller/operate.ts";
 import { ApiClient } from "../../operator/kernel/api-client.ts";
 import { eventResource } from "../../operator/kernel/event-recorder.ts";
@@ -12,7 +24,9 @@ import type { ResourceType } from "../../operator/kernel/resource.ts";
 import { DirectTransport, type Network } from "./direct-transport.ts";
 import { FakeApi } from "./fake-api.ts";
 import type { FakeResource, StoredObject, Target } from "./fake-api-store.ts";
+import type { FakeEtcd } from "./fake-etcd.ts";
 import { FakeNode } from "./fake-node.ts";
+import { LabTls } from "./lab-tls.ts";
 import { type ProcessView, silentLogger, VirtualTime } from "./virtual-time.ts";
 
 const withStatus = (resource: ResourceType): FakeResource => ({ ...resource, hasStatus: true });
@@ -24,6 +38,13 @@ export const kinds = {
   pods: { ...withStatus(pods), isGraceful: true },
   volumeClaims: withStatus(volumeClaims),
   services: withStatus(services),
+  secrets: withoutStatus(secrets),
+  budgets: withStatus(disruptionBudgets),
+  cronJobs: withStatus(cronJobs),
+  nodes: withStatus(nodes),
+  serviceAccounts: withoutStatus(serviceAccounts),
+  roles: withoutStatus(roles),
+  roleBindings: withoutStatus(roleBindings),
   leases: withoutStatus(leaseResource),
   events: withoutStatus(eventResource),
 } satisfies Record<string, FakeResource>;
@@ -34,12 +55,19 @@ export type Kind = keyof typeof kinds;
 function clusterSpec(fields: Partial<EtcdClusterSpec> = {}): EtcdClusterSpec {
   return {
     replicas: 1,
+    allowEvenReplicas: false,
     paused: false,
     storage: { size: "8Gi", reclaim: { onScaleDown: "Delete", onClusterDelete: "Delete" } },
-    tls: { mode: "Disabled" },
+    tls: {
+      mode: "Disabled",
+      client: { requireClientCert: true },
+      ca: { validityDays: 3650, overlapDays: 365 },
+      leaf: { validityDays: 90, renewAtPercent: 67, keyType: "ECDSA-P256" },
+    },
     etcd: {},
     pod: { affinityPreset: "Soft", terminationGracePeriodSeconds: 60 },
     services: { client: { type: "ClusterIP" } },
+    recovery: { memberGraceSeconds: 60, maxReplacementsPerHour: 3, quorumLoss: "Assisted" },
     ...fields,
   };
 }
@@ -59,6 +87,7 @@ export class OperatorProcess {
   readonly stop = new AbortController();
   readonly operator: Operator;
   readonly results: string[] = [];
+  readonly deeds: Deed[] = [];
   /** "stopped", "lost", or the error that it ended with. */
   result: unknown;
 
@@ -68,6 +97,7 @@ export class OperatorProcess {
     const metrics: ReconcileMetrics = {
       reconciled: (result) => this.results.push(result),
       cluster: () => undefined,
+      deed: (_labels, deed) => this.deeds.push(deed),
       forget: () => undefined,
       readQueueDepth: () => undefined,
       leading: () => undefined,
@@ -80,7 +110,8 @@ export class OperatorProcess {
         readTries: 4,
         userAgent: `etcd-ts-operator/${name}`,
       }),
-      etcd: lab.node,
+      etcd: lab.etcdFor(name, this),
+      tls: new LabTls(lab.time),
       ports: this.process,
       metrics,
       context: { defaultImage: start.image ?? "etcd-ts:1", clusterDomain: "cluster.local" },
@@ -119,6 +150,19 @@ export class OperatorLab {
     return new OperatorProcess(this, start);
   }
 
+  /** How an operator reaches members. */
+  etcdFor(by: string, way: Pick<OperatorProcess, "process" | "network">): EtcdClient {
+    return new EtcdClient((asked) => this.node.connection(by, asked, way));
+  }
+
+  /** The etcd of a cluster that was born. */
+  etcd(name: string, namespace = "default"): FakeEtcd {
+    const { uid = "" } = this.cluster(name, namespace).metadata;
+    const found = this.node.clusters.get(`${namespace}/${name}/${uid}`);
+    if (found === undefined) throw new Error(`${name} was not born`);
+    return found;
+  }
+
   createCluster(name: string, spec: Partial<EtcdClusterSpec> = {}, namespace = "default"): void {
     const { group, version, kind } = etcdClusters;
     this.api.store.create(target("clusters", name, namespace), {
@@ -134,6 +178,27 @@ export class OperatorLab {
     const at = target("clusters", name);
     const live = this.api.store.get(at);
     const spec = { ...(live["spec"] as object), ...fields };
+    this.api.store.update(at, { ...live, spec }, "update");
+  }
+
+  annotate(name: string, annotations: Readonly<Record<string, string>>): void {
+    const at = target("clusters", name);
+    const live = this.api.store.get(at);
+    this.api.store.update(at, { ...live, metadata: { ...live.metadata, annotations } }, "update");
+  }
+
+  /** Of the cluster's maintenance Lease; "" when nobody holds it. */
+  leaseHolder(name: string): string | undefined {
+    const lease = this.api.store.get(target("leases", `${name}-maintenance`));
+    return (lease["spec"] as { holderIdentity?: string }).holderIdentity;
+  }
+
+  /** As a program of a CronJob does. */
+  takeLease(name: string, holderIdentity: string, leaseDurationSeconds: number): void {
+    const at = target("leases", `${name}-maintenance`);
+    const live = this.api.store.get(at);
+    const renewTime = new Date(this.time.unixMs()).toISOString();
+    const spec = { ...(live["spec"] as object), holderIdentity, leaseDurationSeconds, renewTime };
     this.api.store.update(at, { ...live, spec }, "update");
   }
 

@@ -9,6 +9,7 @@ interface Due {
   readonly atMs: number;
   readonly order: number;
   readonly run: () => void;
+  isCancelled: boolean;
 }
 
 const startUnixMs = Date.UTC(2026, 0, 1);
@@ -25,10 +26,15 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+function isSooner(left: Due, right: Due): boolean {
+  return left.atMs === right.atMs ? left.order < right.order : left.atMs < right.atMs;
+}
+
 export class VirtualTime implements Clock, Timers {
   private nowMs = 0;
   private order = 0;
-  private due: Due[] = [];
+  /** A heap: each entry is due before the two at twice its place and one more. */
+  private readonly due: Due[] = [];
 
   monotonicMs(): number {
     return this.nowMs;
@@ -40,11 +46,12 @@ export class VirtualTime implements Clock, Timers {
 
   after(delayMs: number, run: () => void): Timer {
     this.order += 1;
-    const entry: Due = { atMs: this.nowMs + Math.max(delayMs, 0), order: this.order, run };
-    this.due.push(entry);
+    const atMs = this.nowMs + Math.max(delayMs, 0);
+    const entry: Due = { atMs, order: this.order, run, isCancelled: false };
+    this.push(entry);
     return {
       cancel: () => {
-        this.due = this.due.filter((other) => other !== entry);
+        entry.isCancelled = true;
       },
     };
   }
@@ -54,11 +61,10 @@ export class VirtualTime implements Clock, Timers {
     const endMs = this.nowMs + ms;
     await settle();
     for (;;) {
-      const next = this.due
-        .filter((entry) => entry.atMs <= endMs)
-        .sort((a, b) => (a.atMs === b.atMs ? a.order - b.order : a.atMs - b.atMs))[0];
-      if (next === undefined) break;
-      this.due = this.due.filter((entry) => entry !== next);
+      const [next] = this.due;
+      if (next === undefined || next.atMs > endMs) break;
+      this.pop();
+      if (next.isCancelled) continue;
       this.nowMs = Math.max(this.nowMs, next.atMs);
       each();
       next.run();
@@ -67,6 +73,36 @@ export class VirtualTime implements Clock, Timers {
     }
     this.nowMs = endMs;
     each();
+  }
+
+  private push(entry: Due): void {
+    const { due } = this;
+    let at = due.push(entry) - 1;
+    for (let parent = (at - 1) >> 1; at > 0; parent = (at - 1) >> 1) {
+      const above = due[parent] as Due;
+      if (!isSooner(entry, above)) break;
+      due[at] = above;
+      at = parent;
+    }
+    due[at] = entry;
+  }
+
+  private pop(): void {
+    const { due } = this;
+    const entry = due.pop();
+    if (entry === undefined || due.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const [left, right] = [due[child], due[child + 1]];
+      if (left === undefined) break;
+      if (right !== undefined && isSooner(right, left)) child += 1;
+      const below = due[child] as Due;
+      if (!isSooner(below, entry)) break;
+      due[at] = below;
+      at = child;
+    }
+    due[at] = entry;
   }
 
   /** The ports of one process. */

@@ -48,8 +48,30 @@
 {{- $name -}}
 {{- end -}}
 
+{{/* Without it the API server's default holds. */}}
+{{- define "etcd-ts.tlsMode" -}}
+{{- dig "tls" "mode" "Managed" .Values.cluster.spec -}}
+{{- end -}}
+
+{{- define "etcd-ts.scheme" -}}
+{{- ternary "http" "https" (eq (include "etcd-ts.tlsMode" .) "Disabled") -}}
+{{- end -}}
+
+{{/* The Secret with tls.crt, tls.key and ca.crt of a client: the first application's, or else the operator's. Empty without TLS. */}}
+{{- define "etcd-ts.clientSecret" -}}
+{{- $mode := include "etcd-ts.tlsMode" . -}}
+{{- $clients := dig "tls" "clients" list .Values.cluster.spec -}}
+{{- if eq $mode "Provided" -}}
+{{- dig "tls" "provided" "operatorSecretRef" "name" "" .Values.cluster.spec -}}
+{{- else if and (eq $mode "Managed") $clients -}}
+{{- printf "%s-client-%s-tls" (include "etcd-ts.cluster" .) (first $clients).name -}}
+{{- else if eq $mode "Managed" -}}
+{{- printf "%s-operator-tls" (include "etcd-ts.cluster" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "etcd-ts.endpoint" -}}
-http://{{ include "etcd-ts.cluster" . }}-client.{{ .Release.Namespace }}.svc:2379
+{{ include "etcd-ts.scheme" . }}://{{ include "etcd-ts.cluster" . }}-client.{{ .Release.Namespace }}.svc:2379
 {{- end -}}
 
 {{- define "etcd-ts.image" -}}

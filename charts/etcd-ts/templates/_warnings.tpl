@@ -8,6 +8,10 @@
 
 WARNING: {{ $replicas }} members survive the loss of no more members than {{ sub $replicas 1 }} do: take an odd number.
 {{- end }}
+{{- if eq (include "etcd-ts.tlsMode" .) "Disabled" }}
+
+WARNING: everybody who reaches {{ $cluster }} reads and writes it, in plain text (tls.mode is Disabled, for the life of the cluster).
+{{- end }}
 {{- if eq $replicas 1 }}
 
 WARNING: a single member is away whenever its pod or node is.

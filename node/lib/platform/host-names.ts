@@ -1,6 +1,7 @@
 /** Names of addresses and addresses of names, from DNS and this machine's hosts file: what a check of who dials asks. */
 import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
+import { lookupAddresses } from "./address-lookup.ts";
 import { orGoError } from "./dns-error.ts";
 
 export interface HostNames {
@@ -22,7 +23,7 @@ export const systemHostNames: HostNames = {
   },
   addressesOf: async (name) => {
     if (isIP(name) !== 0) return [name];
-    const found = await orGoError(name, dns.lookup(name, { all: true }));
+    const found = await orGoError(name, lookupAddresses(name));
     return found.map(({ address }) => address);
   },
 };

@@ -1,5 +1,13 @@
 /** The status of an EtcdCluster: what the operator saw, and the few facts that later decisions rest on. */
 import { Type } from "typebox";
+import {
+  certificates,
+  maintenanceRuns,
+  nextStep,
+  quorumRecovery,
+  replacements,
+  spaceRecovery,
+} from "./cluster-progress.ts";
 import { conditions } from "./condition.ts";
 import { clusterMember, memberID } from "./member.ts";
 import { group, integer, list, text } from "./schema/fields.ts";
@@ -39,5 +47,11 @@ export const clusterStatus = group("What is known of the cluster.", {
   leader: Type.Optional(text("Name of the member that leads.", { maxLength: 253 })),
   endpoint: Type.Optional(text("URL for clients in the Kubernetes cluster.", { maxLength: 512 })),
   members: Type.Optional(list("The members.", clusterMember, { maxItems: 32, keys: ["name"] })),
+  plan: Type.Optional(nextStep),
+  replacements: Type.Optional(replacements),
+  spaceRecovery: Type.Optional(spaceRecovery),
+  quorumRecovery: Type.Optional(quorumRecovery),
+  certificates: Type.Optional(certificates),
+  maintenance: Type.Optional(maintenanceRuns),
   conditions: Type.Optional(conditions),
 });

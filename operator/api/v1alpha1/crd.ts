@@ -32,11 +32,19 @@ const column = (name: string, field: string, description: string): PrinterColumn
   jsonPath: `.status.${field}`,
 });
 
+/** The same, with `-o wide` alone. */
+const wide = (name: string, field: string, description: string): PrinterColumn => ({
+  ...column(name, field, description),
+  priority: 1,
+});
+
 const clusterColumns: readonly PrinterColumn[] = [
   column("Ready", "ready", "Members that are ready, of those wanted."),
   column("Phase", "phase", "How the cluster is."),
   column("Leader", "leader", "Member that leads."),
   column("Version", "version", "Version of etcd."),
+  wide("Certificates", "certificates.phase", "How far a change of the CA is."),
+  wide("Next", "plan.step", "What the operator does next."),
   {
     name: "DB Size",
     type: "integer",
@@ -58,6 +66,8 @@ const memberColumns: readonly PrinterColumn[] = [
   column("Phase", "phase", "How far it is."),
   column("Node", "node", "Node that it runs on."),
   column("Version", "version", "Version of etcd."),
+  wide("ID", "memberID", "Its id in etcd."),
+  wide("Down since", "downSince", "Since when it does not serve."),
   age,
 ];
 
@@ -77,6 +87,12 @@ const clusterRules: readonly Rule[] = [
     rule: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
     message:
       "the name must be one DNS label, because Services are named after it: lower-case letters, digits and '-', beginning with a letter and without a dot",
+  },
+  {
+    // A CronJob's name has 11 characters less than a DNS label, for those of its Jobs.
+    rule: "self.metadata.name.size() <= 44 || !has(self.spec.maintenance) || !has(self.spec.maintenance.compaction)",
+    message:
+      "the name must have at most 44 characters with maintenance.compaction, because a CronJob is named after it: choose a shorter one, or remove maintenance.compaction",
   },
   latched("clusterID"),
   latched("seedMember"),

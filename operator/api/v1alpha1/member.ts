@@ -66,6 +66,12 @@ export const memberStatus = group("What is known of the member.", {
     }),
   ),
   podUID: Type.Optional(text("uid of its pod.", { maxLength: 36 })),
+  downSince: Type.Optional(
+    text("Since when it does not serve, RFC 3339; absent while it does.", {
+      maxLength: 64,
+      format: "date-time",
+    }),
+  ),
   node: Type.Optional(node()),
   role: Type.Optional(memberRole),
   version: Type.Optional(version()),
@@ -92,6 +98,12 @@ export const clusterMember = group("A member.", {
   ),
   raftAppliedIndex: Type.Optional(
     integer("Index of the last entry that it applied.", { minimum: 0, format: "int64" }),
+  ),
+  syncedPercent: Type.Optional(
+    integer("A learner: how much of the log it has, in percent.", { minimum: 0, maximum: 100 }),
+  ),
+  certificateNotAfter: Type.Optional(
+    text("When the first of its certificates ends.", { maxLength: 64, format: "date-time" }),
   ),
   node: Type.Optional(node()),
   message: Type.Optional(text("Why it is not ready, for people.", { maxLength: 4096 })),

@@ -30,15 +30,3 @@ export const reservedFlag: Rule = ({ cluster }) => {
         `spec.etcd.extraArgs must not hold "${flag}": the operator sets it; remove it from there`,
       );
 };
-
-/** One member is served; the CRD allows no other number, but that of another version may be installed. */
-export const scalingNotServed: Rule = ({ cluster, observed: { members } }) => {
-  const replicas: number = cluster.spec.replicas;
-  if (replicas === 1 && members.length <= 1) return undefined;
-  return stuck(
-    "ScalingNotServed",
-    replicas === 1
-      ? `there are ${members.length} EtcdMembers, and this version serves one: ${members.map(({ member }) => member.metadata.name).join(", ")}`
-      : `spec.replicas is ${replicas}, and this version serves 1`,
-  );
-};

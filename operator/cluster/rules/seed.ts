@@ -9,10 +9,19 @@
 import { buildMember } from "../../resources/member.ts";
 import { type Rule, step, stuck } from "../rule.ts";
 
+/** A cluster that is to sleep before it was ever awake is not born yet. A birth that has begun is finished first. */
+export const asleepUnborn: Rule = ({ target, latched, members }) =>
+  target === 0 &&
+  latched.clusterID === undefined &&
+  latched.seedMember === undefined &&
+  members.length === 0
+    ? { kind: "done" }
+    : undefined;
+
 /** A member that is there although no name was latched (somebody emptied the status) is the seed: a second one would be a second cluster. */
-export const latchSeed: Rule = ({ observed: { members }, latched, context }) => {
+export const latchSeed: Rule = ({ members, latched, context }) => {
   if (latched.seedMember !== undefined || latched.clusterID !== undefined) return undefined;
-  const seedMember = members[0]?.member.metadata.name ?? context.candidateMemberName;
+  const seedMember = members[0]?.name ?? context.candidateMemberName;
   return step({
     kind: "latch-cluster",
     fields: { seedMember },
@@ -22,7 +31,7 @@ export const latchSeed: Rule = ({ observed: { members }, latched, context }) => 
 };
 
 /** Never a new start: that would be an empty cluster in the place of one that had data. */
-export const membersLost: Rule = ({ observed: { members }, latched }) =>
+export const membersLost: Rule = ({ members, latched }) =>
   members.length > 0 || latched.clusterID === undefined
     ? undefined
     : stuck(
@@ -31,10 +40,10 @@ export const membersLost: Rule = ({ observed: { members }, latched }) =>
       );
 
 /** Somebody wrote into the status: the member that is there is not the one that may start the cluster, and starting both would make two. */
-export const seedMismatch: Rule = ({ observed: { members }, latched }) => {
+export const seedMismatch: Rule = ({ members, latched }) => {
   const { seedMember, clusterID } = latched;
   if (clusterID !== undefined || seedMember === undefined || members.length === 0) return undefined;
-  const names = members.map(({ member }) => member.metadata.name);
+  const names = members.map(({ name }) => name);
   return names.includes(seedMember)
     ? undefined
     : stuck(
@@ -44,7 +53,7 @@ export const seedMismatch: Rule = ({ observed: { members }, latched }) => {
 };
 
 /** After latchSeed and membersLost: there is a name, and no cluster yet. */
-export const createSeed: Rule = ({ cluster, observed: { members }, latched, context }) => {
+export const createSeed: Rule = ({ cluster, members, latched, context }) => {
   if (members.length > 0 || latched.seedMember === undefined) return undefined;
   return step({
     kind: "create",

@@ -5,14 +5,14 @@ import {
   buildPeersService,
   isServiceAsBuilt,
 } from "../../resources/services.ts";
-import { type Rule, step, wait } from "../rule.ts";
-import type { Plan } from "../step.ts";
+import { builtFor, isKnownAsBuilt } from "../built.ts";
+import { type Answer, type Rule, step, wait } from "../rule.ts";
 
 export const peersService: Rule = ({ cluster, observed }) =>
-  applied(observed.peersService, buildPeersService(cluster));
+  applied(observed.peersService, builtFor(cluster, buildPeersService));
 
 export const clientService: Rule = ({ cluster, observed }) =>
-  applied(observed.clientService, buildClientService(cluster));
+  applied(observed.clientService, builtFor(cluster, buildClientService));
 
 /** A Service under deletion (a load balancer's waits for its cloud) is not written to; it comes anew when it is gone. */
 export const serviceTerminating: Rule = ({ observed: { peersService, clientService } }) => {
@@ -27,9 +27,9 @@ export const serviceTerminating: Rule = ({ observed: { peersService, clientServi
       );
 };
 
-function applied(found: KubernetesObject | undefined, built: KubernetesObject): Plan | undefined {
+function applied(found: KubernetesObject | undefined, built: KubernetesObject): Answer {
   if (found?.metadata.deletionTimestamp !== undefined) return undefined;
-  if (found !== undefined && isServiceAsBuilt(found, built)) return undefined;
+  if (found !== undefined && isKnownAsBuilt(found, built, isServiceAsBuilt)) return undefined;
   const { name } = built.metadata;
   return step({
     kind: "apply",

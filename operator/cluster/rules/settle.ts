@@ -1,24 +1,28 @@
 /** Rules that wait: everything is made, and has to come up. */
 
+import { lossOf } from "../losses.ts";
 import type { EtcdView } from "../observed.ts";
-import { podStateOf } from "../pod-state.ts";
 import { type MemberRule, type Rule, wait } from "../rule.ts";
 
-export const podComingUp: MemberRule = (_look, { member, pod }) => {
-  const state = podStateOf(pod);
-  const { name } = member.metadata;
-  if (state.kind === "pending") return wait("PodPending", `member ${name}: ${state.why}`);
-  if (state.kind === "running" && !state.isReady) {
-    return wait("PodNotReady", `member ${name}: ${state.why}`);
-  }
-  return undefined;
+export const podComingUp: MemberRule = (look, seen) => {
+  const { name, podState } = seen;
+  if (podState.kind !== "pending" && podState.kind !== "running") return undefined;
+  if (podState.kind === "running" && podState.isReady) return undefined;
+  const outlook = lossOf(look, seen)?.why;
+  const text = `member ${name}: ${podState.why}${outlook === undefined ? "" : `; ${outlook}`}`;
+  return wait(podState.kind === "pending" ? "PodPending" : "PodNotReady", text);
 };
 
+/** Its Pod is ready, and it does not know who leads, or does not answer the operator. */
+export const memberNotServing: MemberRule = (look, { name, serves, listed }) =>
+  look.list === undefined || serves || listed === undefined
+    ? undefined
+    : wait("MemberNotServing", `member ${name} does not answer, or knows of no leader`);
+
 /** Never "done" without an answer of a quorum. */
-export const etcdUnreachable: Rule = ({ observed: { etcd } }) => {
-  if (etcd.kind === "known" && etcd.list.length > 0) return undefined;
-  const why = whyUnknown(etcd);
-  return wait("EtcdUnreachable", `the member list cannot be read: ${why}`);
+export const etcdUnreachable: Rule = ({ observed: { etcd }, list }) => {
+  if (list !== undefined) return undefined;
+  return wait("EtcdUnreachable", `the member list cannot be read: ${whyUnknown(etcd)}`);
 };
 
 function whyUnknown(etcd: EtcdView): string {

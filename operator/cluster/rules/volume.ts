@@ -1,4 +1,4 @@
-/** Rules for a member's volume. It holds acknowledged writes: the operator never deletes a claim, and knows the one it had by its uid. */
+/** Rules for a member's volume. It holds acknowledged writes: a claim is deleted only after its member has left etcd (removal.ts), and known by its uid. */
 
 import { volumeClaimNameOf } from "../../resources/names.ts";
 import { uidOf } from "../../resources/owners.ts";
@@ -7,40 +7,41 @@ import {
   hasOwnerByPolicy,
   ownedVolumeClaim,
 } from "../../resources/volume-claim.ts";
+import { volumeLossOf } from "../losses.ts";
 import { type MemberRule, step, stuck, wait } from "../rule.ts";
 
-/** A member whose volume is lost is lost: with an empty one it would be another, under the same id, that has forgotten what it voted and wrote. */
-export const volumeLost: MemberRule = (_look, { member, volumeClaim }) => {
-  const had = member.status?.volumeClaimUID;
-  if (had === undefined) return undefined;
-  const { name } = member.metadata;
-  if (volumeClaim === undefined) {
-    return stuck(
-      "VolumeLost",
-      `the volume claim of member ${name} is gone (uid ${had}), and with it the member's data; restore a backup into another EtcdCluster`,
-    );
-  }
-  return uidOf(volumeClaim) === had
-    ? undefined
+/**
+ * A member whose volume is lost is lost: with an empty one it would be another, under the same id, that has forgotten what it voted and wrote. Nothing is
+ * made for it any more; where there are others, healing.ts replaces it.
+ */
+export const volumeLost: MemberRule = (look, seen) => {
+  const why = volumeLossOf(seen);
+  if (why === undefined) return undefined;
+  const { name } = seen;
+  return look.members.length > 1
+    ? wait(
+        "VolumeLost",
+        `member ${name} has lost its data: ${why}; it is replaced as soon as a quorum of the others allows it`,
+      )
     : stuck(
         "VolumeLost",
-        `the volume claim of member ${name} is another one (uid ${uidOf(volumeClaim)}) than the member's own (uid ${had}), whose data is lost; restore a backup into another EtcdCluster`,
+        `the data of member ${name} is lost: ${why}; restore a backup into another EtcdCluster`,
       );
 };
 
 /**
- * Deletion of a claim cannot be taken back, but it waits for the Pod: as long as the Pod lives the data does. So nothing may end the Pod, and this
- * stands before all rules that do. A claim that no Pod ever used is just waited for.
+ * Deletion of a claim cannot be taken back, but it waits for the Pod: as long as the Pod lives the data does. So nothing may end the Pod, and another
+ * voter is added first, which gets the data (wanted-voters.ts). A claim that no Pod ever used is just waited for.
  */
-export const volumeTerminating: MemberRule = (_look, { member, volumeClaim }) => {
+export const volumeTerminating: MemberRule = (_look, { name, volumeClaim, isVolumeGoing }) => {
   if (volumeClaim?.metadata.deletionTimestamp === undefined) return undefined;
   const claim = volumeClaim.metadata.name;
-  return member.status?.volumeClaimUID === undefined
-    ? wait("VolumeTerminating", `volume claim ${claim} is being deleted, and made anew after that`)
-    : stuck(
+  return isVolumeGoing
+    ? stuck(
         "VolumeDeletionPending",
-        `somebody deleted volume claim ${claim}; the data of member ${member.metadata.name} is lost as soon as its pod ends: copy it out of the pod now, and do not delete the pod`,
-      );
+        `somebody deleted volume claim ${claim}; the data of member ${name} is lost as soon as its pod ends: do not delete the pod; the operator adds another member first, or, where that cannot be, copy the data out of the pod now`,
+      )
+    : wait("VolumeTerminating", `volume claim ${claim} is being deleted, and made anew after that`);
 };
 
 /** After volumeLost: a member without a claim never had one. */

@@ -82,6 +82,8 @@ function kubeletConfiguration(node: NodeLayout, resolvConf: string): object {
     clusterDomain,
     resolvConf,
     volumePluginDir: "/var/lib/kubelet/volume-plugins",
+    // How often it brings what has changed in Secrets to the files of pods. By default each minute, so that stories about certificates would mostly wait.
+    syncFrequency: "10s",
     // The nodes share one disk with everything else on the machine, and an image that was removed cannot be pulled again.
     imageGCHighThresholdPercent: 100,
     evictionHard: {

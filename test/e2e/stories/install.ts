@@ -1,6 +1,7 @@
 /**
  * One user's day: helm install with a cluster in it, wait until it is ready, helm test, put and get from a pod, the pod is killed and comes
- * back with its data, an upgrade changes the cluster, uninstall. In a namespace that enforces the restricted profile.
+ * back with its data, an upgrade changes the cluster, uninstall. In a namespace that enforces the restricted profile. With Helm 4 as by default,
+ * with TLS; with Helm 3 in plain text.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -12,6 +13,10 @@ import { until } from "../support/wait.ts";
 const chart = join(import.meta.dirname, "../../../charts/etcd-ts");
 const release = "my-etcd";
 const cluster = "my-etcd";
+/** Of spec.tls.clients. */
+const application = "etcdctl";
+
+const clientsValue = `cluster.spec.tls.clients[0].name=${application}`;
 
 interface Named {
   readonly metadata: { readonly name: string; readonly uid: string };
@@ -76,6 +81,10 @@ class InstallStory {
     }
   }
 
+  private get isPlain(): boolean {
+    return this.version === "3";
+  }
+
   private helm(args: readonly string[]): Promise<string> {
     return helm(this.version, [...args, "--namespace", this.namespace], { timeoutMs: 300_000 });
   }
@@ -90,6 +99,7 @@ class InstallStory {
       ...["install", release, chart, "--wait", "--timeout=4m"],
       ...["--set", `image.repository=${repository},image.tag=${tag}`],
       ...["--set", "cluster.create=true,cluster.spec.storage.size=4Gi"],
+      ...["--set", this.isPlain ? "cluster.spec.tls.mode=Disabled" : clientsValue],
     ]);
   }
 
@@ -112,10 +122,12 @@ class InstallStory {
   /** The real etcdctl in a pod of its own, against the client Service. */
   private async etcdctl(...args: readonly string[]): Promise<string> {
     const name = "etcdctl";
-    const endpoint = `http://${cluster}-client.${this.namespace}.svc:2379`;
+    const scheme = this.isPlain ? "http" : "https";
+    const endpoint = `${scheme}://${cluster}-client.${this.namespace}.svc:2379`;
+    const secret = this.isPlain ? undefined : `${cluster}-client-${application}-tls`;
     await this.kubectl("delete", "pod", name, "--ignore-not-found", "--now");
     await kubectl(["-n", this.namespace, "create", "-f", "-"], {
-      input: JSON.stringify(etcdctlPod(name, ["--endpoints", endpoint, ...args])),
+      input: JSON.stringify(etcdctlPod(name, ["--endpoints", endpoint, ...args], secret)),
     });
     await until(`the pod ${name}`, async () => {
       const phase = await this.kubectl("get", "pod", name, "-o", "jsonpath={.status.phase}");
@@ -201,7 +213,12 @@ class InstallStory {
   }
 }
 
-function etcdctlPod(name: string, args: readonly string[]): object {
+/** `secret`: with the certificate that it shows. */
+function etcdctlPod(name: string, args: readonly string[], secret?: string): object {
+  const path = "/etc/etcd/tls";
+  const flags = [
+    ...["--cacert", `${path}/ca.crt`, "--cert", `${path}/tls.crt`, "--key", `${path}/tls.key`],
+  ];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -212,13 +229,16 @@ function etcdctlPod(name: string, args: readonly string[]): object {
       securityContext: {
         runAsNonRoot: true,
         runAsUser: 65532,
+        fsGroup: 65532,
         seccompProfile: { type: "RuntimeDefault" },
       },
       containers: [
         {
           name: "etcdctl",
           image: etcdctlImage,
-          command: ["etcdctl", ...args],
+          command: ["etcdctl", ...(secret === undefined ? [] : flags), ...args],
+          volumeMounts:
+            secret === undefined ? [] : [{ name: "tls", mountPath: path, readOnly: true }],
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -226,6 +246,10 @@ function etcdctlPod(name: string, args: readonly string[]): object {
           },
         },
       ],
+      volumes:
+        secret === undefined
+          ? []
+          : [{ name: "tls", secret: { secretName: secret, defaultMode: 0o440 } }],
     },
   };
 }

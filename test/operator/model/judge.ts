@@ -1,193 +1,264 @@
-/** The rules that hold in every world, whatever happened to it. */
-import { isDeepStrictEqual } from "node:util";
+/** What must hold in every world, and of every step that an operator wants to take in it, written without the plan's own arithmetic. */
 import type { Observed, PlanContext } from "../../../operator/cluster/observed.ts";
-import { clusterStatus, memberStatus } from "../../../operator/cluster/status.ts";
-import type { Plan, Step } from "../../../operator/cluster/step.ts";
-import { uidOf } from "../../../operator/resources/owners.ts";
-import { faultName, stateFlagOf } from "./happenings.ts";
+import type { Plan } from "../../../operator/cluster/step.ts";
 import {
-  claimOf,
-  contextOf,
-  type Facts,
-  isTerminating,
-  observe,
-  podOf,
-  type World,
-} from "./world.ts";
+  hasHealthyQuorum,
+  healthyVoters,
+  isHealthy,
+  isVoter,
+  leaderOf,
+  quorumOf,
+  voterCount,
+} from "./etcd.ts";
+import { tooManyEvictions } from "./evictions.ts";
+import { requestOf } from "./requests.ts";
+import { nameOf, type Request, type Slot, type World } from "./world.ts";
 
 export type PlanFunction = (observed: Observed, context: PlanContext) => Plan;
 
-/** What is wrong in the world as it is, and with what the operator wants to do in it. */
-export function problemsOf(world: World, planned: Plan, plan: PlanFunction): readonly string[] {
-  const observed = observe(world);
-  const context = contextOf(world);
-  const isRepeatable = isDeepStrictEqual(plan(observed, context), planned);
+export function worldProblems(world: World): readonly string[] {
   return [
-    ...factProblems(world),
-    ...(isRepeatable ? [] : ["the same look led to two plans"]),
-    ...(planned.kind === "step" ? stepProblems(world, planned.step) : []),
-    ...(planned.kind === "done" ? doneProblems(world) : []),
-    ...statusProblems(observed, planned, context),
+    ...(world.violation === undefined ? [] : [world.violation]),
+    ...membershipProblems(world),
+    ...intersectionProblems(world),
   ];
 }
 
-/** A person who takes the volume away before the cluster is known to live can make it start again; nothing else can, and nobody later. */
-function factProblems({ facts, spec, members }: World): readonly string[] {
-  const byHand = ["claim is replaced", "claim vanishes", "claim is deleted", "member is deleted"];
-  const isExcused = byHand.some((name) => facts.faults.includes(`${name} before the latch`));
-  // Where status and members are emptied, nothing is left that knows of the cluster: it is a new one.
-  const happened = facts.faults.map(faultName);
-  const isForgotten =
-    happened.includes("status is emptied") && happened.includes("member is deleted");
-  // A Pod "new" that was asked for before the latch, is made after it, and finds an empty volume that a person put there: three faults, which no
-  // precondition of the API server holds apart. Only the member could, if it were told which cluster it is to find.
-  const isLateOnReplaced =
-    happened.includes("claim is replaced") &&
-    happened.some((name) => name === "a write is late" || name === "a write arrives twice");
-  return [
-    ...(isForgotten || isLateOnReplaced ? [] : lifeProblems(facts, isExcused)),
-    ...(members.length > spec.replicas && !isForgotten ? ["more members than replicas"] : []),
-  ];
+/** A name that two operators drew may be there twice for a moment, when the write of one came late: neither has joined. */
+function membershipProblems({ slots, hadLateWrite, hasClusterId }: World): readonly string[] {
+  const learners = slots.filter(({ entry }) => entry?.isLearner === true).length;
+  const unborn = hasClusterId ? slots.filter(isUnborn).length : 0;
+  const isTooMany = learners > 1 || (learners + unborn > 1 && !hadLateWrite);
+  return isTooMany ? [`${learners} learners and ${unborn} unborn members at once`] : [];
 }
 
-function lifeProblems(facts: Facts, isExcused: boolean): readonly string[] {
-  return [
-    ...(facts.isFoundedAfterLatch ? ["a cluster was started after its id was latched"] : []),
-    ...(facts.foundings > 1 && !isExcused ? ["a cluster was started twice"] : []),
-    ...(facts.seeds.length > 1 ? [`several seeds: ${facts.seeds.join(", ")}`] : []),
-  ];
+/** It has never been listed, and nothing is there of it but its object. */
+function isUnborn({ member, entry, volume, pod }: Slot): boolean {
+  return (
+    member?.bootstrap === "JoinExisting" &&
+    member.id === undefined &&
+    entry === undefined &&
+    volume === undefined &&
+    pod === undefined
+  );
 }
 
-function stepProblems(world: World, step: Step): readonly string[] {
-  const { latched, spec } = world;
-  const held = spec.paused ? [`a step while paused: ${step.reason}`] : [];
-  switch (step.kind) {
-    case "latch-cluster": {
-      const again = Object.keys(step.fields).filter((field) => Object.hasOwn(latched, field));
-      return [...held, ...again.map((field) => `${field} is latched a second time`)];
+/** Of any voters that may decide something together, one has the newest acknowledged write. */
+function intersectionProblems(world: World): readonly string[] {
+  const without = world.slots.filter(
+    (slot) =>
+      isVoter(slot) &&
+      slot.volume?.data?.id === slot.entry?.id &&
+      slot.volume?.data?.log !== "fresh" &&
+      slot.volume?.data?.isBad !== true,
+  );
+  return without.length > 0 && without.length >= quorumOf(voterCount(world))
+    ? [`${without.length} of ${voterCount(world)} voters lack the newest acknowledged write`]
+    : [];
+}
+
+/** What people and accidents do to the number of members is made good at the next look. */
+export function stepProblems(world: World, planned: Plan, observed: Observed): readonly string[] {
+  const request = planned.kind === "step" ? requestOf(planned.step) : undefined;
+  const late = request?.kind === "apply-budget" ? undefined : tooManyEvictions(world);
+  const unpriced = late === undefined ? [] : [late];
+  if (planned.kind !== "step" || request === undefined || world.spec.isPaused) {
+    return planned.kind === "step" ? ["a step while paused"] : world.spec.isPaused ? [] : unpriced;
+  }
+  const { step } = planned;
+  const isKnown = observed.etcd.kind === "known";
+  return [
+    ...unpriced,
+    ...(isKnown ? [] : silenceProblems(world, request)),
+    ...requestProblems(world, request),
+  ].map((problem) => `${problem} (${step.reason}: ${step.message})`);
+}
+
+/** Nothing is taken away, and no member added, upon silence. */
+function silenceProblems(world: World, request: Request): readonly string[] {
+  switch (request.kind) {
+    case "delete-volume":
+    case "delete-member":
+    case "add-learner":
+    case "promote":
+    case "remove":
+    case "move-leader":
+      return [`${request.kind} while the member list is not known`];
+    case "delete-pod": {
+      const { pod } = world.slots[request.slot]!;
+      const isDead = pod?.process !== "Up" || pod.isForced;
+      const isToStop = world.spec.replicas === 0 || world.recovery?.phase === "Stopping";
+      // The last of its kind, or one whose change may be what mends it.
+      const isOutdated = pod?.template !== world.spec.image;
+      return isDead || isToStop || isOutdated ? [] : ["a pod is ended while etcd is silent"];
     }
+    default:
+      return [];
+  }
+}
+
+function requestProblems(world: World, request: Request): readonly string[] {
+  switch (request.kind) {
+    case "latch-cluster":
+      return latchProblems(world, request);
     case "latch-member": {
-      const member = world.members.find(({ metadata }) => metadata.name === step.memberName);
-      const again = Object.keys(step.fields).filter((field) =>
-        Object.hasOwn(member?.status ?? {}, field),
-      );
-      return [...held, ...again.map((field) => `${field} of a member is latched a second time`)];
+      const { member } = world.slots[request.slot]!;
+      const again = Object.keys(request.fields).filter((field) => Object.hasOwn(member!, field));
+      return again.map((field) => `${field} of a member is latched a second time`);
     }
-    case "create":
-      return [...held, ...createProblems(world, step.object)];
-    case "apply":
-      return held;
-    case "delete": {
-      const { kind, metadata } = step.object;
-      const claim = claimOf(world, metadata.name);
-      return [
-        ...held,
-        ...(kind === "Pod" ? [] : [`a ${kind ?? ""} is deleted`]),
-        ...(isTerminating(step.object) ? ["what is terminating is deleted again"] : []),
-        ...(claim === undefined ? ["a pod is ended whose claim is gone"] : []),
-        ...(claim !== undefined && isTerminating(claim.object)
-          ? ["a pod is ended that keeps its claim alive"]
-          : []),
-      ];
-    }
-  }
-}
-
-function createProblems(world: World, object: WorldObject): readonly string[] {
-  switch (object.kind) {
-    case "Pod":
-      return podProblems(world, object);
-    case "EtcdMember":
-      return world.latched.clusterID === undefined
+    case "create-member":
+      return memberProblems(world, request);
+    case "create-volume":
+      return world.slots[request.slot]?.member?.volume === undefined
         ? []
-        : ["a member is to start a cluster that lives already"];
-    default: {
-      const lost = world.members.find(
-        ({ metadata, status }) =>
-          object.metadata.name === `data-${metadata.name}` && status?.volumeClaimUID !== undefined,
-      );
-      return lost === undefined ? [] : ["a volume that was lost is made anew, without its data"];
-    }
+        : ["a volume that was lost is made anew, without its data"];
+    case "create-pod":
+      return podProblems(world, request);
+    case "delete-pod":
+      return endProblems(world, request.slot);
+    case "delete-volume":
+      return leavingProblems(world, request.slot, "a volume");
+    case "delete-member":
+      return leavingProblems(world, request.slot, "an EtcdMember");
+    case "add-learner":
+      return isAllThere(world) ? [] : ["a learner is added while a voter is away"];
+    case "promote":
+      return promotionProblems(world, request.slot);
+    case "remove":
+      return removalProblems(world, request);
+    case "move-leader":
+      return isHealthy(world.slots[request.to]!) ? [] : ["the lead goes to one that is not well"];
+    default:
+      return [];
   }
 }
 
-/** What a person who wrote the spec would look at, written without the operator's builders. */
-function doneProblems(world: World): readonly string[] {
-  const { spec, services, latched, hasStranger } = world;
-  const memberName = world.members[0]?.metadata.name ?? "";
-  const pod = podOf(world, memberName);
-  const podText = JSON.stringify(pod?.object ?? "");
-  const { snapshotCount } = spec.etcd;
-  const { repository, tag } = spec.image ?? {};
-  const client = services.find(({ metadata }) => metadata.name === "etcd-client")?.["spec"];
-  const isOwned = claimOf(world, memberName)?.object.metadata.ownerReferences?.length === 1;
-  const wishes: readonly (readonly [string, boolean])[] = [
-    ["a pod that is ready", pod?.process === "Ready"],
-    ["the cluster that was latched", pod?.data?.clusterId === latched.clusterID],
-    ["nobody else in etcd", !hasStranger],
-    ["two Services", services.length === 2],
-    ["the type of the Service", JSON.stringify(client ?? "").includes(spec.services.client.type)],
-    ["the policy of volumes", isOwned === (spec.storage.reclaim.onClusterDelete === "Delete")],
-    [
-      "the flags",
-      snapshotCount === undefined || podText.includes(`"--snapshot-count=${snapshotCount}"`),
-    ],
-    [
-      "the image",
-      repository === undefined || podText.includes(`"image":"${repository}:${tag ?? ""}"`),
-    ],
+function promotionProblems(world: World, at: number): readonly string[] {
+  const { volume } = world.slots[at]!;
+  return [
+    ...(isAllThere(world) ? [] : ["a learner is promoted while a voter is away"]),
+    ...(volume?.data === undefined || volume.data.log === "far"
+      ? ["a learner is promoted that has not caught up"]
+      : []),
   ];
-  return wishes.flatMap(([wish, isFulfilled]) => (isFulfilled ? [] : [`done without ${wish}`]));
+}
+
+function latchProblems(
+  world: World,
+  { seed, clusterId, recovery }: Extract<Request, { kind: "latch-cluster" }>,
+): readonly string[] {
+  const hasSeed = world.hasClusterId || world.slots.some(({ isSeed }) => isSeed);
+  const isForcing = recovery !== undefined && recovery !== null && recovery.phase === "Stopping";
+  return [
+    ...(seed !== undefined && hasSeed ? ["a second seed is latched"] : []),
+    ...(clusterId === true && world.hasClusterId ? ["a second cluster id is latched"] : []),
+    ...(isForcing && !world.isApproved ? ["a recovery that nobody approved"] : []),
+  ];
+}
+
+function memberProblems(
+  world: World,
+  { slot, member }: Extract<Request, { kind: "create-member" }>,
+): readonly string[] {
+  if (member.bootstrap === "NewCluster") {
+    return world.hasClusterId ? ["a member is to start a cluster that lives already"] : [];
+  }
+  const isChanging = world.slots.some((seen) => seen.entry?.isLearner === true || isUnborn(seen));
+  return [
+    ...(slot === undefined ? [] : ["a name that was used before"]),
+    ...(isChanging ? ["a second membership change at once"] : []),
+    ...(isAllThere(world) ? [] : ["a member is made while a voter is away"]),
+  ];
 }
 
 /** A Pod starts with the very volume that was latched, and "new" only until cluster and member are known. */
-function podProblems(world: World, object: WorldObject): readonly string[] {
-  const member = world.members.find(({ metadata }) => metadata.name === object.metadata.name);
-  const claim = claimOf(world, object.metadata.name);
-  const uid = member?.status?.volumeClaimUID;
-  const isNew = stateFlagOf({ object }) === "new";
+function podProblems(
+  world: World,
+  { slot: at, pod }: Extract<Request, { kind: "create-pod" }>,
+): readonly string[] {
+  const { member, volume, entry } = world.slots[at]!;
+  const isNew = pod.state === "new";
+  const isKnown = world.hasClusterId || member?.id !== undefined;
+  const isListKnown = leaderOf(world) !== undefined && world.canOperatorReach;
   return [
-    ...(uid === undefined ? ["a pod is made before its volume is latched"] : []),
-    ...(claim === undefined || uidOf(claim.object) !== uid
+    ...(member?.volume === undefined || volume?.number !== member.volume
       ? ["a pod is made without the volume that was latched"]
       : []),
-    ...(claim !== undefined && isTerminating(claim.object)
-      ? ["a pod is made on a claim that goes"]
+    ...(volume?.isGoing === true ? ["a pod is made on a claim that goes"] : []),
+    ...(isNew && isKnown ? ['initial cluster state "new" after an id was latched'] : []),
+    ...(!isNew && !pod.isTold && world.hasClusterId ? ["a pod that is told no cluster id"] : []),
+    ...(member?.bootstrap === "JoinExisting" && member.id === undefined
+      ? ["a pod of a member without an id"]
       : []),
-    ...(isNew && world.latched.clusterID !== undefined
-      ? ["initial cluster state new after the cluster id was latched"]
+    ...(isListKnown && entry === undefined && !isNew
+      ? ["a pod for a member that was removed"]
       : []),
-    ...(isNew && member?.status?.memberID !== undefined
-      ? ["initial cluster state new after the member id was latched"]
+    ...(pod.isForced && world.recovery?.phase !== "Restarting" ? ["a new cluster is forced"] : []),
+  ];
+}
+
+function endProblems(world: World, at: number): readonly string[] {
+  const slot = world.slots[at]!;
+  const isListed = slot.entry !== undefined;
+  const voters = voterCount(world);
+  const isStopping = world.spec.replicas === 0 || world.recovery?.phase === "Stopping";
+  // A recovery that a person approved goes on from the survivor's data, and gives up that of the others.
+  const isGivenUp =
+    world.recovery?.phase === "Stopping" && world.recovery["survivor"] !== nameOf(at);
+  const isLastLink =
+    slot.volume?.isGoing === true && slot.member?.volume === slot.volume.number && !isGivenUp;
+  const isLeaderFirst =
+    slot.leads &&
+    !isStopping &&
+    slot.pod?.isForced !== true &&
+    world.slots.filter((other) => isVoter(other) && isHealthy(other)).length > 1;
+  return [
+    ...(slot.pod?.isGoing === true ? ["what is ending is deleted again"] : []),
+    ...(isListed && isLastLink ? ["a pod is ended that keeps its claim alive"] : []),
+    ...(isListed && isLeaderFirst ? ["a leader is ended before it has handed over"] : []),
+    ...(isVoter(slot) && isHealthy(slot) && !isStopping && voters > 2 && !isAllThere(world)
+      ? ["a voter is ended while another one is away"]
       : []),
   ];
 }
 
-type WorldObject = Parameters<typeof stateFlagOf>[0]["object"];
-
-/** A status is told once, and Ready only of what is. */
-function statusProblems(
-  observed: Observed,
-  planned: Plan,
-  context: PlanContext,
-): readonly string[] {
-  const { cluster, members } = observed;
-  const status = clusterStatus(observed, planned, context, "2026-01-01T00:00:00Z");
-  const told = { ...observed, cluster: { ...cluster, status } };
-  const again = clusterStatus(told, planned, context, "2026-01-01T00:00:30Z");
-  const ready = status.conditions?.find(({ type }) => type === "Ready")?.status;
-  const isServing =
-    observed.etcd.kind === "known" && status.readyReplicas === cluster.spec.replicas;
-  const memberTold = members.every((seen) => {
-    const first = memberStatus(observed, seen, "2026-01-01T00:00:00Z");
-    const same = { ...seen, member: { ...seen.member, status: first } };
-    return isDeepStrictEqual(memberStatus(observed, same, "2026-01-01T00:00:30Z"), first);
-  });
+function leavingProblems(world: World, at: number, what: string): readonly string[] {
+  const { entry, pod } = world.slots[at]!;
   return [
-    ...(isDeepStrictEqual(again, status) ? [] : ["the status of a cluster is not told once"]),
-    ...(memberTold ? [] : ["the status of a member is not told once"]),
-    ...(planned.kind === "step" && ready === "True" ? ["Ready with a step left to do"] : []),
-    ...(planned.kind === "done" && ready !== "True" ? ["done, but not Ready"] : []),
-    ...(ready === "True" && !isServing ? ["Ready without serving"] : []),
+    ...(entry === undefined ? [] : [`${what} is deleted of a member that is listed`]),
+    ...(pod !== undefined && what === "a volume" ? ["a volume is deleted under its pod"] : []),
   ];
+}
+
+function removalProblems(world: World, { slot: at }: { readonly slot: number }): readonly string[] {
+  const slot = world.slots[at]!;
+  if (!isVoter(slot)) return [];
+  const voters = voterCount(world);
+  const rest = healthyVoters(world) - Number(isHealthy(slot));
+  return [
+    ...(hasHealthyQuorum(world) ? [] : ["a voter is removed without a quorum"]),
+    ...(rest < quorumOf(voters - 1) ? ["a removal leaves no quorum"] : []),
+    // One that is ending hands over by itself; of one whose EtcdMember is gone nobody knows how it is reached.
+    ...(slot.leads && isHealthy(slot) && slot.member !== undefined
+      ? ["a leader is removed before it has handed over"]
+      : []),
+    ...(voters <= world.spec.replicas ? replacementProblems(slot) : []),
+  ];
+}
+
+/** A voter is given up when it is lost or has had its time, and that is written down before. */
+function replacementProblems(slot: Slot): readonly string[] {
+  const { member, pod, node, givenUp } = slot;
+  const isLost = member === undefined || node === "gone" || member.volume !== slot.volume?.number;
+  const isLoopLong = pod?.process === "Crashing" && pod.loopAge > 0;
+  const isDownLong = member?.downSince !== undefined && member.downSince > 0;
+  const isOverdue = !isHealthy(slot) && (isLoopLong || isDownLong);
+  return [
+    ...(isLost || isOverdue ? [] : ["a voter is given up that is well, or has time left"]),
+    ...(givenUp === undefined ? ["a replacement that was not written down"] : []),
+  ];
+}
+
+function isAllThere(world: World): boolean {
+  return healthyVoters(world) === voterCount(world) && leaderOf(world) !== undefined;
 }

@@ -15,16 +15,24 @@ export const context: PlanContext = {
   defaultImage: "localhost/etcd-ts:1.0",
   clusterDomain: "cluster.local",
   candidateMemberName: "etcd-abcde",
+  now: "2026-01-01T00:00:00Z",
 };
 
 export const defaultSpec: EtcdClusterSpec = {
   replicas: 1,
+  allowEvenReplicas: false,
   paused: false,
   storage: { size: "8Gi", reclaim: { onScaleDown: "Delete", onClusterDelete: "Retain" } },
-  tls: { mode: "Disabled" },
+  tls: {
+    mode: "Disabled",
+    client: { requireClientCert: true },
+    ca: { validityDays: 3650, overlapDays: 365 },
+    leaf: { validityDays: 90, renewAtPercent: 67, keyType: "ECDSA-P256" },
+  },
   etcd: {},
   pod: { affinityPreset: "Soft", terminationGracePeriodSeconds: 60 },
   services: { client: { type: "ClusterIP" } },
+  recovery: { memberGraceSeconds: 300, maxReplacementsPerHour: 3, quorumLoss: "Assisted" },
 };
 
 export function clusterOf(

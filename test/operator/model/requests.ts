@@ -1,147 +1,201 @@
-/** What the API server makes of an operator's writes, with the preconditions that they carry. */
+/** From a step of the plan to what arrives at the API server or at etcd, with the preconditions that it carries. */
+
+import { forceNewClusterAnnotation } from "../../../operator/api/v1alpha1/names.ts";
 import type { EtcdMember } from "../../../operator/api/v1alpha1/types.ts";
-import type { Step } from "../../../operator/cluster/step.ts";
+import type { EtcdRequest, LatchedCluster, Step } from "../../../operator/cluster/step.ts";
 import type { KubernetesObject } from "../../../operator/kernel/resource.ts";
-import { asCreated } from "./objects.ts";
-import type { World, WorldRequest } from "./world.ts";
+import { idNumberOf, imageIndexOf, slotAtUrl, templateOf } from "./observe.ts";
+import {
+  type Recovery,
+  type Request,
+  type Slot,
+  type SlotMember,
+  type SlotPod,
+  slotNamed,
+  type World,
+} from "./world.ts";
 
-/** The step as it leaves the operator that saw this world. */
-export function requestOf(world: World, step: Step): WorldRequest {
-  const member =
-    step.kind === "latch-member"
-      ? world.members.find(({ metadata }) => metadata.name === step.memberName)
-      : undefined;
-  return {
-    step,
-    clusterVersion: world.clusterVersion,
-    memberVersion: member === undefined ? undefined : versionOf(member),
-  };
-}
-
-/** The same world when a precondition does not hold. */
-export function arrive(world: World, { step, clusterVersion, memberVersion }: WorldRequest): World {
+export function requestOf(step: Step): Request {
   switch (step.kind) {
     case "latch-cluster":
-      if (clusterVersion !== world.clusterVersion) return world;
-      return {
-        ...world,
-        clusterVersion: world.clusterVersion + 1,
-        latched: { ...world.latched, ...step.fields },
-      };
+      return latchOf(step.fields);
     case "latch-member":
-      return mapMember(world, step.memberName, (member) =>
-        versionOf(member) === memberVersion
-          ? changed(member, { status: { ...member.status, ...step.fields } })
-          : member,
-      );
-    case "create":
-      return create(world, step.object);
-    case "apply":
-      return apply(world, step.object);
-    case "delete":
       return {
-        ...world,
-        pods: world.pods.map((pod) =>
-          pod.object.metadata.uid === step.object.metadata.uid
-            ? { ...pod, object: terminating(pod.object) }
-            : pod,
-        ),
+        kind: "latch-member",
+        slot: slotOf(step.memberName),
+        fields: {
+          ...(step.fields.memberID === undefined ? {} : { id: idNumberOf(step.fields.memberID) }),
+          ...(step.fields.volumeClaimUID === undefined
+            ? {}
+            : { volume: Number(step.fields.volumeClaimUID.split("-")[2]) }),
+        },
       };
+    case "create":
+      return createOf(step.object);
+    case "apply":
+      return applyOf(step.object);
+    case "delete":
+      return deleteOf(step.object);
+    case "etcd":
+      return etcdOf(step.request);
+    default:
+      throw new Error(`not in this world: ${(step as Step).kind}`);
   }
 }
 
-export function terminating(object: KubernetesObject): KubernetesObject {
+function latchOf({ clusterID, seedMember, replacements, quorumRecovery }: LatchedCluster): Request {
+  const seed = seedMember === undefined ? undefined : (slotNamed(seedMember) ?? "draw");
+  const last = replacements?.at(-1);
   return {
-    ...object,
-    metadata: { ...object.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" },
+    kind: "latch-cluster",
+    ...(seed === undefined ? {} : { seed }),
+    ...(clusterID === undefined ? {} : { clusterId: true }),
+    ...(last === undefined ? {} : { givenUp: slotOf(last.memberName) }),
+    ...(quorumRecovery === undefined
+      ? {}
+      : { recovery: quorumRecovery as unknown as Recovery | null }),
   };
 }
 
-function create(world: World, object: KubernetesObject): World {
+function createOf(object: KubernetesObject): Request {
   const { name } = object.metadata;
-  const uids = world.uids + 1;
-  const withUid = { ...object, metadata: { ...object.metadata, uid: `uid-${uids}` } };
-  const isFree = (taken: readonly KubernetesObject[]): boolean =>
-    taken.every(({ metadata }) => metadata.name !== name);
   switch (object.kind) {
     case "EtcdMember": {
-      if (!isFree(world.members)) return world;
-      const member = asCreated(object as EtcdMember, `uid-${uids}`);
-      const seeds = new Set(world.facts.seeds);
-      if (member.spec.bootstrap === "NewCluster") seeds.add(name);
-      return {
-        ...world,
-        uids,
-        members: [...world.members, member],
-        facts: { ...world.facts, seeds: [...seeds] },
-      };
+      const { bootstrap, image } = (object as EtcdMember).spec;
+      const slot = slotNamed(name);
+      const member: SlotMember = { bootstrap, image: imageIndexOf(image), age: 0 };
+      return { kind: "create-member", ...(slot === undefined ? {} : { slot }), member };
     }
     case "PersistentVolumeClaim":
-      if (!isFree(world.claims.map((claim) => claim.object))) return world;
-      return { ...world, uids, claims: [...world.claims, { object: withUid, data: undefined }] };
-    case "Pod": {
-      if (!isFree(world.pods.map((pod) => pod.object))) return world;
-      const pod = { object: withUid, process: "Pending", data: undefined } as const;
-      return { ...world, uids, pods: [...world.pods, pod] };
-    }
+      return { kind: "create-volume", slot: slotOf(name) };
+    case "Pod":
+      return { kind: "create-pod", slot: slotOf(name), pod: podOf(object) };
     default:
       throw new Error(`the plan creates no ${object.kind ?? "object without kind"}`);
   }
 }
 
-/** Server-side apply: with a uid only to that very object, and what it names takes the place of what was there. */
-function apply(world: World, object: KubernetesObject): World {
-  const { name, uid } = object.metadata;
+function podOf(object: KubernetesObject): SlotPod {
+  const text = JSON.stringify(object["spec"]);
+  return {
+    template: templateOf(object),
+    state: text.includes("--initial-cluster-state=new") ? "new" : "existing",
+    isForced: object.metadata.annotations?.[forceNewClusterAnnotation] !== undefined,
+    isTold: text.includes("--expected-cluster-id"),
+    isGoing: false,
+    isOrphan: false,
+    process: "Pending",
+    loopAge: 0,
+  };
+}
+
+function applyOf(object: KubernetesObject): Request {
+  const { name } = object.metadata;
   switch (object.kind) {
-    case "Service": {
-      const others = world.services.filter(({ metadata }) => metadata.name !== name);
-      const services = [...others, object].sort((left, right) =>
-        left.metadata.name < right.metadata.name ? -1 : 1,
-      );
-      return { ...world, services };
+    case "Service":
+      return { kind: "apply-service", service: name.endsWith("-peers") ? "peers" : "client" };
+    case "PodDisruptionBudget": {
+      const { minAvailable } = object["spec"] as { readonly minAvailable: number };
+      return { kind: "apply-budget", minAvailable };
     }
-    case "EtcdMember":
-      return mapMember(world, name, (member) => {
-        if (member.metadata.uid !== uid) return member;
-        const { image } = object["spec"] as { readonly image: string };
-        return changed(member, { spec: { ...member.spec, image } });
-      });
+    case "EtcdMember": {
+      const { image } = object["spec"] as { readonly image: string };
+      return { kind: "apply-image", slot: slotOf(name), image: imageIndexOf(image) };
+    }
     case "PersistentVolumeClaim": {
-      const { ownerReferences = [] } = object.metadata;
-      return {
-        ...world,
-        claims: world.claims.map((claim) =>
-          claim.object.metadata.uid === uid
-            ? {
-                ...claim,
-                object: {
-                  ...claim.object,
-                  metadata: { ...claim.object.metadata, ownerReferences },
-                },
-              }
-            : claim,
-        ),
-      };
+      const isOwned = (object.metadata.ownerReferences ?? []).length > 0;
+      return { kind: "apply-owner", slot: slotOf(name), isOwned };
     }
     default:
       throw new Error(`the plan applies no ${object.kind ?? "object without kind"}`);
   }
 }
 
-function mapMember(world: World, name: string, change: (member: EtcdMember) => EtcdMember): World {
-  return {
-    ...world,
-    members: world.members.map((member) =>
-      member.metadata.name === name ? change(member) : member,
-    ),
-  };
+function deleteOf({ kind, metadata }: KubernetesObject): Request {
+  const slot = slotOf(metadata.name);
+  switch (kind) {
+    case "Pod":
+      return { kind: "delete-pod", slot };
+    case "PersistentVolumeClaim":
+      return { kind: "delete-volume", slot };
+    case "EtcdMember":
+      return { kind: "delete-member", slot };
+    default:
+      throw new Error(`the plan deletes no ${kind ?? "object without kind"}`);
+  }
 }
 
-function changed(member: EtcdMember, fields: Partial<EtcdMember>): EtcdMember {
-  const resourceVersion = String(versionOf(member) + 1);
-  return { ...member, ...fields, metadata: { ...member.metadata, resourceVersion } };
+function etcdOf(request: EtcdRequest): Request {
+  switch (request.kind) {
+    case "add-learner":
+      return { kind: "add-learner", slot: slotAtUrl(request.peerUrl) ?? -1 };
+    case "promote":
+    case "remove":
+      return { kind: request.kind, ...listed(request.memberId) };
+    case "move-leader":
+      return {
+        kind: "move-leader",
+        slot: slotOf(request.leaderName),
+        to: listed(request.toMemberId).slot,
+      };
+    default:
+      throw new Error(`not in this world: ${request.kind}`);
+  }
 }
 
-function versionOf(member: EtcdMember): number {
-  return Number(member.metadata.resourceVersion);
+function listed(id: string): { readonly slot: number; readonly id: number } {
+  return { slot: Number(id.split("f")[0]) - 1, id: idNumberOf(id) };
+}
+
+function slotOf(name: string): number {
+  const slot = slotNamed(name);
+  if (slot === undefined) throw new Error(`nobody has the name ${name}`);
+  return slot;
+}
+
+/**
+ * Whether a request that is under way can still do what it was meant to, after the world has gone on: resourceVersions, uids and the member list that it
+ * carries are of the world before. Slots of both worlds are at the same places.
+ */
+export function isStillValid(request: Request, before: World, after: World): boolean {
+  switch (request.kind) {
+    case "latch-cluster":
+      return statusOf(before) === statusOf(after) && before.spec === after.spec;
+    case "latch-member":
+      return slotsOf(request.slot, before, after, ({ member }) => member);
+    case "apply-image":
+      return after.slots[request.slot]?.member !== undefined;
+    case "apply-owner":
+    case "delete-volume":
+      return slotsOf(request.slot, before, after, ({ volume }) => volume?.number);
+    case "delete-pod":
+      return after.slots[request.slot]?.pod !== undefined;
+    case "delete-member":
+      return after.slots[request.slot]?.member !== undefined;
+    case "add-learner":
+    case "promote":
+    case "remove":
+    case "move-leader":
+      return listKeyOf(before) === listKeyOf(after);
+    default:
+      return true;
+  }
+}
+
+function slotsOf(at: number, before: World, after: World, part: (slot: Slot) => unknown): boolean {
+  const [left, right] = [before.slots[at], after.slots[at]];
+  return left !== undefined && right !== undefined && part(left) === part(right);
+}
+
+function statusOf(world: World): string {
+  return JSON.stringify([
+    world.hasClusterId,
+    world.recovery,
+    world.pastReplacements.length,
+    world.slots.map(({ givenUp, isSeed }) => [givenUp !== undefined, isSeed]),
+  ]);
+}
+
+function listKeyOf({ slots }: World): string {
+  return JSON.stringify(slots.map(({ entry }) => entry && [entry.id, entry.isLearner]));
 }

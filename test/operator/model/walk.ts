@@ -1,8 +1,7 @@
 /**
- * Walks all states that a world can get into, breadth first, so that the way to a broken rule is a shortest one. Knows nothing of what the world is:
- * states are plain data, and equal when their JSON is.
+ * Walks all states that a world can get into, breadth first, so that the way to a broken rule is a shortest one. Knows nothing of what the world is, but
+ * for a key that tells states apart.
  */
-import { createHash } from "node:crypto";
 
 export interface Transition<State> {
   readonly name: string;
@@ -11,9 +10,18 @@ export interface Transition<State> {
 
 export interface Model<State> {
   readonly initial: readonly State[];
+  readonly keyOf: (state: State) => string;
+  /** The state, for people. */
+  readonly textOf: (state: State) => string;
   readonly transitions: (state: State) => readonly Transition<State>[];
   /** What is wrong with the state or with what follows from it; nothing, when all is well. */
   readonly problems: (state: State) => readonly string[];
+}
+
+export interface WalkOptions {
+  readonly statesMax: number;
+  /** Called now and then. */
+  readonly onProgress?: (states: number, waiting: number) => void;
 }
 
 export interface WalkResult {
@@ -25,56 +33,67 @@ export interface WalkResult {
   readonly isComplete: boolean;
 }
 
+interface Met {
+  /** Place among the states that were met; -1 for none. */
+  readonly from: number;
+  readonly by: string;
+}
+
+const progressEvery = 5_000;
+
 /** Throws an Error with the shortest way to the first problem. */
-export function walk<State extends object>(model: Model<State>, statesMax: number): WalkResult {
-  const seen = new Map<string, { readonly from: string | undefined; readonly by: string }>();
-  const queue: { readonly key: string; readonly state: State }[] = [];
+export function walk<State extends object>(
+  model: Model<State>,
+  { statesMax, onProgress }: WalkOptions,
+): WalkResult {
+  const seen = new Set<string>();
+  const met: Met[] = [];
+  // States that were gone on from are forgotten: only the way to them is kept.
+  const queue: (State | undefined)[] = [];
   const taken = new Map<string, number>();
   let transitions = 0;
-  const meet = (state: State, from: string | undefined, by: string): void => {
-    const key = keyOf(state);
+  let gone = 0;
+  const names = new Map<string, string>();
+  // One text for each name, however often it was put together.
+  const nameOnce = (name: string): string => {
+    const known = names.get(name) ?? name;
+    names.set(name, known);
+    return known;
+  };
+  const meet = (state: State, from: number, by: string): void => {
+    const key = model.keyOf(state);
     if (seen.has(key)) return;
-    seen.set(key, { from, by });
+    seen.add(key);
+    met.push({ from, by: nameOnce(by) });
+    queue.push(state);
     const problems = model.problems(state);
     if (problems.length > 0) {
-      throw new Error(
-        `${problems.join("\n")}\nafter: ${wayTo(key, seen).join(" ▸ ")}\n${JSON.stringify(state)}`,
-      );
+      const way = wayTo(met, met.length - 1);
+      throw new Error(`${problems.join("\n")}\nafter: ${way.join(" ▸ ")}\n${model.textOf(state)}`);
     }
-    queue.push({ key, state });
+    if (seen.size % progressEvery === 0) onProgress?.(seen.size, queue.length - gone);
   };
-  for (const state of model.initial) meet(state, undefined, "");
+  for (const state of model.initial) meet(state, -1, "");
   for (let at = 0; at < queue.length && seen.size < statesMax; at += 1) {
-    const { key, state } = queue[at]!;
+    const state = queue[at]!;
+    queue[at] = undefined;
+    gone = at;
     for (const { name, next } of model.transitions(state)) {
       transitions += 1;
-      taken.set(name, (taken.get(name) ?? 0) + 1);
-      meet(next, key, name);
+      const short = name.replaceAll(/etcd-m\d+/g, "a member");
+      taken.set(short, (taken.get(short) ?? 0) + 1);
+      meet(next, at, name);
     }
   }
   return { states: seen.size, transitions, taken, isComplete: seen.size < statesMax };
 }
 
-/** Short, since the states of a walk are many. */
-export function keyOf(state: object): string {
-  const known =
-    keys.get(state) ?? createHash("sha1").update(JSON.stringify(state)).digest("base64");
-  keys.set(state, known);
-  return known;
-}
-
-/** States are never changed in place. */
-const keys = new WeakMap<object, string>();
-
-function wayTo(
-  key: string,
-  seen: ReadonlyMap<string, { readonly from: string | undefined; readonly by: string }>,
-): string[] {
+function wayTo(met: readonly Met[], place: number): readonly string[] {
   const way: string[] = [];
-  for (let at: string | undefined = key; at !== undefined; ) {
-    const met: { readonly from: string | undefined; readonly by: string } = seen.get(at)!;
-    if (met.by !== "") way.unshift(met.by);
-    at = met.from;
+  for (let at = place; at >= 0; ) {
+    const { from, by } = met[at]!;
+    if (by !== "") way.unshift(by);
+    at = from;
   }
   return way;
 }

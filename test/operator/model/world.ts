@@ -1,206 +1,229 @@
 /**
- * A small Kubernetes with etcd in it, as plain data: what the operator's plan is about, without a clock and without a network. The objects are the real
- * ones, as the operator builds them; a Pod's process and a volume's content are what they mean.
+ * A small Kubernetes with an etcd of several members in it, as plain data: what the operator's plan is about, without a clock and without a network.
+ * Everything about one name is in one slot, so that members that are alike are the same to a walk (canonical.ts); what the operator sees of it is made
+ * from the operator's own builders (observe.ts).
  */
-import type { EtcdClusterSpec, EtcdMember } from "../../../operator/api/v1alpha1/types.ts";
-import type {
-  EtcdView,
-  ListedMember,
-  Observed,
-  ObservedMember,
-  PlanContext,
-} from "../../../operator/cluster/observed.ts";
-import type { Step } from "../../../operator/cluster/step.ts";
-import type { KubernetesObject } from "../../../operator/kernel/resource.ts";
-import { volumeClaimNameOf } from "../../../operator/resources/names.ts";
-import { isControlledBy, uidOf } from "../../../operator/resources/owners.ts";
-import { clusterOf, context } from "./objects.ts";
 
-/** What is on a volume. Ids follow from names and tokens, as on etcd: a second cluster founded alike has the same ones. */
-export interface Data {
-  readonly clusterId: string;
-  readonly memberId: string;
+/** Of a time that stands in an object: now, longer ago than a grace, longer than every deadline. */
+export type Age = 0 | 1 | 2;
+
+export interface SlotMember {
+  readonly bootstrap: "NewCluster" | "JoinExisting";
+  readonly image: 0 | 1;
+  /** Latched: which of the identities that were given to this URL. */
+  readonly id?: number;
+  /** Latched: which of the volumes of this name. */
+  readonly volume?: number;
+  readonly downSince?: Age;
+  /** Of a member that joins; of others it says nothing. */
+  readonly age: Age;
 }
 
-export interface WorldClaim {
-  readonly object: KubernetesObject;
-  readonly data: Data | undefined;
+/**
+ * What the newest acknowledged write is to a log: in it, just missing, or missing along with so much that the operator sees it. An entry is acknowledged
+ * by a quorum of voters, and nobody else need have it.
+ */
+export type LogState = "fresh" | "stale" | "far";
+
+export interface SlotVolume {
+  readonly number: number;
+  /** Somebody deleted its claim, which waits for the Pod. */
+  readonly isGoing: boolean;
+  readonly isOwned: boolean;
+  /** Undefined: empty. */
+  readonly data?: VolumeData;
 }
 
-export interface WorldPod {
-  readonly object: KubernetesObject;
-  /** Crashing: started again and again, since an empty volume joins nothing. */
-  readonly process: "Pending" | "Running" | "Ready" | "Crashing" | "Failed";
-  /** What the process has mounted: it keeps it when the claim goes. */
-  readonly data: Data | undefined;
+export interface VolumeData {
+  readonly id: number;
+  readonly log: LogState;
+  /** No process runs on it for long. */
+  readonly isBad: boolean;
+  /** It has lost what it had under the same id, or is of a membership before --force-new-cluster: it must never vote again. */
+  readonly isDead: boolean;
 }
 
-/** A write of an operator, with what it was decided upon. */
-export interface WorldRequest {
-  readonly step: Step;
-  readonly clusterVersion: number;
-  readonly memberVersion: number | undefined;
+export interface SlotPod {
+  readonly template: 0 | 1;
+  readonly state: "new" | "existing";
+  readonly isForced: boolean;
+  /** It was told which cluster it belongs to. */
+  readonly isTold: boolean;
+  readonly isGoing: boolean;
+  /** Its owner, an EtcdMember of this name, is gone: to one that is made anew it is somebody else's. */
+  readonly isOrphan: boolean;
+  /** Crashing: started again and again. */
+  readonly process: "Pending" | "Starting" | "Up" | "Crashing" | "Failed";
+  readonly loopAge: Age;
 }
 
-/** What has happened, for judging: the plan never sees it. */
-export interface Facts {
-  /** Empty volumes on which a cluster was started. */
-  readonly foundings: number;
-  readonly isFoundedAfterLatch: boolean;
-  /** Names of members that were to start a cluster. */
-  readonly seeds: readonly string[];
-  /** Names of the faults that happened, each once. */
-  readonly faults: readonly string[];
+/** An entry of etcd's member list. */
+export interface SlotEntry {
+  readonly id: number;
+  readonly isLearner: boolean;
+  readonly isStarted: boolean;
+}
+
+export interface Slot {
+  readonly member?: SlotMember;
+  readonly volume?: SlotVolume;
+  readonly pod?: SlotPod;
+  readonly entry?: SlotEntry;
+  readonly leads: boolean;
+  /** status.seedMember, until the cluster lives. */
+  readonly isSeed: boolean;
+  /** A replacement of it is latched. */
+  readonly givenUp?: Age;
+  /** Neither the others nor the operator reach it. */
+  readonly isCut: boolean;
+  /** Where its Pod is: lost comes back, gone does not, and takes the volume with it. */
+  readonly node: "well" | "lost" | "gone";
+  /** The operator has ended its Pod, and it has not come back yet. */
+  readonly isEndedByUs: boolean;
+}
+
+export interface Spec {
+  readonly replicas: number;
+  readonly allowEvenReplicas: boolean;
+  readonly isPaused: boolean;
+  readonly image: 0 | 1;
+}
+
+/** A latched quorumRecovery. Members are named by their slots ("etcd-m0"), and renamed with them. */
+export type Recovery = Readonly<Record<string, unknown>> & { readonly phase: string };
+
+/** A write of an operator, as it is under way. Members are slots, by index. */
+export type Request =
+  | {
+      readonly kind: "latch-cluster";
+      /** "draw": a name that is new. */
+      readonly seed?: number | "draw";
+      readonly clusterId?: true;
+      readonly givenUp?: number;
+      readonly recovery?: Recovery | null;
+    }
+  | { readonly kind: "latch-member"; readonly slot: number; readonly fields: Partial<SlotMember> }
+  | { readonly kind: "create-member"; readonly slot?: number; readonly member: SlotMember }
+  | { readonly kind: "create-volume"; readonly slot: number }
+  | { readonly kind: "create-pod"; readonly slot: number; readonly pod: SlotPod }
+  | { readonly kind: "apply-service"; readonly service: "peers" | "client" }
+  | { readonly kind: "apply-budget"; readonly minAvailable: number }
+  | { readonly kind: "apply-image"; readonly slot: number; readonly image: 0 | 1 }
+  | { readonly kind: "apply-owner"; readonly slot: number; readonly isOwned: boolean }
+  | { readonly kind: "delete-pod" | "delete-volume" | "delete-member"; readonly slot: number }
+  | { readonly kind: "add-learner"; readonly slot: number }
+  | { readonly kind: "promote" | "remove"; readonly slot: number; readonly id: number }
+  | { readonly kind: "move-leader"; readonly slot: number; readonly to: number };
+
+/** Told when it arrives. */
+export interface UnderWay {
+  readonly request: Request;
+  readonly reason: string;
 }
 
 export interface World {
-  readonly spec: EtcdClusterSpec;
-  readonly generation: number;
-  readonly clusterVersion: number;
-  readonly latched: { readonly seedMember?: string; readonly clusterID?: string };
-  readonly members: readonly EtcdMember[];
-  readonly claims: readonly WorldClaim[];
-  readonly pods: readonly WorldPod[];
-  readonly services: readonly KubernetesObject[];
-  readonly isEtcdReachable: boolean;
-  /** The node does not answer: what is terminating stays so. */
-  readonly isNodeLost: boolean;
-  /** Somebody added a member to etcd by hand. */
-  readonly hasStranger: boolean;
-  /** A write that is still under way, or will arrive a second time. */
-  readonly underWay: WorldRequest | undefined;
-  readonly uids: number;
+  readonly spec: Spec;
+  /** In canonical order, which is that of their names: etcd-m0, etcd-m1, ... */
+  readonly slots: readonly Slot[];
+  readonly hasClusterId: boolean;
+  readonly hasPeersService: boolean;
+  readonly hasClientService: boolean;
+  /** minAvailable of the PodDisruptionBudget. */
+  readonly budget?: number;
+  readonly recovery?: Recovery;
+  /** A person set the annotation to the nonce. */
+  readonly isApproved: boolean;
+  /** Of latched replacements whose members have no slot any more. */
+  readonly pastReplacements: readonly Age[];
+  readonly canOperatorReach: boolean;
+  /** A write that is still under way, or will arrive a second time. Voided when its preconditions are: see requests.ts. */
+  readonly underWay?: UnderWay;
   readonly faultsLeft: number;
-  readonly facts: Facts;
+  readonly actsLeft: number;
+  readonly foundings: 0 | 1 | 2;
+  /** A person took the first volume before the cluster was known to live: then it may start again. */
+  readonly mayFoundAgain: boolean;
+  /** A write came late or twice: of a Pod's end no precondition tells that others have ended since. */
+  readonly hadLateWrite: boolean;
+  /** What went wrong on the way here. */
+  readonly violation?: string;
 }
 
-export function emptyWorld(spec: EtcdClusterSpec, faults: number): World {
+export const emptySlot: Slot = {
+  leads: false,
+  isSeed: false,
+  isCut: false,
+  node: "well",
+  isEndedByUs: false,
+};
+
+export interface Limits {
+  readonly faults: number;
+  readonly acts: number;
+}
+
+export function emptyWorld(spec: Spec, { faults, acts }: Limits): World {
   return {
     spec,
-    generation: 1,
-    clusterVersion: 1,
-    latched: {},
-    members: [],
-    claims: [],
-    pods: [],
-    services: [],
-    isEtcdReachable: true,
-    isNodeLost: false,
-    hasStranger: false,
-    underWay: undefined,
-    uids: 0,
+    slots: [],
+    hasClusterId: false,
+    hasPeersService: false,
+    hasClientService: false,
+    isApproved: false,
+    pastReplacements: [],
+    canOperatorReach: true,
     faultsLeft: faults,
-    facts: { foundings: 0, isFoundedAfterLatch: false, seeds: [], faults: [] },
+    actsLeft: acts,
+    foundings: 0,
+    mayFoundAgain: false,
+    hadLateWrite: false,
   };
 }
 
-/** A name that nothing has had: each look may draw another one. */
-export function contextOf(world: World): PlanContext {
-  return { ...context, candidateMemberName: `etcd-new${world.uids}` };
+export function withSlot(world: World, at: number, changes: Partial<Slot>): World {
+  const slots = world.slots.map((slot, index) => (index === at ? { ...slot, ...changes } : slot));
+  return { ...world, slots };
 }
 
-/** What an operator sees that looks now. */
-export function observe(world: World): Observed {
-  const base = clusterOf(world.spec, world.latched);
-  const cluster = {
-    ...base,
-    metadata: {
-      ...base.metadata,
-      generation: world.generation,
-      resourceVersion: String(world.clusterVersion),
-    },
-  };
-  const foreign: string[] = [];
-  const members = world.members.map((member): ObservedMember => {
-    const pod = podOf(world, member.metadata.name);
-    const isOwn = pod !== undefined && isControlledBy(pod.object, uidOf(member));
-    if (pod !== undefined && !isOwn) foreign.push(`Pod ${member.metadata.name}`);
-    const volumeClaim = claimOf(world, member.metadata.name)?.object;
-    return { member, pod: isOwn ? withStatus(pod) : undefined, volumeClaim };
+/** Undefined where there is no Pod. */
+export function withPod(world: World, at: number, changes: Partial<SlotPod>): World | undefined {
+  const pod = world.slots[at]?.pod;
+  return pod === undefined ? undefined : withSlot(world, at, { pod: { ...pod, ...changes } });
+}
+
+/** A copy that has no such field. */
+export function without<Thing extends object, Key extends keyof Thing>(
+  thing: Thing,
+  field: Key,
+): Omit<Thing, Key> {
+  const fields = Object.entries(thing).filter(([name]) => name !== field);
+  return Object.fromEntries(fields) as Omit<Thing, Key>;
+}
+
+export function withoutSlotField(
+  world: World,
+  at: number,
+  field: "member" | "volume" | "pod" | "entry" | "givenUp",
+): World {
+  const slots = world.slots.map((slot, index) => {
+    if (index !== at) return slot;
+    const rest = without(slot, field);
+    return field === "member" && slot.pod !== undefined
+      ? { ...rest, pod: { ...slot.pod, isOrphan: true } }
+      : rest;
   });
-  const service = (name: string): KubernetesObject | undefined =>
-    world.services.find(({ metadata }) => metadata.name === name);
-  return {
-    cluster,
-    members,
-    peersService: service("etcd-peers"),
-    clientService: service("etcd-client"),
-    foreign,
-    etcd: etcdView(world, members),
-  };
+  return { ...world, slots };
 }
 
-export function podOf(world: World, memberName: string): WorldPod | undefined {
-  return world.pods.find(({ object }) => object.metadata.name === memberName);
+/** The first one stays. */
+export function withViolation(world: World, violation: string): World {
+  return { violation, ...world };
 }
 
-export function claimOf(world: World, memberName: string): WorldClaim | undefined {
-  const name = volumeClaimNameOf(memberName);
-  return world.claims.find(({ object }) => object.metadata.name === name);
-}
+export const nameOf = (slot: number): string => `etcd-m${slot}`;
 
-export function isTerminating(object: KubernetesObject): boolean {
-  return object.metadata.deletionTimestamp !== undefined;
-}
-
-function withStatus({ object, process }: WorldPod): KubernetesObject {
-  if (process === "Pending" || process === "Failed") {
-    return { ...object, status: { phase: process } };
-  }
-  const started = process !== "Crashing";
-  return {
-    ...object,
-    status: {
-      phase: "Running",
-      podIP: "10.0.0.1",
-      conditions: [{ type: "Ready", status: process === "Ready" ? "True" : "False" }],
-      containerStatuses: [{ started, restartCount: started ? 0 : 3 }],
-    },
-  };
-}
-
-function etcdView(world: World, members: readonly ObservedMember[]): EtcdView {
-  const running = members.flatMap(({ member, pod }) => {
-    const seen = pod === undefined ? undefined : podOf(world, member.metadata.name);
-    const isAsked = seen !== undefined && !["Pending", "Failed"].includes(seen.process);
-    return isAsked ? [{ member, pod: seen }] : [];
-  });
-  const [first] = running;
-  if (first === undefined) return { kind: "unasked" };
-  const { member, pod } = first;
-  if (!world.isEtcdReachable || pod.data === undefined) {
-    const silent = { kind: "silent", reason: "deadline exceeded" } as const;
-    return {
-      kind: "unknown",
-      reason: "deadline exceeded",
-      answers: new Map([[member.metadata.name, silent]]),
-    };
-  }
-  const { clusterId, memberId } = pod.data;
-  const own: ListedMember = {
-    id: memberId,
-    name: member.metadata.name,
-    peerUrls: [member.spec.peerURL],
-    isLearner: false,
-  };
-  const stranger = { id: "bad", name: "stranger", peerUrls: ["http://stranger:2380"] };
-  const answer = {
-    kind: "answered",
-    memberId,
-    clusterId,
-    leaderId: memberId,
-    version: "3.7.1",
-    raftTerm: 2,
-    raftAppliedIndex: 10,
-    dbSizeBytes: 20_480,
-    dbSizeInUseBytes: 16_384,
-    isLearner: false,
-    errors: [],
-  } as const;
-  return {
-    kind: "known",
-    clusterId,
-    list: world.hasStranger ? [own, { ...stranger, isLearner: true }] : [own],
-    answers: new Map([[member.metadata.name, answer]]),
-  };
+/** Undefined for names that no slot has. */
+export function slotNamed(name: string): number | undefined {
+  const digits = /^(?:data-)?etcd-m(\d+)$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }

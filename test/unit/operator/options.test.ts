@@ -131,8 +131,27 @@ test("the listener serves probes and metrics, and nothing else", async () => {
   metrics.leading(true);
   metrics.readQueueDepth(() => 7);
   metrics.reconciled("done", 0.02);
-  metrics.cluster(labels, { members: 1, ready: 1 });
-  metrics.cluster({ ...labels, cluster: "gone" }, { members: 1, ready: 0 });
+  metrics.cluster(labels, {
+    members: 1,
+    ready: 1,
+    plan: "done",
+    quorum: "present",
+    learnerSeconds: 0,
+    caEndsAt: undefined,
+    leafEndsAt: undefined,
+  });
+  metrics.cluster(
+    { ...labels, cluster: "gone" },
+    {
+      members: 1,
+      ready: 0,
+      plan: "done",
+      quorum: "present",
+      learnerSeconds: 0,
+      caEndsAt: undefined,
+      leafEndsAt: undefined,
+    },
+  );
   metrics.forget({ ...labels, cluster: "gone" });
   const health = { isLeading: false, hasSynced: true, stalledMs: 0 };
   const listener = await listenForHealth({ host: "127.0.0.1", port: 0 }, health, metrics);

@@ -1,7 +1,7 @@
 /** The spec of an EtcdCluster: its groups, and the rules between them. */
 import { Type } from "typebox";
 import { boolean, choice, group, integer, type Rule, text } from "../schema/fields.ts";
-import { notServed, servedOnly } from "../schema/served.ts";
+import { notServed } from "../schema/served.ts";
 import { access } from "./access.ts";
 import { backup } from "./backup.ts";
 import { bootstrap } from "./bootstrap.ts";
@@ -15,14 +15,13 @@ import { services } from "./services.ts";
 import { storage } from "./storage.ts";
 import { tls } from "./tls.ts";
 
-const replicas = servedOnly(
-  integer("Number of members. 0 hibernates the cluster: no pod runs, the volumes stay.", {
-    minimum: 0,
-    maximum: 7,
-    default: 1,
-  }),
-  [1],
-  "this version of etcd-ts runs clusters of one member: set spec.replicas to 1",
+/**
+ * 1 by default: what an empty spec asks for has to become ready on a cluster of one node as well, and a member is added to it at any time without
+ * an interruption. Who needs a cluster that survives a node says so.
+ */
+const replicas = integer(
+  "Number of members: 1, 3, 5 or 7. Three survive the loss of one, five of two. May be changed at any time; members are added and removed one by one. 0 hibernates the cluster: no pod runs, the volumes stay, and any other number wakes it.",
+  { minimum: 0, maximum: 7, default: 1 },
 );
 
 const clusterDomain = text(
@@ -46,7 +45,6 @@ const quotaMessage =
 const rules: readonly Rule[] = [
   {
     rule: "self.replicas % 2 == 1 || self.replicas == 0 || self.allowEvenReplicas",
-    needs: "allowEvenReplicas",
     fieldPath: ".replicas",
     message:
       "an even number of members survives no more failures than one less: set replicas to 1, 3, 5 or 7, or set allowEvenReplicas",
@@ -79,7 +77,6 @@ const rules: readonly Rule[] = [
   },
   {
     rule: "!has(self.etcd.autoCompaction) || !has(self.maintenance) || !has(self.maintenance.compaction)",
-    needs: "maintenance",
     fieldPath: ".maintenance.compaction",
     message:
       "the members and the operator would both compact: remove etcd.autoCompaction or maintenance.compaction",
@@ -97,8 +94,9 @@ export const clusterSpec = group(
   "What you want. Every field has a default or may be absent: an empty spec is a cluster.",
   {
     replicas,
-    allowEvenReplicas: notServed(
-      boolean("Whether an even number of replicas is allowed.", { default: false }),
+    allowEvenReplicas: boolean(
+      "Whether an even number of replicas is allowed. It survives no more losses than one less.",
+      { default: false },
     ),
     image: Type.Optional(image),
     paused: boolean("Whether the operator leaves the cluster alone. The members go on.", {
@@ -120,10 +118,10 @@ export const clusterSpec = group(
     etcd: etcdOptions,
     pod,
     services,
-    maintenance: notServed(maintenance),
+    maintenance: Type.Optional(maintenance),
     backup: notServed(backup),
     bootstrap: notServed(bootstrap),
-    recovery: notServed(recovery),
+    recovery,
     monitoring: notServed(monitoring),
     access: notServed(access),
   },

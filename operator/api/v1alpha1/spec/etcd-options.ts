@@ -1,7 +1,6 @@
 /** spec.etcd: options of the server itself. Each change rolls the members one by one. */
 import { Type } from "typebox";
 import { choice, group, integer, map, type Rule, text } from "../schema/fields.ts";
-import { notServed } from "../schema/served.ts";
 import { fieldFlags, groupFlags, operatorFlagPrefixes, operatorFlags } from "./reserved-flags.ts";
 
 const celList = (texts: readonly string[]): string =>
@@ -38,7 +37,7 @@ const flagRules: readonly Rule[] = [
 ];
 
 const autoCompaction = group(
-  "Compaction of old revisions by the members themselves.",
+  "Compaction of old revisions by the members themselves. Beside it, maintenance.compaction is refused.",
   {
     mode: choice(
       ["Periodic", "Revision"],
@@ -113,11 +112,12 @@ export const etcdOptions = group(
         { maxProperties: 32, rules: flagRules },
       ),
     ),
-    autoCompaction: notServed(autoCompaction),
-    metrics: notServed(
-      choice(["Basic", "Extensive"], "Extensive adds histograms of gRPC calls.", {
-        default: "Basic",
-      }),
+    autoCompaction: Type.Optional(autoCompaction),
+    metrics: Type.Optional(
+      choice(
+        ["Basic", "Extensive"],
+        "How many metrics the members have. Extensive adds histograms of gRPC calls. Default: Basic.",
+      ),
     ),
   },
   {

@@ -9,6 +9,8 @@ export const operatorFlags: readonly string[] = [
   "data-dir",
   "wal-dir",
   "force-new-cluster",
+  "expected-cluster-id",
+  "expected-cluster-id",
   "strict-reconfig-check",
   "config-file",
   // An acknowledged write would not be safe.
@@ -39,6 +41,7 @@ export const groupFlags: Readonly<Record<string, readonly string[]>> = {
     "client-cert-file",
     "client-key-file",
     "client-cert-auth",
+    "client-cert-allowed-cn",
     "client-cert-allowed-hostname",
     "client-crl-file",
     "peer-skip-client-san-verification",

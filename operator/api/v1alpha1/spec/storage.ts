@@ -1,7 +1,7 @@
 /** spec.storage: the volume of each member. */
 import { Type } from "typebox";
 import { choice, group, objectName, quantity } from "../schema/fields.ts";
-import { notServed, servedOnly } from "../schema/served.ts";
+import { notServed } from "../schema/served.ts";
 
 const size = quantity(
   "Size of each member's volume. It may grow, where the storage class allows it, and never shrinks.",
@@ -24,12 +24,10 @@ const size = quantity(
 const reclaim = group(
   "What becomes of a member's volume claim.",
   {
-    onScaleDown: servedOnly(
-      choice(["Delete", "Retain"], "When the member is removed from the cluster.", {
-        default: "Delete",
-      }),
-      ["Delete"],
-      "this version of etcd-ts removes no members: set spec.storage.reclaim.onScaleDown to Delete, or remove it",
+    onScaleDown: choice(
+      ["Delete", "Retain"],
+      "When the member was removed from the cluster, because there are to be fewer or because it was replaced. Retain keeps the claim for people; no member uses it again. The claim of a member with damaged data is always kept.",
+      { default: "Delete" },
     ),
     onClusterDelete: choice(
       ["Delete", "Retain"],

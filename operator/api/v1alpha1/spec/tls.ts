@@ -1,6 +1,15 @@
 /** spec.tls: who issues certificates, and what they are like. */
 import { Type } from "typebox";
-import { boolean, choice, group, integer, list, objectName, text } from "../schema/fields.ts";
+import {
+  boolean,
+  choice,
+  group,
+  integer,
+  list,
+  matching,
+  objectName,
+  text,
+} from "../schema/fields.ts";
 import { notServed, servedOnly } from "../schema/served.ts";
 
 const secretRef = (description: string) =>
@@ -12,50 +21,83 @@ const issuerRef = group("The issuer of cert-manager, for mode CertManager.", {
   group: text("API group of the issuer.", { maxLength: 253, default: "cert-manager.io" }),
 });
 
-const provided = group("Secrets with certificates that you make yourself, for mode Provided.", {
-  serverSecretRef: secretRef(
-    "tls.crt, tls.key and ca.crt for the client port; the certificate must hold all names of members and Services.",
+const provided = group(
+  "Secrets with certificates that you make yourself, or have cert-manager make, for mode Provided. They are followed: members use a new certificate without a restart.",
+  {
+    serverSecretRef: secretRef(
+      "tls.crt, tls.key and ca.crt for the client port. The certificate must hold the names of all members (*.<name>-peers.<namespace>.svc.<domain>) and of the Service <name>-client; ca.crt is what clients' certificates are checked by.",
+    ),
+    peerSecretRef: secretRef(
+      "tls.crt, tls.key and ca.crt for the peer port. The certificate must be for servers and clients and hold the names of all members (*.<name>-peers.<namespace>.svc.<domain>).",
+    ),
+    operatorSecretRef: secretRef(
+      "tls.crt, tls.key and ca.crt with which the operator is a client.",
+    ),
+  },
+);
+
+const peer = group("TLS between members.", {
+  allowedCommonName: Type.Optional(
+    text(
+      "With mode Provided: common name that a peer's certificate must have. Without it, every certificate of the peers' CA is let in. With mode Managed the operator sets it.",
+      { maxLength: 64, minLength: 1 },
+    ),
   ),
-  peerSecretRef: secretRef("tls.crt, tls.key and ca.crt for the peer port."),
-  operatorSecretRef: secretRef("tls.crt, tls.key and ca.crt with which the operator is a client."),
 });
 
-const peer = group(
-  "TLS between members.",
+const client = group(
+  "TLS towards clients.",
   {
-    allowedNames: Type.Optional(
-      list(
-        "Names of which a peer's certificate must hold one. Default: the names of the members.",
-        text("A DNS name; a leading *. stands for one label.", { maxLength: 253, minLength: 1 }),
-        { maxItems: 16, isSet: true },
-      ),
+    requireClientCert: boolean(
+      "Whether a client must show a certificate of the cluster's CA. A change rolls the members one by one.",
+      { default: true },
     ),
   },
   { default: {} },
 );
 
-const client = group(
-  "TLS towards clients.",
-  {
-    requireClientCert: boolean("Whether a client must show a certificate of the cluster's CA.", {
-      default: true,
+/** What the common name of a peer ends with: no client may have such a name, or it could be a peer. */
+const peerEnding = ".etcd-peer";
+
+const application = group("A certificate for an application.", {
+  name: text("Name of the application, which stands in the name of the Secret.", {
+    maxLength: 63,
+    minLength: 1,
+    rules: [
+      matching("[a-z0-9]([-a-z0-9]*[a-z0-9])?", "must be lower-case letters, digits and '-'"),
+    ],
+  }),
+  commonName: Type.Optional(
+    text("Common name of the certificate: the user in etcd. Default: the name.", {
+      maxLength: 64,
+      minLength: 1,
+      rules: [
+        matching(
+          "[A-Za-z0-9]([-A-Za-z0-9._@: ]*[A-Za-z0-9])?",
+          "must be letters, digits, '-', '.', '_', '@', ':' and spaces, beginning and ending with a letter or digit",
+        ),
+        {
+          rule: `!self.endsWith('${peerEnding}')`,
+          message: `must not end with ${peerEnding}, which members are known by: choose another one`,
+        },
+      ],
     }),
-  },
-  { default: {} },
-);
+  ),
+});
 
 const ca = group(
-  "The CA that the operator makes, for mode Managed.",
+  "The CA that the operator makes, in the Secret `<name>-ca`, for mode Managed.",
   {
     validityDays: integer("How long a CA certificate is valid, in days.", {
       minimum: 30,
       maximum: 36500,
       default: 3650,
     }),
-    overlapDays: integer(
-      "How long before its end the next CA is trusted beside the present one, in days.",
-      { minimum: 1, maximum: 3650, default: 365 },
-    ),
+    overlapDays: integer("How long before its end it is followed by the next CA, in days.", {
+      minimum: 1,
+      maximum: 3650,
+      default: 365,
+    }),
   },
   {
     default: {},
@@ -69,7 +111,7 @@ const ca = group(
 );
 
 const leaf = group(
-  "Certificates of members and clients.",
+  "Certificates of members and clients, for mode Managed.",
   {
     validityDays: integer("How long a certificate is valid, in days.", {
       minimum: 1,
@@ -80,8 +122,8 @@ const leaf = group(
       "After how much of its life a certificate is renewed, in percent. At least a third is left, so that an operator that is down costs nothing.",
       { minimum: 10, maximum: 67, default: 67 },
     ),
-    keyType: choice(["RSA-2048", "RSA-4096", "ECDSA-P256"], "Kind of the keys.", {
-      default: "RSA-2048",
+    keyType: choice(["ECDSA-P256", "RSA-2048", "RSA-4096"], "Kind of the keys.", {
+      default: "ECDSA-P256",
     }),
   },
   { default: {} },
@@ -114,23 +156,36 @@ export const tls = group(
     mode: servedOnly(
       choice(
         ["Managed", "CertManager", "Provided", "Disabled"],
-        "Who issues the certificates: the operator (Managed), cert-manager, or you (Provided). Disabled is plain text.",
-        { default: "Disabled" },
+        "Who issues the certificates: the operator (Managed), cert-manager, or you (Provided). Disabled is plain text. Immutable: it is part of the members' URLs.",
+        { default: "Managed" },
       ),
-      ["Disabled"],
-      "this version of etcd-ts serves no TLS: set spec.tls.mode to Disabled, or remove it",
+      ["Managed", "Provided", "Disabled"],
+      "this version of etcd-ts makes no objects for cert-manager: set spec.tls.mode to Provided, with the Secrets of certificates that cert-manager issues for you",
     ),
     issuerRef: notServed(issuerRef),
-    provided: notServed(provided),
-    peer: notServed(peer),
-    client: notServed(client),
-    ca: notServed(ca),
-    leaf: notServed(leaf),
-    extraSANs: notServed(extraSans),
+    provided: Type.Optional(provided),
+    peer: Type.Optional(peer),
+    client,
+    clients: Type.Optional(
+      list(
+        "Applications that get a certificate, with mode Managed: each in a Secret `<name>-client-<application>-tls` with tls.crt, tls.key and ca.crt, beside the cluster.",
+        application,
+        { maxItems: 32, keys: ["name"] },
+      ),
+    ),
+    ca,
+    leaf,
+    extraSANs: Type.Optional(extraSans),
   },
   {
     default: {},
     rules: [
+      {
+        rule: "self.mode == oldSelf.mode",
+        fieldPath: ".mode",
+        message:
+          "mode cannot change, because it is part of the members' URLs: set it back, or create a new EtcdCluster",
+      },
       {
         rule: "has(self.issuerRef) == (self.mode == 'CertManager')",
         needs: "issuerRef",
@@ -139,10 +194,26 @@ export const tls = group(
       },
       {
         rule: "has(self.provided) == (self.mode == 'Provided')",
-        needs: "provided",
         fieldPath: ".provided",
         message:
           "set provided with its Secrets with mode Provided, and remove it with every other mode",
+      },
+      {
+        rule: "!has(self.peer) || !has(self.peer.allowedCommonName) || self.mode in ['Provided', 'CertManager']",
+        fieldPath: ".peer.allowedCommonName",
+        message:
+          "allowedCommonName goes with mode Provided: remove it, with mode Managed the operator sets it",
+      },
+      {
+        rule: "!has(self.clients) || size(self.clients) == 0 || self.mode == 'Managed'",
+        fieldPath: ".clients",
+        message: "clients go with mode Managed, where the operator issues: remove them",
+      },
+      {
+        rule: "self.leaf.validityDays <= self.ca.overlapDays",
+        fieldPath: ".leaf.validityDays",
+        message:
+          "leaf.validityDays must be at most ca.overlapDays, so that no certificate outlives its CA: lower it, or raise ca.overlapDays",
       },
     ],
   },

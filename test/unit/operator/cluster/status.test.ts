@@ -9,14 +9,28 @@ import type {
   EtcdView,
   MemberStatusAnswer,
   Observed,
+  ObservedMember,
 } from "../../../../operator/cluster/observed.ts";
 import { plan } from "../../../../operator/cluster/plan.ts";
 import { clusterStatus, memberStatus } from "../../../../operator/cluster/status.ts";
 import type { Plan } from "../../../../operator/cluster/step.ts";
+import type { KubernetesObject } from "../../../../operator/kernel/resource.ts";
 import { clusterOf, context, defaultSpec } from "../../../operator/model/objects.ts";
-import { settled, withMember, withMetadata } from "../../../operator/model/settled.ts";
+import { healthy } from "./lab.ts";
 
-const rest = settled(defaultSpec);
+const rest = healthy(1);
+const withMetadata = <Thing extends KubernetesObject>(
+  object: Thing,
+  metadata: Partial<KubernetesObject["metadata"]>,
+): Thing => ({ ...object, metadata: { ...object.metadata, ...metadata } });
+/** The same with its members changed. */
+const withMember = (
+  observed: Observed,
+  change: (seen: ObservedMember) => Partial<ObservedMember>,
+): Observed => ({
+  ...observed,
+  members: observed.members.map((seen) => ({ ...seen, ...change(seen) })),
+});
 const now = "2026-01-01T00:00:00Z";
 const later = "2026-01-01T01:00:00Z";
 
@@ -70,7 +84,7 @@ describe("the status of a cluster", () => {
       {
         conditions: undefined,
         clusterID: "c1",
-        seedMember: "etcd-new0",
+        seedMember: "etcd-a",
         observedGeneration: 1,
         phase: "Running",
         replicas: 1,
@@ -78,18 +92,19 @@ describe("the status of a cluster", () => {
         ready: "1/1",
         selector: "etcd-ts.dev/cluster=etcd,app.kubernetes.io/component=member",
         version: "3.7.1",
-        leader: "etcd-new0",
+        leader: "etcd-a",
         endpoint: "http://etcd-client.prod.svc:2379",
         members: [
           {
-            name: "etcd-new0",
+            name: "etcd-a",
             id: "a1",
             role: "Leader",
             phase: "Ready",
             version: "3.7.1",
             dbSizeBytes: 20_480,
             dbSizeInUseBytes: 16_384,
-            raftAppliedIndex: 10,
+            raftAppliedIndex: 100_000,
+            node: "node-1",
           },
         ],
       },
@@ -189,7 +204,11 @@ describe("the status of a cluster", () => {
       withMember(rest, ({ volumeClaim }) => ({
         volumeClaim: withMetadata(volumeClaim!, { deletionTimestamp: now }),
       })),
-      { phase: "Stuck", Degraded: "True/VolumeDeletionPending", Available: "True/WritesPossible" },
+      {
+        phase: "Updating",
+        Degraded: "True/VolumeDeletionPending",
+        Available: "True/WritesPossible",
+      },
     ],
     [
       "with alarm NOSPACE",
@@ -221,16 +240,6 @@ describe("the status of a cluster", () => {
       }
     });
   }
-
-  test("tells of a step that the API server refused", () => {
-    const status = statusOf(rest, now, {
-      kind: "stuck",
-      reason: "RequestRefused",
-      message: "quota exceeded",
-    });
-    assert.equal(conditionOf(status, "Ready"), "False/RequestRefused");
-    assert.equal(status.phase, "Stuck");
-  });
 
   test("leaves Ready in the write that tells of a new generation", () => {
     const before = told(rest, statusOf(rest));
@@ -355,6 +364,7 @@ describe("the status of a member", () => {
       memberID: "a1",
       volumeClaimUID: seen!.volumeClaim!.metadata.uid,
       podUID: seen!.pod!.metadata.uid,
+      node: "node-1",
       role: "Leader",
       version: "3.7.1",
     });
@@ -370,19 +380,15 @@ describe("the status of a member", () => {
     ]);
   });
 
+  const running = (started: boolean) => ({
+    phase: "Running",
+    containerStatuses: [{ started, restartCount: 0 }],
+  });
   for (const [what, status, phase] of [
     ["evicted", { phase: "Failed", reason: "Evicted" }, "Failed"],
     ["waiting for a node", { phase: "Pending" }, "Pending"],
-    [
-      "starting",
-      { phase: "Running", containerStatuses: [{ started: false, restartCount: 0 }] },
-      "Starting",
-    ],
-    [
-      "started, and not ready",
-      { phase: "Running", containerStatuses: [{ started: true, restartCount: 0 }] },
-      "NotReady",
-    ],
+    ["starting", running(false), "Starting"],
+    ["started, and not ready", running(true), "NotReady"],
   ] as const) {
     test(`that is ${what}`, () => {
       const observed = withPodStatus(status);

@@ -5,8 +5,10 @@ import { test } from "node:test";
 import type { EtcdCluster, EtcdMember } from "../../../../operator/api/v1alpha1/types.ts";
 import type { Observed } from "../../../../operator/cluster/observed.ts";
 import type { Step } from "../../../../operator/cluster/step.ts";
-import { carryOut, type StepResult } from "../../../../operator/controller/carry-out.ts";
+import { carryOut, type Hands } from "../../../../operator/controller/carry-out.ts";
+import type { EtcdPort } from "../../../../operator/controller/etcd-port.ts";
 import { observe } from "../../../../operator/controller/observe.ts";
+import type { StepResult } from "../../../../operator/controller/step-result.ts";
 import { writeClusterStatus } from "../../../../operator/controller/write-status.ts";
 import { ApiClient } from "../../../../operator/kernel/api-client.ts";
 import type { KubernetesObject } from "../../../../operator/kernel/resource.ts";
@@ -18,6 +20,7 @@ const told = { reason: "Test", message: "for the test" };
 
 class StepLab extends OperatorLab {
   readonly client: ApiClient;
+  readonly port: EtcdPort;
 
   constructor() {
     super();
@@ -32,6 +35,7 @@ class StepLab extends OperatorLab {
       readTries: 1,
       userAgent,
     });
+    this.port = this.etcdFor("test", { process, network });
     this.createCluster("db");
   }
 
@@ -42,14 +46,16 @@ class StepLab extends OperatorLab {
   }
 
   async look(): Promise<Observed> {
-    const look = { client: this.client, etcd: this.node };
-    const observed = await this.run(observe(look, ref, new AbortController().signal));
-    assert.ok(observed !== undefined);
-    return observed;
+    const look = { client: this.client, etcd: this.port, nowMs: this.time.unixMs() };
+    const sight = await this.run(observe(look, ref, new AbortController().signal));
+    assert.ok(sight !== undefined);
+    return sight.observed;
   }
 
   take(observed: Observed, step: Step): Promise<StepResult> {
-    return this.run(carryOut(this.client, observed, step));
+    const guard = { check: () => undefined, remainingMs: () => 5_000 };
+    const hands: Hands = { client: this.client, etcd: this.port, guard };
+    return this.run(carryOut(hands, observed, step));
   }
 }
 
@@ -130,7 +136,7 @@ test("what the API server refuses for good is told with its words; what may pass
   refuse(422, "Invalid");
   assert.deepEqual(await lab.take(observed, latch("db-one")), {
     kind: "refused",
-    why: "injected by the test",
+    why: "the API server answered: injected by the test",
   });
   refuse(503, "ServiceUnavailable");
   await assert.rejects(lab.take(observed, latch("db-one")), { kind: "ServerError" });
@@ -214,12 +220,13 @@ test("look: pods that run and have an address are asked, by it", async () => {
   const lab = new StepLab();
   const { cluster } = await lab.look();
   const asked: string[] = [];
-  lab.node.ask = async (_cluster, members) => {
+  lab.port.ask = async ({ members }) => {
     asked.push(...members.map(({ name, endpoint }) => `${name} ${endpoint}`));
     return { kind: "unasked" };
   };
   const pod = (name: string, status: object): void => {
-    lab.create("members", name, ownedBy(cluster));
+    const spec = { peerURL: `http://${name}.db-peers.default.svc.cluster.local:2380` };
+    lab.create("members", name, { ...ownedBy(cluster), spec });
     const member = lab.list("members").find(({ metadata }) => metadata.name === name);
     lab.create("pods", name, ownedBy(member as unknown as EtcdMember, "EtcdMember"));
     const at = { resource: kinds.pods, ...ref, name, subresource: "status", manager: "node" };
@@ -236,6 +243,107 @@ test("look: pods that run and have an address are asked, by it", async () => {
 
 test("look: a read that fails leaves no half view", async () => {
   const lab = new StepLab();
-  lab.api.fail({ kind: "status", code: 500 }, ({ path }) => path.includes("/services/"), 100);
+  lab.api.fail({ kind: "status", code: 500 }, ({ path }) => path.includes("/services"), 100);
   await assert.rejects(lab.look(), { kind: "ServerError" });
+});
+
+test("look: nodes of members that are not ready, and no others; a node that is not there is missing", async () => {
+  const lab = new StepLab();
+  const { cluster } = await lab.look();
+  const pod = (name: string, nodeName: string, status: string): void => {
+    const spec = { peerURL: `http://${name}.db-peers.default.svc.cluster.local:2380` };
+    lab.create("members", name, { ...ownedBy(cluster), spec });
+    const member = lab.list("members").find(({ metadata }) => metadata.name === name);
+    const owned = ownedBy(member as unknown as EtcdMember, "EtcdMember");
+    lab.create("pods", name, { ...owned, nodeName });
+    const at = { resource: kinds.pods, ...ref, name, subresource: "", manager: "node" };
+    lab.api.store.update(at, { ...lab.api.store.get(at), spec: { nodeName } }, "update");
+    const conditions = [{ type: "Ready", status }];
+    const live = { ...lab.api.store.get(at), status: { phase: "Running", conditions } };
+    lab.api.store.update({ ...at, subresource: "status" }, live, "update");
+  };
+  pod("db-a", "node-1", "True");
+  pod("db-b", "node-2", "False");
+  pod("db-c", "node-gone", "False");
+  const { nodes } = await lab.look();
+  assert.deepEqual([...nodes], [["node-2", { isReady: true, isOutOfService: false }]]);
+  lab.api.fail({ kind: "status", code: 403, reason: "Forbidden" }, isOfNodes, 100);
+  assert.deepEqual(
+    [...(await lab.look()).nodes.keys()].sort(),
+    ["node-2", "node-gone"],
+    "who may not see nodes holds nothing against them",
+  );
+});
+
+const isOfNodes = ({ path }: { path: string }): boolean => path.includes("/nodes/");
+
+test("look: Secrets of the cluster by their names; one under such a name that is not ours is foreign", async () => {
+  const lab = new StepLab();
+  const tls = {
+    mode: "Managed",
+    client: { requireClientCert: true },
+    ca: { validityDays: 3650, overlapDays: 365 },
+    leaf: { validityDays: 90, renewAtPercent: 67, keyType: "ECDSA-P256" },
+  } as const;
+  lab.changeSpec("db", { tls });
+  const { cluster } = await lab.look();
+  lab.create("secrets", "db-ca", ownedBy(cluster));
+  lab.create("secrets", "db-client-gone-tls", ownedBy(cluster));
+  lab.create("secrets", "db-operator-tls");
+  lab.create("secrets", "somebody-elses", {
+    metadata: { labels: { "etcd-ts.dev/cluster": "db" } },
+  });
+  const observed = await lab.look();
+  assert.deepEqual([...observed.secrets.keys()].sort(), ["db-ca", "db-client-gone-tls"]);
+  assert.deepEqual(observed.foreign, ["Secret db-operator-tls"]);
+});
+
+test("a claim whose labels somebody took away is found by its name: it is not lost", async () => {
+  const lab = new StepLab();
+  const { cluster } = await lab.look();
+  const spec = { peerURL: "http://db-x.db-peers.default.svc.cluster.local:2380" };
+  lab.create("members", "db-x", { ...ownedBy(cluster), spec });
+  const { ownerReferences } = ownedBy(cluster).metadata as { ownerReferences: unknown };
+  lab.create("volumeClaims", "data-db-x", { metadata: { ownerReferences } });
+  const [seen] = (await lab.look()).members;
+  assert.equal(seen?.volumeClaim?.metadata.name, "data-db-x");
+});
+
+test("an etcd request with something to latch: both, or the request again; a list that changed is outdated", async () => {
+  const lab = new StepLab();
+  lab.start();
+  await lab.until(() => lab.isReady("db"));
+  const etcd = lab.etcd("db");
+  const observed = await lab.look();
+  assert.ok(observed.etcd.kind === "known");
+  const { list } = observed.etcd;
+  const spaceRecovery = {
+    phase: "Defragmenting",
+    startedAt: "2026-01-01T00:00:00Z",
+    defragmented: [],
+  } as const;
+  const request = { kind: "compact", revision: 7 } as const;
+  const compact: Step = {
+    kind: "etcd",
+    request,
+    listedMembers: list,
+    then: { spaceRecovery },
+    ...told,
+  };
+  assert.deepEqual(await lab.take(observed, compact), { kind: "done" });
+  assert.deepEqual(lab.cluster("db").status?.spaceRecovery, spaceRecovery);
+  assert.equal((await lab.take(observed, compact)).kind, "outdated");
+  const add = (peerUrl: string): Step => {
+    return {
+      kind: "etcd",
+      request: { kind: "add-learner", peerUrl },
+      listedMembers: list,
+      ...told,
+    };
+  };
+  const fresh = await lab.look();
+  assert.deepEqual(await lab.take(fresh, add("http://x:2380")), { kind: "done" });
+  assert.equal((await lab.take(fresh, add("http://y:2380"))).kind, "outdated");
+  assert.deepEqual(etcd.changes, ["add http://x:2380"]);
+  assert.equal(etcd.fenced, 1);
 });

@@ -17,15 +17,24 @@ test("steps follow each other at once, but one that is repeated again and again 
   assert.deepEqual(waits.slice(0, 6), [0, 0, 0, 1_000, 2_000, 4_000]);
   assert.equal(waits.at(-1), 60_000);
   assert.equal(pace.afterStep("ns/other", "apply Service x"), 0);
-  pace.after("ns/db", 10_000);
+  pace.afterRest("ns/db");
   assert.equal(pace.afterStep("ns/db", "apply Service x"), 0);
 });
 
 test("looks without a step are spread over a tenth of their time", () => {
   const pace = new Pace(new SeededRandom(1));
-  const waits = Array.from({ length: 100 }, (_, at) => pace.after(`ns/${at}`, 60_000));
+  const waits = Array.from({ length: 100 }, (_, at) => pace.afterRest(`ns/${at}`));
   assert.ok(waits.every((wait) => wait >= 60_000 && wait < 66_000));
   assert.ok(Math.max(...waits) - Math.min(...waits) > 5_000);
+});
+
+test("a change that is under way is looked at within a second or two, and more rarely when it goes on and on", () => {
+  const pace = new Pace(new SeededRandom(1));
+  const waits = Array.from({ length: 20 }, () => pace.afterWait("ns/db", "LearnerSyncing"));
+  assert.ok(waits.slice(0, 4).every((wait) => wait >= 1_000 && wait < 2_000));
+  assert.ok(waits.slice(15).every((wait) => wait >= 10_000 && wait < 11_000));
+  assert.ok(pace.afterWait("ns/db", "PodNotReady") < 1_200, "another wait begins anew");
+  assert.ok(pace.afterWait("ns/db", "MaintenanceRunning") >= 10_000);
 });
 
 test("names of members are DNS labels that differ", () => {

@@ -156,3 +156,23 @@ test("a server that is away is nobody's problem but the event's", async () => {
   assert.ok(events().some((event) => event.regarding.name === "c"));
   await stop();
 });
+
+test("a program that ends sends what waits, in order, and waits for it", async () => {
+  const lab = new KernelLab();
+  const process = lab.time.process();
+  const client = lab.client(process);
+  const recorder = new EventRecorder({
+    client,
+    ports: process,
+    controller: "etcd-ts.dev/maintenance",
+    instance: "job-0",
+  });
+  lab.api.fail({ kind: "status", code: 503 });
+  recorder.record(regarding("a"), text);
+  recorder.record(regarding("b"), text);
+  await lab.finish(recorder.flush());
+  const events = lab.api.store.list({ ...eventResource, hasStatus: false });
+  const names = (events as unknown as StoredEvent[]).map(({ regarding: { name } }) => name);
+  assert.deepEqual(names.sort(), ["a", "b"]);
+  await lab.finish(recorder.flush());
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { checkConfig, type Config } from "../../../../node/config/config.ts";
+import { type Config, checkConfig } from "../../../../node/config/config.ts";
 import { parseOptions } from "../../../../node/config/parse.ts";
 import type { EtcdClusterSpec } from "../../../../operator/api/v1alpha1/types.ts";
 import type { PodStart } from "../../../../operator/resources/flags.ts";

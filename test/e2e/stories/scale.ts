@@ -1,0 +1,31 @@
+/** One member, then three, five, three and one again, under a writer: nothing is lost, and members come and go one at a time. */
+import assert from "node:assert/strict";
+import { changesAtATime, changesText, membershipChanges } from "../support/membership-log.ts";
+import type { Scene } from "./story.ts";
+
+export async function scaleStory(scene: Scene): Promise<void> {
+  const { cluster } = scene;
+  await scene.step("a cluster of one", async () => {
+    // The log of all changes is read at the end: volumes of members that left stay.
+    await cluster.create({ storage: { size: "4Gi", reclaim: { onScaleDown: "Retain" } } });
+    await cluster.untilAsWanted(1);
+  });
+  const { clusterID } = await cluster.status();
+  const writer = await scene.writer();
+  for (const replicas of [3, 5, 3, 1]) {
+    await scene.step(`kubectl scale --replicas=${replicas}`, async () => {
+      await cluster.scale(replicas);
+      await cluster.untilAsWanted(replicas);
+      await writer.works();
+    });
+    const restarts = await cluster.restarts();
+    if (restarts.length > 0) scene.say(`containers were started again: ${restarts.join(", ")}`);
+  }
+  await scene.judge(writer);
+  const changes = membershipChanges(cluster.namespace);
+  scene.say(`membership changes in the log: ${changesText(changes)}`);
+  assert.deepEqual(changesAtATime(changes), []);
+  assert.equal(changes.length, 13, "one birth, four learners that are promoted, four removals");
+  const status = await cluster.status();
+  assert.equal(status.clusterID, clusterID, "it is the same cluster");
+}

@@ -1,0 +1,21 @@
+/** What a drain of nodes may cost: the API server lets Pods be evicted as long as the budget holds. */
+import { healthyVoters, isReady, leaderOf, quorumOf, voterCount } from "./etcd.ts";
+import type { World } from "./world.ts";
+
+/** While all are well, as many evictions as the budget lets through must leave a quorum, whoever they take. Undefined when they do. */
+export function tooManyEvictions(world: World): string | undefined {
+  const { slots, budget, spec, hadLateWrite } = world;
+  const voters = voterCount(world);
+  const isAllWell = voters > 0 && healthyVoters(world) === voters && leaderOf(world) !== undefined;
+  // Of a change by others an operator hears that reaches etcd.
+  const isToHold = budget !== undefined && spec.replicas > 0 && world.canOperatorReach;
+  if (!isAllWell || !isToHold || hadLateWrite) return undefined;
+  // A Pod whose EtcdMember somebody deleted goes along with it: garbage collection is at it.
+  const ready = slots.filter(
+    (slot) => slot.member !== undefined && isReady(world, slot) && slot.pod?.isGoing !== true,
+  ).length;
+  const evictable = Math.max(0, ready - budget);
+  return voters - evictable < quorumOf(voters)
+    ? `the budget of ${budget} lets ${evictable} of ${voters} voters be evicted`
+    : undefined;
+}
