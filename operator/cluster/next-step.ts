@@ -11,7 +11,7 @@ const requestRisks: Readonly<Record<Extract<Step, { kind: "etcd" }>["request"]["
   remove: nothing,
   "move-leader": "writes wait for some milliseconds",
   compact: "old revisions cannot be read any more, and watchers that are behind start anew",
-  defragment: "the member answers nobody while it is defragmented",
+  defragment: "the disk of the member is busier for a while",
   disarm: nothing,
 };
 

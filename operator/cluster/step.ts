@@ -76,5 +76,5 @@ export type Plan =
   | { readonly kind: "done" }
   /** Something else has to happen first: a pod to start, a member to answer. Looked at again after a time and on every change. */
   | { readonly kind: "wait"; readonly reason: WaitReason; readonly message: string }
-  /** Only a person can help; nothing is changed meanwhile. */
+  /** Only a person can help. What does not depend on it goes on before. */
   | { readonly kind: "stuck"; readonly reason: StuckReason; readonly message: string };

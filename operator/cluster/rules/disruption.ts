@@ -28,7 +28,7 @@ export const disruptionBudget: Rule = (look) => {
     kind: "apply",
     object: built,
     reason: found === undefined ? "CreatedDisruptionBudget" : "UpdatedDisruptionBudget",
-    message: `PodDisruptionBudget ${name}: ${minAvailable} members stay, whoever drains nodes`,
+    message: `PodDisruptionBudget ${name}: at least ${minAvailable} of the pods stay, whoever drains nodes`,
   });
 };
 
