@@ -34,6 +34,7 @@ export function tlsFlags(
   const { mode, client, peer } = cluster.spec.tls;
   const ca = mode === "Managed" ? { server: memberTlsKeys.ca, peer: memberTlsKeys.ca } : providedCa;
   const file = (name: string): string => `${tlsMountPath}/${name}`;
+  const peerCommonName = mode === "Managed" ? peerCommonNameOf(cluster) : peer?.allowedCommonName;
   return [
     ["cert-file", file(memberTlsKeys.serverCertificate)],
     ["key-file", file(memberTlsKeys.serverKey)],
@@ -48,10 +49,9 @@ export function tlsFlags(
     ["peer-key-file", file(memberTlsKeys.peerKey)],
     ["peer-trusted-ca-file", file(ca.peer)],
     ["peer-client-cert-auth", true],
-    [
-      "peer-cert-allowed-cn",
-      mode === "Managed" ? peerCommonNameOf(cluster) : peer?.allowedCommonName,
-    ],
+    ["peer-cert-allowed-cn", peerCommonName],
+    // Who a peer is, its common name says. DNS learns of a new Pod's address late, and the check of addresses would keep the Pod out until then.
+    ["peer-skip-client-san-verification", peerCommonName === undefined ? undefined : true],
   ];
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tryKubectl } from "../support/kubectl.ts";
-import { PodWatch } from "../support/pod-watch.ts";
+import { isReady, PodWatch } from "../support/pod-watch.ts";
 import type { Scene } from "./story.ts";
 
 const betweenTriesMs = 500;
@@ -43,7 +43,7 @@ export async function evictionStory(scene: Scene): Promise<void> {
   assert.equal((await cluster.names("pvc")).length, 1, "volumes of members that left are deleted");
 }
 
-/** Evicts one pod after the other, each as soon as it is let. */
+/** Evicts one pod of a voter after the other, each as soon as it is let. Learners are not ready, and the budget does not count them. */
 class Drain {
   readonly #scene: Scene;
   readonly ended: Promise<void>;
@@ -63,8 +63,9 @@ class Drain {
   async #run(most: number): Promise<void> {
     const { cluster } = this.#scene;
     while (this.#goesOn(most)) {
-      for (const { metadata } of await cluster.pods()) {
-        if (metadata.deletionTimestamp === undefined) await this.#evict(metadata.name);
+      for (const { metadata, status } of await cluster.pods()) {
+        if (metadata.deletionTimestamp === undefined && isReady(status))
+          await this.#evict(metadata.name);
         if (!this.#goesOn(most)) return;
       }
       await sleep(betweenTriesMs);

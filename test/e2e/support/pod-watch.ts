@@ -1,6 +1,6 @@
 /** Looks at a cluster's pods over and over while something is done to it, as a quorum needs most of them all the time. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EtcdCluster } from "./etcd-cluster.ts";
+import type { EtcdCluster, MemberPod } from "./etcd-cluster.ts";
 
 export interface PodsSeen {
   /** The fewest pods that were ready at a look. */
@@ -37,11 +37,13 @@ export class PodWatch {
         if (!isFirst && !this.#known.has(metadata.uid)) this.#made.push(metadata.name);
         this.#known.add(metadata.uid);
       }
-      const ready = pods.filter(({ status: { conditions = [] } }) =>
-        conditions.some(({ type, status }) => type === "Ready" && status === "True"),
-      );
+      const ready = pods.filter(({ status }) => isReady(status));
       this.#leastReady = Math.min(this.#leastReady, ready.length);
       await sleep(betweenLooksMs);
     }
   }
+}
+
+export function isReady({ conditions = [] }: MemberPod["status"]): boolean {
+  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
