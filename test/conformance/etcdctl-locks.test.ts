@@ -34,8 +34,12 @@ class Ctl {
     this.#closed = once(this.#child, "close");
   }
 
+  /** Without what its client says of a request that the signal cut off: whether one was under way is luck. */
   get out(): string {
-    return mask(this.#out);
+    const lines = this.#out.split("\n");
+    return mask(
+      lines.filter((line) => !/"logger":"etcd-client".*context canceled/.test(line)).join("\n"),
+    );
   }
 
   /** Waits for so many lines. */
