@@ -38,9 +38,7 @@ export class Teller {
       reason,
       message,
     });
-    const subject = nameIn(step);
-    const event = { type: "Normal", reason, action, note: message, subject } as const;
-    this.recorder.record(regarding(cluster), event);
+    this.recorder.record(regarding(cluster), { type: "Normal", reason, action, note: message });
   }
 
   /** The world was another one than the plan saw, or the answer is not known. The next look tells. */

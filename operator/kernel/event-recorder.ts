@@ -27,8 +27,6 @@ export interface EventText {
   readonly action: string;
   /** For people; cut at 1024 characters. */
   readonly note: string;
-  /** The one of several things that it is about: each has a series of its own. Not sent. */
-  readonly subject?: string;
 }
 
 export interface RecorderOptions {
@@ -274,10 +272,6 @@ function objectKey(object: KubernetesObject): string {
 
 /** The note is no part of it: it may hold a number that differs each time. */
 function seriesKey(regarding: KubernetesObject, text: EventText): string {
-  const { type, reason, action, subject } = text;
-  return JSON.stringify([
-    objectKey(regarding),
-    regarding.metadata.uid,
-    ...[type, reason, action, subject],
-  ]);
+  const { type, reason, action } = text;
+  return JSON.stringify([objectKey(regarding), regarding.metadata.uid, type, reason, action]);
 }

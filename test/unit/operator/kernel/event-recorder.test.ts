@@ -126,21 +126,6 @@ test("one object, and all together, cannot flood the server", async () => {
   await stop();
 });
 
-test("what is done to two things of one object is told of both", async () => {
-  const { lab, recorder, events, stop } = start();
-  for (const subject of ["Pod m1", "Pod m2", "Pod m1"]) {
-    recorder.record(regarding("a"), { ...text, note: `${subject} is created`, subject });
-  }
-  await lab.time.advance(1_000);
-  assert.deepEqual(
-    events()
-      .map((event) => event["note"])
-      .sort(),
-    ["Pod m1 is created", "Pod m2 is created"],
-  );
-  await stop();
-});
-
 test("a lost answer makes no second event, and an event that expired is made again with its count", async () => {
   const { lab, recorder, events, stop } = start();
   lab.api.fail({ kind: "break", effect: "after" });
