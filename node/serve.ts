@@ -58,8 +58,7 @@ async function start(own: Process): Promise<void> {
   const network = peerNetwork(config, tls, { timers, logger });
   const peerHttp = new PeerHttp(network);
   const metricsHttp = new MetricsHttp();
-  const listening = { tls, logger };
-  await listenEarly(own, listening, { peerHttp, metricsHttp });
+  await listenEarly(own, tls, { peerHttp, metricsHttp });
   let services: ClientServices | undefined;
   await startMember(config, timers, logger, {
     peers: network,
@@ -81,13 +80,8 @@ async function start(own: Process): Promise<void> {
     },
   });
   assert(services !== undefined, "a member was started and not opened");
-  await listenForClients(own, listening, services);
+  await listenForClients(own, tls, services);
   logger.info("ready to serve client requests");
-}
-
-interface Listening {
-  readonly tls: MemberTls;
-  readonly logger: MemberLogger;
 }
 
 function peerNetwork(
@@ -110,7 +104,7 @@ function peerNetwork(
 /** The listeners that are asked before there is a member. */
 async function listenEarly(
   { config, shutdown, logger }: Process,
-  listening: Listening,
+  tls: MemberTls,
   { peerHttp, metricsHttp }: { readonly peerHttp: PeerHttp; readonly metricsHttp: MetricsHttp },
 ): Promise<void> {
   const onPeer = (socket: ByteSocket): void => peerHttp.serve(socket);
@@ -119,14 +113,14 @@ async function listenEarly(
     endpoint: "peer",
     addresses: config.listenPeer,
   } as const;
-  shutdown.peers = { listeners: await listenAll(listening, peers, onPeer), server: peerHttp };
+  shutdown.peers = { listeners: await listenAll(tls, peers, onPeer), server: peerHttp };
   const onScraper = (socket: ByteSocket): void => metricsHttp.serve(socket);
   const metrics = {
     flag: "--listen-metrics-urls",
     endpoint: "metrics",
     addresses: config.listenMetrics,
   } as const;
-  const listeners = await listenAll(listening, metrics, onScraper);
+  const listeners = await listenAll(tls, metrics, onScraper);
   shutdown.metrics = { listeners, server: metricsHttp };
   for (const [at, { address }] of listeners.entries()) {
     const scheme = config.listenMetrics[at]?.isSecure === true ? "https" : "http";
@@ -136,7 +130,7 @@ async function listenEarly(
 
 async function listenForClients(
   { config, shutdown, logger }: Process,
-  listening: Listening,
+  tls: MemberTls,
   { grpc, httpOnly, http, health, grpcHealth }: ClientServices,
 ): Promise<void> {
   const all = {
@@ -144,13 +138,13 @@ async function listenForClients(
     endpoint: "client",
     addresses: config.listenClient,
   } as const;
-  const listeners = await listenAll(listening, all, (socket) => grpc.serve(socket));
+  const listeners = await listenAll(tls, all, (socket) => grpc.serve(socket));
   const httpUrls = {
     flag: "--listen-client-http-urls",
     endpoint: "client",
     addresses: config.listenClientHttp,
   } as const;
-  const httpListeners = await listenAll(listening, httpUrls, (socket) => httpOnly?.serve(socket));
+  const httpListeners = await listenAll(tls, httpUrls, (socket) => httpOnly?.serve(socket));
   shutdown.clients = {
     listeners: [...listeners, ...httpListeners],
     transports: httpOnly === undefined ? [grpc] : [grpc, httpOnly],
@@ -191,7 +185,7 @@ function tellServing(
 }
 
 function listenAll(
-  { tls }: Listening,
+  tls: MemberTls,
   {
     flag,
     endpoint,

@@ -9,10 +9,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { SecureVersion } from "node:tls";
 import { until } from "../cluster/until.ts";
-import { type LeafOptions, selfSignedLeaf, TestCa, type TestLeaf } from "../support/pki.ts";
+import { type LeafOptions, TestCa, type TestLeaf } from "../support/pki.ts";
 import { FakePeer } from "./tls-fake.ts";
 import { file, leafFiles } from "./tls-files.ts";
 import { sideFlags, TlsMember } from "./tls-member.ts";
+import { unverified, wrongLeaves } from "./tls-wrong-leaves.ts";
 
 interface DialledRow {
   readonly title: string;
@@ -34,10 +35,7 @@ const peerLeaf = (options: LeafOptions = {}): TestLeaf =>
   ca.leaf({ commonName: "member", ...options });
 const intermediate = ca.intermediate("intermediate");
 const revoked = peerLeaf();
-const unverified = "tls: failed to verify certificate: x509: ";
-const unknownAuthority = `${unverified}certificate signed by unknown authority`;
 const notAllowed = "client certificate authentication failed";
-const hex = (serial: Uint8Array): string => Buffer.from(serial).toString("hex").replace(/^0+/, "");
 
 const byCommonName: readonly DialledRow[] = [
   { title: "right", leaf: peerLeaf() },
@@ -45,31 +43,7 @@ const byCommonName: readonly DialledRow[] = [
   { title: "right, Ed25519", leaf: peerLeaf({ keyType: "ed25519" }) },
   { title: "right, by an intermediate CA", leaf: intermediate.leaf({ commonName: "member" }) },
   { title: "right, by its name", leaf: peerLeaf({ dnsNames: ["localhost"] }), host: "localhost" },
-  {
-    title: "of another CA with the same name",
-    leaf: TestCa.create("peers' CA").leaf({ commonName: "member" }),
-    refused: unknownAuthority,
-  },
-  {
-    title: "self-signed",
-    leaf: selfSignedLeaf({ commonName: "member" }),
-    refused: unknownAuthority,
-  },
-  {
-    title: "expired",
-    leaf: peerLeaf({ validity: "expired" }),
-    refused: /certificate has expired or is not yet valid: current time .* is after /,
-  },
-  {
-    title: "not yet valid",
-    leaf: peerLeaf({ validity: "future" }),
-    refused: /certificate has expired or is not yet valid: current time .* is before /,
-  },
-  {
-    title: "revoked",
-    leaf: revoked,
-    refused: `transport: certificate serial ${hex(revoked.serial)} revoked`,
-  },
+  ...wrongLeaves(peerLeaf, revoked),
   { title: "other common name", leaf: peerLeaf({ commonName: "stranger" }), refused: notAllowed },
   {
     title: "another address",

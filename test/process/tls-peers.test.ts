@@ -8,12 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { needs } from "../support/peers.ts";
-import { type LeafOptions, selfSignedLeaf, TestCa, type TestLeaf } from "../support/pki.ts";
+import { type LeafOptions, TestCa, type TestLeaf } from "../support/pki.ts";
 import { peerQuestions, type RawAnswer, type RawVersion, rawQuestion } from "./raw-tls.ts";
 import { file, leafFiles } from "./tls-files.ts";
 import { sideFlags, TlsMember } from "./tls-member.ts";
 import { curl, go, openssl } from "./tls-programs.ts";
 import { checkRow, type Row } from "./tls-rows.ts";
+import { unknownAuthority, unverified, wrongLeaves } from "./tls-wrong-leaves.ts";
 
 const programs = {
   "openssl, TLS 1.2": openssl("tls1_2"),
@@ -30,10 +31,7 @@ const peerLeaf = (options: LeafOptions = {}): TestLeaf =>
   ca.leaf({ commonName: "member", ...options });
 const revoked = peerLeaf();
 
-const unverified = "tls: failed to verify certificate: x509: ";
-const unknownAuthority = `${unverified}certificate signed by unknown authority`;
 const notAllowed = "client certificate authentication failed";
-const hex = (serial: Uint8Array): string => Buffer.from(serial).toString("hex").replace(/^0+/, "");
 
 const everywhere: readonly Row[] = [
   { title: "none", refused: "tls: client didn't provide a certificate" },
@@ -42,31 +40,7 @@ const everywhere: readonly Row[] = [
     leaf: clientsCa.leaf({ commonName: "member" }),
     refused: unknownAuthority,
   },
-  {
-    title: "of another CA with the same name",
-    leaf: TestCa.create("peers' CA").leaf({ commonName: "member" }),
-    refused: unknownAuthority,
-  },
-  {
-    title: "self-signed",
-    leaf: selfSignedLeaf({ commonName: "member" }),
-    refused: unknownAuthority,
-  },
-  {
-    title: "expired",
-    leaf: peerLeaf({ validity: "expired" }),
-    refused: /certificate has expired or is not yet valid: current time .* is after /,
-  },
-  {
-    title: "not yet valid",
-    leaf: peerLeaf({ validity: "future" }),
-    refused: /certificate has expired or is not yet valid: current time .* is before /,
-  },
-  {
-    title: "revoked",
-    leaf: revoked,
-    refused: `transport: certificate serial ${hex(revoked.serial)} revoked`,
-  },
+  ...wrongLeaves(peerLeaf, revoked),
   {
     title: "for servers only",
     leaf: peerLeaf({ usages: ["serverAuth"] }),
