@@ -46,6 +46,7 @@ export class EtcdctlSide {
 
   static async start(kind: MemberKind): Promise<EtcdctlSide> {
     const cluster = await ProcessCluster.start({ members: 3, kind });
+    for (const { address } of cluster.members) await untilStorageVersion(address);
     const joiners = [
       await Joiner.of(cluster, kind, "m4"),
       await Joiner.of(cluster, kind, "m5"),
@@ -87,19 +88,10 @@ export class EtcdctlSide {
     await this.untilSomeLeader();
   }
 
-  /** Resolves when it tells its storage version, too: etcd takes some seconds to find it out. */
   async startJoiner(): Promise<void> {
     const [joiner] = this.#joiners;
     this.#joined = await joiner.start(listOf(this.#cluster.members));
-    const client = new Client({ endpoints: [joiner.address] });
-    try {
-      await until("a storage version", async () => {
-        const { storageVersion } = await client.status();
-        return storageVersion === "3.7.0" ? true : undefined;
-      });
-    } finally {
-      client.close();
-    }
+    await untilStorageVersion(joiner.address);
   }
 
   /** It ends by itself when it hears that it was removed. */
@@ -200,5 +192,18 @@ export class EtcdctlSide {
       first.map(({ id }) => id),
     );
     return bootstrapClusterId(ids);
+  }
+}
+
+/** Every member finds it out by itself, etcd's within some seconds of having the cluster's version; until then it tells an older one or none. */
+async function untilStorageVersion(address: string): Promise<void> {
+  const client = new Client({ endpoints: [address] });
+  try {
+    await until("a storage version", async () => {
+      const { storageVersion } = await client.status();
+      return storageVersion === "3.7.0" ? true : undefined;
+    });
+  } finally {
+    client.close();
   }
 }
