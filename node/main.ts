@@ -8,6 +8,10 @@ process.env["UV_THREADPOOL_SIZE"] ??= "8";
 const { limitHeap } = await import("./heap-limit.ts");
 limitHeap();
 
+// Before the large part is read, which takes a busy machine a second.
+const { endAtSignals } = await import("./early-signals.ts");
+endAtSignals();
+
 const { run } = await import("./run.ts");
 await run(process.argv.slice(2));
 

@@ -1,4 +1,5 @@
 /** The end of the process, whatever of it is there already: by a signal, by a removal. */
+import { handOverSignals } from "./early-signals.ts";
 import type { GrpcTransport } from "./grpc/transport.ts";
 import type { Health } from "./http/health.ts";
 import { systemClock } from "./lib/platform/clock.ts";
@@ -50,6 +51,7 @@ export class Shutdown {
         this.stop(signal);
       });
     }
+    handOverSignals();
   }
 
   /** `run` comes last of all. */

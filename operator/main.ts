@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The operator's entry point: signals and the exit code; no logic. */
-import { run } from "./run.ts";
 
 /** Below the 30 seconds after which the kubelet kills: the lease is then free when it expires. */
 const stopWithinMs = 25_000;
@@ -14,6 +13,8 @@ for (const name of ["SIGTERM", "SIGINT"] as const) {
 }
 
 try {
+  // Loaded only now: process 1 of a container loses a signal that nobody handles, and reading the large part takes a busy machine a second.
+  const { run } = await import("./run.ts");
   // Connections that somebody else keeps open are no reason to stay.
   process.exit(await run(process.argv.slice(2), process.env, stop.signal));
 } catch (error) {
@@ -22,3 +23,5 @@ try {
   );
   process.exit(1);
 }
+
+export {};
