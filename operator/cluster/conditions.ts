@@ -45,6 +45,10 @@ export type WaitReason =
   | "MemberNotServing"
   /** A member's volume is gone, or another one is there under its name. Stuck where there is no other member. */
   | "VolumeLost"
+  /** A claim was made larger, and its storage driver or the kubelet is at it. */
+  | "VolumeResizing"
+  /** A disruption budget does not let the Pod go that is to be replaced. Found out when the step is carried out. */
+  | "EvictionRefused"
   /** A removal waits until quorum survives it. */
   | "QuorumAtRisk"
   /** Alarm CORRUPT is raised, and changes wait. */
@@ -77,6 +81,10 @@ export type StuckReason =
   | "VolumeLost"
   /** The claim is being deleted while its Pod still holds it. */
   | "VolumeDeletionPending"
+  /** spec.storage.size was made larger, and the StorageClass of the claims does not let them grow. */
+  | "VolumeNotExpandable"
+  /** Kubernetes has given up to grow a claim. */
+  | "VolumeResizeFailed"
   | "ClusterIDMismatch"
   | "MemberIDMismatch"
   /** etcd lists a member that is none of ours. */
@@ -96,6 +104,8 @@ export type HealthReason =
   | "Deleting"
   | "NotPaused"
   | "MembersReady"
+  /** A member was lost and has left; fewer voters than wanted are there until its successor has joined. */
+  | "MemberReplacing"
   | "WritesPossible"
   | "QuorumPresent"
   | "NoMemberRunning"

@@ -23,7 +23,7 @@ export function healthOf({ member, pod }: ObservedMember, now: string): MemberHe
   const lives = { isStuckTerminating: false };
   switch (state.kind) {
     case "absent":
-      return { ...lives, phase: "Pending", message: "there is no pod" };
+      return { ...lives, phase: "Pending", message: absentText(member) };
     case "terminating": {
       const isStuckTerminating = isOverdueTerminating(state.until, now);
       const message = isStuckTerminating
@@ -80,6 +80,13 @@ export function alarmOf({ etcd }: Observed): "Corrupt" | "NoSpace" | undefined {
     isNoSpace ||= answer.errors.some((error) => error.includes("NOSPACE"));
   }
   return isNoSpace ? "NoSpace" : undefined;
+}
+
+/** One that etcd has not listed yet gets its volume and Pod after that. */
+function absentText({ spec, status }: EtcdMember): string {
+  return spec.bootstrap === "JoinExisting" && status?.memberID === undefined
+    ? "it has not joined yet"
+    : "it has no pod now";
 }
 
 function stuckTerminatingMessage(

@@ -4,6 +4,8 @@ import type { Look } from "./rule.ts";
 
 /** A learner that does not come up within this time holds up all other changes for nothing (operators.md 4.3, COZY's learner wedge). */
 const startDeadlineMs = 15 * 60_000;
+/** For people. */
+export const startingText = `it has ${startDeadlineMs / 60_000} minutes to come up before another one is tried`;
 /** One that answers is being sent the data, which may be much. */
 const syncDeadlineMs = 60 * 60_000;
 /** Part of the leader's log that it must have; the server has the last word. */

@@ -1,6 +1,7 @@
 /** When a member counts as lost: nothing will bring it back, or waiting for it any longer costs more than another member. */
 
 import { templateOf } from "./built.ts";
+import { startingText } from "./joining.ts";
 import type { MemberView } from "./member-view.ts";
 import { nodeOf, restartsOf } from "./pod-state.ts";
 import { recoveryOf } from "./recovery-settings.ts";
@@ -36,9 +37,7 @@ export function lossOf(look: Look, seen: MemberView): Loss | undefined {
   const down = downTimeOf(look, seen);
   if (down === undefined) return undefined;
   const { grace } = down;
-  if (down.ms < grace * 1000) {
-    return { kind: "waiting", why: `${down.why}; it is replaced when that has lasted ${grace} s` };
-  }
+  if (down.ms < grace * 1000) return { kind: "waiting", why: outlookOf(look, seen, down) };
   const shared = sharedReasonOf(look, seen);
   if (shared !== undefined && down.ms < sharedGraceFactor * grace * 1000)
     return { kind: "waiting", why: `${down.why}; ${shared}` };
@@ -76,6 +75,15 @@ export function nodeLossOf({ observed: { nodes } }: Look, seen: MemberView): str
   return localProvisioners.has(provisioner)
     ? `node ${node}, which holds its volume, ${view === undefined ? "does not exist any more" : "is out of service"}`
     : undefined;
+}
+
+/** What comes of a member that is down: true for what it is, and no threat to one that is just starting. */
+function outlookOf(look: Look, { standing }: MemberView, { grace, why }: Down): string {
+  if (standing === "Learner") return `it is joining, and has no vote yet; ${startingText}`;
+  if (look.members.length < 2) {
+    return "it is waited for: there is no other member that has the data";
+  }
+  return `${why}; should that last for ${grace} s, another member takes its place`;
 }
 
 interface Down {

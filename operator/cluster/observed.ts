@@ -104,6 +104,10 @@ export interface Observed {
   readonly maintenanceHolder: string | undefined;
   /** Of nodes on which members' Pods are: what is known of them. A node that is missing here does not exist any more. */
   readonly nodes: ReadonlyMap<string, NodeView>;
+  /**
+   * StorageClasses of claims that are smaller than wanted, by name: of others nothing is asked. One that is missing here does not exist any more.
+   */
+  readonly storageClasses: ReadonlyMap<string, StorageClassView>;
   /** Objects under names that we need, which belong to somebody else: "Service etcd-client". Nothing is done while there is one. */
   readonly foreign: readonly string[];
   readonly etcd: EtcdView;
@@ -113,6 +117,11 @@ export interface NodeView {
   readonly isReady: boolean;
   /** It has the taint node.kubernetes.io/out-of-service: a person has said that the machine is off. */
   readonly isOutOfService: boolean;
+}
+
+export interface StorageClassView {
+  /** It has allowVolumeExpansion, or the operator may not see it: then the API server decides. */
+  readonly mayExpand: boolean;
 }
 
 /** SHA-256 of certificates in DER, lower-case hex. "" where the port could not be asked. */

@@ -18,6 +18,8 @@ import {
 import { corruptMember } from "./rules/corrupt.ts";
 import { maintenanceJobs } from "./rules/cron-jobs.ts";
 import { disruptionBudget } from "./rules/disruption.ts";
+import { madeGood } from "./rules/giving-up.ts";
+import { growVolumes } from "./rules/grow.ts";
 import { replaceLost, replaceOrphan } from "./rules/healing.ts";
 import { hibernate } from "./rules/hibernate.ts";
 import { beingDeleted, foreignObject, paused, reservedFlag } from "./rules/hold.ts";
@@ -127,12 +129,14 @@ const entries: readonly Entry[] = [
   ...notes(forEachMemberInTurn(lifeOfMember), etcdUnreachable),
 
   // One membership change at a time: that which was begun is finished before another.
-  ...notes(promoteLearner, dropUnborn, addLearner),
+  ...notes(promoteLearner, dropUnborn, addLearner, madeGood),
   ...notes(recoverSpace),
   ...notes(dueCertificates),
 
   // Nothing presses any more: changes that were asked for, each only while all is well.
   ...notes(rollPods, evenReplicas, scaleUp, scaleDown),
+  // After them: a claim that may not grow, for want of quota or rights, holds up no other change.
+  ...notes(growVolumes),
 
   // Last, since nothing waits for them.
   ...notes(maintenanceJobs),

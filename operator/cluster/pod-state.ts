@@ -53,15 +53,29 @@ function runningState(status: unknown): PodState {
     kind: "running",
     isReady: conditionOf(status, "Ready")?.["status"] === "True",
     hasStarted,
-    why: hasRestarted ? restartedWhy(container) : startingWhy(container, hasStarted),
+    why:
+      hasRestarted && !hasServedSince(status, container)
+        ? restartedWhy(container)
+        : startingWhy(container, hasStarted),
   };
 }
 
 function startingWhy(container: unknown, hasStarted: boolean): string {
   return (
     waitingWhy(container) ??
-    (hasStarted ? "the member runs, but is not ready" : "the member is starting")
+    (hasStarted
+      ? "the member runs, but is not ready: it has no leader, or does not answer its probe"
+      : "the member is starting")
   );
+}
+
+/** Whether it was ready after its last start: then that start is not what ails it. */
+function hasServedSince(status: unknown, container: unknown): boolean {
+  const startedAt = textAt(fieldsAt(fieldsAt(container, "state"), "running"), "startedAt");
+  const ready = conditionOf(status, "Ready");
+  const changedAt = textAt(ready, "lastTransitionTime");
+  if (startedAt === undefined || changedAt === undefined) return false;
+  return ready?.["status"] === "False" && Date.parse(changedAt) > Date.parse(startedAt);
 }
 
 /** The same text whether the container is waiting for its next start, running for a moment or ended: it goes round these. */

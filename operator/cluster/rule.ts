@@ -76,9 +76,9 @@ export function wait(reason: WaitReason, message: string): Plan {
   return { kind: "wait", reason, message };
 }
 
-/** `message` says what is the matter and what a person can do. */
-export function stuck(reason: StuckReason, message: string): Plan {
-  return { kind: "stuck", reason, message };
+/** `message` says what is the matter and what a person can do; `about` is the name of the EtcdMember that it is about, if it is about one. */
+export function stuck(reason: StuckReason, message: string, about?: string): Plan {
+  return { kind: "stuck", reason, message, ...(about === undefined ? {} : { about }) };
 }
 
 function firstAnswer(look: Look, members: readonly MemberView[], rule: MemberRule): Answer {

@@ -32,6 +32,7 @@ export const notOfStatus = [
   "clusterID",
   "seedMember",
   "replacements",
+  "handOver",
   "spaceRecovery",
   "quorumRecovery",
   "certificates",

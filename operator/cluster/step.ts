@@ -10,12 +10,15 @@ interface Told {
   readonly reason: string;
   /** For people: what is done and why. */
   readonly message: string;
+  /** Name of the EtcdMember that it is about, where nothing else in the step says so (about.ts). */
+  readonly about?: string;
 }
 
 /** Facts of the cluster's status that later decisions rest on. `null` takes one away. */
 export type LatchedCluster = Pick<EtcdClusterStatus, "clusterID" | "seedMember"> & {
   readonly [Field in
     | "replacements"
+    | "handOver"
     | "spaceRecovery"
     | "quorumRecovery"
     | "certificates"]?: NonNullable<EtcdClusterStatus[Field]> | null;
@@ -44,14 +47,23 @@ export type Step =
       readonly kind: "etcd";
       readonly request: EtcdRequest;
       readonly listedMembers: readonly ListedMember[];
+      /** Written to the cluster's status as latch-cluster does, right before the request is sent: that it was asked for counts, whatever the answer is. */
+      readonly first?: LatchedCluster;
       /**
        * Written to the cluster's status as latch-cluster does, right after the request was carried out: of what it did nothing can be seen later. When the
        * process ends in between, the request is made again.
        */
       readonly then?: LatchedCluster;
     } & Told)
-  /** Deletes this very object (uid as precondition) and nothing of the same name after it. */
-  | ({ readonly kind: "delete"; readonly object: KubernetesObject } & Told)
+  /**
+   * Deletes this very object (uid as precondition) and nothing of the same name after it. `isEviction`: a Pod, by way of the disruption budgets, so that it
+   * goes only while they let it, and nobody else takes the last one that they let go.
+   */
+  | ({
+      readonly kind: "delete";
+      readonly object: KubernetesObject;
+      readonly isEviction?: true;
+    } & Told)
   /**
    * Makes keys and certificates, and writes them into this Secret: one that was not there is created, the one that was seen is changed (uid and
    * resourceVersion as precondition).
@@ -77,4 +89,10 @@ export type Plan =
   /** Something else has to happen first: a pod to start, a member to answer. Looked at again after a time and on every change. */
   | { readonly kind: "wait"; readonly reason: WaitReason; readonly message: string }
   /** Only a person can help. What does not depend on it goes on before. */
-  | { readonly kind: "stuck"; readonly reason: StuckReason; readonly message: string };
+  | {
+      readonly kind: "stuck";
+      readonly reason: StuckReason;
+      readonly message: string;
+      /** Name of the EtcdMember that it is about, where it is about one. */
+      readonly about?: string;
+    };

@@ -5,6 +5,7 @@ import { alarmOf, type MemberHealth } from "./health.ts";
 import type { MemberView } from "./member-view.ts";
 import type { Observed } from "./observed.ts";
 import type { Look } from "./rule.ts";
+import { missingOf } from "./rules/giving-up.ts";
 import type { Plan } from "./step.ts";
 
 export interface Assessment {
@@ -130,14 +131,33 @@ function degradedVerdict(assessment: Assessment): Verdict {
   if (look.target === 0) return isFalse("Hibernated", asleepMessage);
   const needed = new Set(look.members.filter(isNeeded).map(({ name }) => name));
   const down = members.filter(({ name, phase }) => phase !== "Ready" && needed.has(name));
+  const missing = missingText(look);
   if (isFormed(observed) && down.length > 0) {
     const texts = down.map(({ name, message }) => `member ${name}: ${message ?? "not ready"}`);
-    return isTrue("MembersNotReady", texts.join("; "));
+    return isTrue(
+      "MembersNotReady",
+      [...texts, ...(missing === undefined ? [] : [missing])].join("; "),
+    );
   }
+  if (missing !== undefined) return isTrue("MemberReplacing", missing);
   return isFalse(
     "MembersReady",
     isFormed(observed) ? "all members are ready" : "the cluster is being created",
   );
+}
+
+/** While there are fewer voters than wanted because some were lost: more that were only asked for are no loss. */
+function missingText(look: Look): string | undefined {
+  const { voters, target, members } = look;
+  const ours = new Set(members.map(({ listed }) => listed?.id));
+  const orphan = voters.find(({ id }) => !ours.has(id));
+  if (orphan !== undefined) {
+    return `the EtcdMember of voter ${orphan.name === "" ? orphan.id : orphan.name} was deleted: it leaves, and another one takes its place`;
+  }
+  const [lost, ...others] = missingOf(look);
+  if (lost === undefined || voters.length >= target) return undefined;
+  const who = others.length === 0 ? "" : ` and ${others.length} more`;
+  return `member ${lost.memberName}${who} was lost (${lost.reason}) and has left: there are ${voters.length} voters of ${target} until its successor has joined`;
 }
 
 function pausedVerdict({ plan }: Assessment): Verdict {

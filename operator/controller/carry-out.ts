@@ -52,6 +52,11 @@ export async function carryOut(hands: Hands, observed: Observed, step: Step): Pr
       if (step.kind === "delete" && error.kind === "NotFound") return done;
       return { kind: "outdated", why: error.message };
     }
+    // Of two budgets for one Pod the API server says that it cannot serve that (500).
+    const isEviction = step.kind === "delete" && step.isEviction === true;
+    if (isEviction && isApiError(error, "TooManyRequests", "ServerError")) {
+      return { kind: "held", why: `the API server answered: ${error.message}` };
+    }
     if (isApiError(error, ...refusals)) {
       return { kind: "refused", why: `the API server answered: ${error.message}` };
     }
@@ -82,7 +87,11 @@ async function request(hands: Hands, observed: Observed, step: Step): Promise<St
     case "delete": {
       const { metadata } = step.object;
       assert(metadata.uid !== undefined, "a deletion needs the uid that was seen", metadata.name);
-      await client.delete(resourceTypeOf(step.object), metadata, { uid: metadata.uid });
+      const only = { uid: metadata.uid };
+      const resource = resourceTypeOf(step.object);
+      await (step.isEviction === true
+        ? client.evict(resource, metadata, only)
+        : client.delete(resource, metadata, only));
       return done;
     }
     case "etcd":
@@ -103,6 +112,7 @@ async function etcdRequest(
   const memberName = addresseeOf(observed, step.request);
   if (memberName === undefined) return { kind: "outdated", why: "no member is known to lead" };
   guard.check();
+  if (step.first !== undefined) await latch(client, etcdClusters, observed.cluster, step.first);
   const { request, listedMembers } = step;
   const change = { memberName, request, listedMembers };
   const result = await etcd.change(targetOf(observed), change, guard);

@@ -24,7 +24,24 @@ export class EtcdClient implements EtcdPort {
     this.connections = new EtcdConnections(connect);
   }
 
-  async ask(target: EtcdTarget, signal: AbortSignal): Promise<EtcdView> {
+  ask(target: EtcdTarget, signal: AbortSignal): Promise<EtcdView> {
+    return this.connections.whileUsed(target.key, () => this.view(target, signal));
+  }
+
+  change(target: EtcdTarget, change: EtcdChange, guard: MutationGuard): Promise<StepResult> {
+    return this.connections.whileUsed(target.key, () => this.carryOut(target, change, guard));
+  }
+
+  forget(cluster: string): void {
+    this.connections.forget(cluster);
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.connections.close();
+  }
+
+  private async view(target: EtcdTarget, signal: AbortSignal): Promise<EtcdView> {
     const connections = this.connectionsOf(target);
     if (target.members.length === 0) return { kind: "unasked" };
     if (typeof connections === "string") return silentView(target, connections);
@@ -57,7 +74,11 @@ export class EtcdClient implements EtcdPort {
     return { kind: "unknown", reason, answers };
   }
 
-  async change(target: EtcdTarget, change: EtcdChange, guard: MutationGuard): Promise<StepResult> {
+  private async carryOut(
+    target: EtcdTarget,
+    change: EtcdChange,
+    guard: MutationGuard,
+  ): Promise<StepResult> {
     const connections = this.connectionsOf(target);
     const connection =
       typeof connections === "string" ? undefined : connections.get(change.memberName);
@@ -65,15 +86,6 @@ export class EtcdClient implements EtcdPort {
       return { kind: "outdated", why: `there is no way to member ${change.memberName}` };
     }
     return changeOver(connection, change, guard);
-  }
-
-  forget(cluster: string): void {
-    this.connections.forget(cluster);
-  }
-
-  /** Ends all connections. */
-  close(): void {
-    this.connections.close();
   }
 
   /** Why there are none, where the certificates are missing or bad. */

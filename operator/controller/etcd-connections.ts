@@ -1,4 +1,7 @@
-/** The connections to members: one for each member and endpoint, kept from one look to the next. */
+/**
+ * The connections to members: one for each member and endpoint, kept from one look to the next, as long as there are not too many. Over TLS each takes some 175 KiB of
+ * the process, against 2 ms for a new one; so with many clusters those that were asked longest ago are closed.
+ */
 import { Client } from "../../node/client/client.ts";
 import type { Asked, Credentials, EtcdTarget } from "./etcd-port.ts";
 
@@ -26,6 +29,9 @@ export type Connect = (member: Asked, credentials: Credentials | undefined) => E
 /** For one call that says nothing else. A healthy member answers within milliseconds. */
 export const callDeadlineMs = 2_000;
 
+/** Some 25 MiB: enough for 48 clusters of three. */
+export const connectionsMax = 144;
+
 interface Kept {
   readonly connection: EtcdConnection;
   readonly serverName: string;
@@ -34,11 +40,26 @@ interface Kept {
 
 export class EtcdConnections {
   private readonly connect: Connect;
-  /** Key of the cluster ▸ endpoint ▸ connection. */
+  /** Key of the cluster ▸ endpoint ▸ connection. The cluster that was asked last is the last one. */
   private readonly clusters = new Map<string, Map<string, Kept>>();
+  /** Key of the cluster ▸ how many ask it now. */
+  private readonly users = new Map<string, number>();
 
   constructor(connect: Connect = connectTo) {
     this.connect = connect;
+  }
+
+  /** Closes nothing of this cluster for want of room before `work` has ended: a call that is cut off would count as a member's silence. */
+  async whileUsed<Result>(cluster: string, work: () => Promise<Result>): Promise<Result> {
+    this.users.set(cluster, (this.users.get(cluster) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const others = (this.users.get(cluster) ?? 0) - 1;
+      if (others > 0) this.users.set(cluster, others);
+      else this.users.delete(cluster);
+      this.makeRoom();
+    }
   }
 
   /**
@@ -63,8 +84,8 @@ export class EtcdConnections {
     for (const [endpoint, kept] of before) {
       if (after.get(endpoint) !== kept) kept.connection.close();
     }
-    if (after.size === 0) this.clusters.delete(key);
-    else this.clusters.set(key, after);
+    this.clusters.delete(key);
+    if (after.size > 0) this.clusters.set(key, after);
     return byName;
   }
 
@@ -76,6 +97,17 @@ export class EtcdConnections {
   /** Ends all of them. */
   close(): void {
     for (const cluster of [...this.clusters.keys()]) this.forget(cluster);
+  }
+
+  private makeRoom(): void {
+    let count = 0;
+    for (const { size } of this.clusters.values()) count += size;
+    for (const [key, { size }] of this.clusters) {
+      if (count <= connectionsMax) return;
+      if (this.users.has(key)) continue;
+      this.forget(key);
+      count -= size;
+    }
   }
 }
 

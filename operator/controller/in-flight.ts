@@ -12,6 +12,8 @@ const othersWaits: ReadonlySet<WaitReason> = new Set<WaitReason>([
   "Paused",
   "MaintenanceRunning",
   "ServiceTerminating",
+  "VolumeResizing",
+  "EvictionRefused",
   "CorruptAlarm",
   "ComparingData",
   "CertificatesMissing",

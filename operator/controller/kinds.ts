@@ -21,6 +21,15 @@ export const volumeClaims: ResourceType = {
 /** Only read: they are not ours. */
 export const nodes: ResourceType = { ...core, isNamespaced: false, plural: "nodes", kind: "Node" };
 
+/** Only read, where claims are to grow. */
+export const storageClasses: ResourceType = {
+  group: "storage.k8s.io",
+  version: "v1",
+  plural: "storageclasses",
+  kind: "StorageClass",
+  isNamespaced: false,
+};
+
 export const disruptionBudgets: ResourceType = {
   group: "policy",
   version: "v1",

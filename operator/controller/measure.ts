@@ -37,8 +37,7 @@ export function deedOf(step: Step): Deed | undefined {
     }
   }
   if (step.kind === "latch-cluster") {
-    const isReplacement = (step.fields.replacements ?? null) !== null;
-    return isReplacement ? { kind: "replacement" } : undefined;
+    return step.reason === "ReplacingMember" ? { kind: "replacement" } : undefined;
   }
   return step.kind === "delete" && step.reason === "RestartingPod" ? { kind: "roll" } : undefined;
 }

@@ -34,6 +34,7 @@ import { findMaintenanceLease, maintenanceHolderOf } from "./maintenance-lease.t
 import { belongsTo, isControlledBy } from "./ownership.ts";
 import { type IsOwn, Reader } from "./reader.ts";
 import { secretsOf } from "./secrets-of.ts";
+import { storageClassesOf } from "./storage-classes.ts";
 import type { TlsPort } from "./tls-port.ts";
 
 export interface Look {
@@ -71,8 +72,9 @@ export async function observe(
     findMaintenanceLease(look.client, cluster, call),
     checkSeed(reader, cluster, members),
   ]);
-  const [nodeViews, etcd, proofs] = await Promise.all([
+  const [nodeViews, classes, etcd, proofs] = await Promise.all([
     nodesOf(look.client, bodies, call),
+    storageClassesOf(look.client, cluster, bodies, call),
     look.etcd.ask(targetOf({ cluster, members: bodies, secrets: around.secrets }), signal),
     proofsOf(look.tls, { cluster, members: bodies, secrets: around.secrets }, signal),
   ]);
@@ -84,6 +86,7 @@ export async function observe(
     proofs,
     maintenanceHolder: maintenanceHolderOf(lease, look.nowMs),
     nodes: nodeViews,
+    storageClasses: classes,
     foreign: [...reader.foreign].sort(),
     etcd,
   };

@@ -1,13 +1,19 @@
 /**
  * Reads the objects of one cluster, live. What there are several of is listed by label, in one request; a name that the list does not have is asked for by itself, since
- * labels can be taken away and names can be taken by others. So nothing counts as missing that was made while the list was read.
+ * labels can be taken away and names can be taken by others. So nothing counts as missing that was made while the list was read. What is read of clusters at rest stays
+ * in memory, so it comes without managedFields.
  */
 import { clusterLabel, etcdMembers } from "../api/v1alpha1/names.ts";
 import type { EtcdCluster, EtcdMember } from "../api/v1alpha1/types.ts";
 import type { ApiClient } from "../kernel/api-client.ts";
 import type { CallOptions } from "../kernel/exchange.ts";
 import { listAll } from "../kernel/pager.ts";
-import type { KubernetesObject, ObjectRef, ResourceType } from "../kernel/resource.ts";
+import {
+  type KubernetesObject,
+  type ObjectRef,
+  type ResourceType,
+  withoutManagedFields,
+} from "../kernel/resource.ts";
 import { isControlledBy } from "./ownership.ts";
 
 /** Whether an object under a name that we need is ours. */
@@ -58,9 +64,7 @@ export class Reader {
     resource: ResourceType,
     names: readonly string[],
   ): Promise<ReadonlyMap<string, KubernetesObject>> {
-    const found = await Promise.all(
-      [...new Set(names)].map((name) => this.client.find(resource, this.refTo(name), this.call)),
-    );
+    const found = await Promise.all([...new Set(names)].map((name) => this.find(resource, name)));
     return new Map(
       found.flatMap((object) => (object === undefined ? [] : [[object.metadata.name, object]])),
     );
@@ -75,7 +79,7 @@ export class Reader {
       [...wanted].map(async ([name, isOwn]) => {
         const object =
           listed.find(({ metadata }) => metadata.name === name) ??
-          (await this.client.find(resource, this.refTo(name), this.call));
+          (await this.find(resource, name));
         if (object === undefined) return [];
         if (isOwn(object)) return [[name, object] as const];
         this.foreign.push(`${resource.kind} ${name}`);
@@ -88,10 +92,13 @@ export class Reader {
   private async labelled(resource: ResourceType): Promise<readonly KubernetesObject[]> {
     const { namespace, name } = this.cluster.metadata;
     const query = { namespace, labelSelector: `${clusterLabel}=${name}` };
-    return (await listAll(this.client, resource, query, this.call)).items;
+    const { items } = await listAll(this.client, resource, query, this.call);
+    return items.map(withoutManagedFields);
   }
 
-  private refTo(name: string): ObjectRef {
-    return { namespace: this.cluster.metadata.namespace, name };
+  private async find(resource: ResourceType, name: string): Promise<KubernetesObject | undefined> {
+    const ref: ObjectRef = { namespace: this.cluster.metadata.namespace, name };
+    const found = await this.client.find(resource, ref, this.call);
+    return found === undefined ? undefined : withoutManagedFields(found);
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Observed, PlanContext } from "../cluster/observed.ts";
 import { plan } from "../cluster/plan.ts";
-import type { Plan } from "../cluster/step.ts";
+import type { Plan, Step } from "../cluster/step.ts";
 import type { ApiClient } from "../kernel/api-client.ts";
 import { ApiError, NotLeadingError } from "../kernel/api-error.ts";
 import { isAborted } from "../kernel/backoff.ts";
@@ -61,6 +61,7 @@ interface Stepped {
   /** What the plan has come to. */
   readonly plan: Plan;
   readonly result: StepResult | undefined;
+  readonly refused?: Step;
 }
 
 export class Reconciler {
@@ -133,8 +134,8 @@ export class Reconciler {
     const { observed } = sight;
     const context = this.contextFor(observed);
     const stepped = await this.step(sight, plan(observed, context));
-    const { plan: effective, result } = stepped;
-    this.teller.planned(observed.cluster, effective);
+    const { plan: effective, result, refused } = stepped;
+    this.teller.planned(observed, effective, refused);
     const written = isAborted(signal)
       ? []
       : await writeStatuses(client, observed, effective, context);
@@ -168,11 +169,15 @@ export class Reconciler {
       this.teller.notCarriedOut(observed.cluster, step, result.why);
       return { plan: planned, result };
     }
+    if (result.kind === "held") {
+      const message = `a disruption budget does not let ${nameIn(step)} go, which is to be replaced: ${result.why}`;
+      return { plan: { kind: "wait", reason: "EvictionRefused", message }, result };
+    }
     if (result.kind === "refused") {
       const message = `refused: ${step.kind} ${nameIn(step)}: ${result.why}`;
-      return { plan: { kind: "stuck", reason: "RequestRefused", message }, result };
+      return { plan: { kind: "stuck", reason: "RequestRefused", message }, result, refused: step };
     }
-    this.teller.carriedOut(observed.cluster, step);
+    this.teller.carriedOut(observed, step);
     const deed = deedOf(step);
     if (deed !== undefined) this.options.metrics.deed(labelsOf(observed), deed);
     return { plan: planned, result };

@@ -2,6 +2,8 @@
 
 import { etcdClusters } from "../api/v1alpha1/names.ts";
 import type { EtcdCluster } from "../api/v1alpha1/types.ts";
+import { aboutMember, aboutStep } from "../cluster/about.ts";
+import type { Observed } from "../cluster/observed.ts";
 import type { EtcdRequest, Plan, Step } from "../cluster/step.ts";
 import type { EventRecorder } from "../kernel/event-recorder.ts";
 import type { Logger } from "../kernel/ports.ts";
@@ -28,7 +30,9 @@ export class Teller {
     this.logger = logger;
   }
 
-  carriedOut(cluster: EtcdCluster, step: Step): void {
+  /** Of the cluster, and related to the member or other object that the step was about. */
+  carriedOut(observed: Observed, step: Step): void {
+    const { cluster } = observed;
     const { reason, message } = step;
     const action = actions[step.kind];
     this.logger.info("step carried out", {
@@ -38,7 +42,8 @@ export class Teller {
       reason,
       message,
     });
-    this.recorder.record(regarding(cluster), { type: "Normal", reason, action, note: message });
+    const text = { type: "Normal", reason, action, note: message } as const;
+    this.recorder.record(regarding(cluster), text, aboutStep(observed, step));
   }
 
   /** The world was another one than the plan saw, or the answer is not known. The next look tells. */
@@ -51,19 +56,23 @@ export class Teller {
     });
   }
 
-  planned(cluster: EtcdCluster, plan: Plan): void {
+  /** `refused`: the step for whose refusal the cluster is stuck. */
+  planned(observed: Observed, plan: Plan, refused?: Step): void {
+    const { cluster } = observed;
     const key = keyOf(cluster.metadata);
     if (plan.kind !== "stuck") {
       if (this.stuck.delete(key)) this.logger.info("no longer stuck", { cluster: key });
       return;
     }
-    const { reason, message } = plan;
+    const { reason, message, about } = plan;
     const text = `${reason}: ${message}`;
     if (this.stuck.get(key) === text) return;
     this.stuck.set(key, text);
     this.logger.warn("stuck", { cluster: key, reason, message });
     const event = { type: "Warning", reason, action: "Reconcile", note: message } as const;
-    this.recorder.record(regarding(cluster), event);
+    const part = refused === undefined ? undefined : aboutStep(observed, refused);
+    const related = about === undefined ? part : aboutMember(observed, about);
+    this.recorder.record(regarding(cluster), event, related);
   }
 
   forget(key: string): void {

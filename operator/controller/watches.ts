@@ -6,7 +6,12 @@ import { clusterLabel, etcdClusters, etcdMembers } from "../api/v1alpha1/names.t
 import type { ApiClient } from "../kernel/api-client.ts";
 import type { Ports } from "../kernel/ports.ts";
 import { Reflector } from "../kernel/reflector.ts";
-import { type KubernetesObject, keyOf, type ResourceType } from "../kernel/resource.ts";
+import {
+  type KubernetesObject,
+  keyOf,
+  type ResourceType,
+  withoutManagedFields,
+} from "../kernel/resource.ts";
 import { Store } from "../kernel/store.ts";
 import { cronJobs, disruptionBudgets, pods, secrets, services, volumeClaims } from "./kinds.ts";
 import { isSameJson } from "./same.ts";
@@ -99,8 +104,15 @@ function watch(
   return {
     resource,
     store,
-    reflector: new Reflector({ client, ports, resource, store, ...scope }),
+    reflector: new Reflector({ client, ports, resource, store, keep: metadataOf, ...scope }),
   };
+}
+
+/**
+ * What events are told apart by. Specs and keys of certificates are no use here, and would take most of the operator's memory: looks read them anew.
+ */
+function metadataOf({ apiVersion = "", kind = "", metadata }: KubernetesObject): KubernetesObject {
+  return withoutManagedFields({ apiVersion, kind, metadata });
 }
 
 function clusterKeyOf(resource: ResourceType, object: KubernetesObject): string | undefined {

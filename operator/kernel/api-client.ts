@@ -209,6 +209,22 @@ export class ApiClient {
     };
     await this.exchange.json({ method: "DELETE", path: pathOf(resource, ref), body }, options);
   }
+
+  /**
+   * Asks for the deletion of a Pod by way of the PodDisruptionBudgets (policy/v1 Eviction). Fails with "TooManyRequests" while they do not let it go, and
+   * with "ServerError" where more than one budget is about it.
+   */
+  async evict(resource: ResourceType, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
+    const { uid, resourceVersion, gracePeriodSeconds } = options;
+    const body = {
+      apiVersion: "policy/v1",
+      kind: "Eviction",
+      metadata: { name: ref.name, namespace: ref.namespace },
+      deleteOptions: { preconditions: { uid, resourceVersion }, gracePeriodSeconds },
+    };
+    const path = pathOf(resource, { ...ref, subresource: "eviction" });
+    await this.exchange.json({ method: "POST", path, body }, options);
+  }
 }
 
 function refIn(object: KubernetesObject): ObjectRef {

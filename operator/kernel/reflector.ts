@@ -56,6 +56,8 @@ export interface ReflectorOptions {
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
   readonly pageSize?: number;
+  /** The part of an object that is stored, where that is not all of it. Name, namespace, uid and resourceVersion must be in it. */
+  readonly keep?: (object: KubernetesObject) => KubernetesObject;
   readonly times?: Partial<ReflectorTimes>;
 }
 
@@ -130,7 +132,7 @@ export class Reflector {
     // The reflector waits and tries again by itself.
     const list = await listAll(client, resource, query, { signal, readTries: 1 });
     if (signal.aborted) return;
-    this.options.store.replace(list.items);
+    this.options.store.replace(list.items.map((item) => this.kept(item)));
     this.version = list.resourceVersion;
     this.listedAtMs = startedMs;
     this.isListed = true;
@@ -178,7 +180,7 @@ export class Reflector {
       return;
     }
     this.advance(event.object.metadata.resourceVersion ?? "");
-    const object = this.withTypeMeta(event.object);
+    const object = this.kept(event.object);
     if (event.type === "DELETED") this.options.store.remove(object);
     else this.options.store.upsert(object);
   }
@@ -196,10 +198,13 @@ export class Reflector {
     this.version = to;
   }
 
-  private withTypeMeta(object: KubernetesObject): KubernetesObject {
-    if (object.apiVersion !== undefined && object.kind !== undefined) return object;
-    const { resource } = this.options;
-    return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
+  private kept(object: KubernetesObject): KubernetesObject {
+    const { resource, keep } = this.options;
+    const whole =
+      object.apiVersion !== undefined && object.kind !== undefined
+        ? object
+        : { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
+    return keep === undefined ? whole : keep(whole);
   }
 
   private async recover(error: ApiError, signal: AbortSignal): Promise<void> {

@@ -21,16 +21,21 @@ export class TokenBucket {
 
   /** False when there is no token: nothing is taken then. */
   take(): boolean {
-    this.refill();
-    if (this.tokens < 1) return false;
+    if (!this.has(1)) return false;
     this.tokens -= 1;
     return true;
   }
 
-  /** Whether it is as good as new, so that it can be forgotten. */
-  get isFull(): boolean {
+  has(tokens: number): boolean {
     this.refill();
-    return this.tokens >= this.rate.burst;
+    return this.tokens >= tokens;
+  }
+
+  /** How long until it has so many, when none is taken, rounded up; Infinity for more than the burst. */
+  msUntil(tokens: number): number {
+    if (this.has(tokens)) return 0;
+    if (tokens > this.rate.burst) return Number.POSITIVE_INFINITY;
+    return Math.ceil(((tokens - this.tokens) / this.rate.perSecond) * 1000);
   }
 
   private refill(): void {

@@ -4,8 +4,11 @@ import type { EtcdCluster } from "../api/v1alpha1/types.ts";
 import type { ApiClient } from "../kernel/api-client.ts";
 import { isApiError } from "../kernel/api-error.ts";
 import { EventRecorder } from "../kernel/event-recorder.ts";
+import type { ObjectReference } from "../kernel/object-reference.ts";
 import type { Ports } from "../kernel/ports.ts";
 import { apiVersionOf, type KubernetesObject, keyOf } from "../kernel/resource.ts";
+import { compactionCronJobNameOf, defragCronJobNameOf } from "../resources/names.ts";
+import { namespaceOf } from "../resources/urls.ts";
 import { type KeptRun, type Memory, type Outcome, type Task, timeText } from "./outcome.ts";
 
 export interface Reporter {
@@ -16,8 +19,18 @@ export interface Reporter {
 }
 
 const names = {
-  compact: { field: "compaction", action: "Compact", reason: "Compaction" },
-  defrag: { field: "defragmentation", action: "Defragment", reason: "Defragmentation" },
+  compact: {
+    field: "compaction",
+    action: "Compact",
+    reason: "Compaction",
+    cronJobNameOf: compactionCronJobNameOf,
+  },
+  defrag: {
+    field: "defragmentation",
+    action: "Defragment",
+    reason: "Defragmentation",
+    cronJobNameOf: defragCronJobNameOf,
+  },
 } as const;
 
 /** Whether the status could be written, which the next compaction goes by. Throws ApiError. */
@@ -38,12 +51,13 @@ export async function report(
     controller: "etcd-ts.dev/maintenance",
     instance,
   });
-  recorder.record(regarding(cluster), {
+  const text = {
     type: result === "Failed" ? "Warning" : "Normal",
     reason: `${reason}${result}`,
     action,
     note: message,
-  });
+  } as const;
+  recorder.record(regarding(cluster), text, cronJobOf(cluster, task));
   await recorder.flush();
   await writeStatus(client, cluster, task, { ...outcome, time: timeText(ports.clock.unixMs()) });
 }
@@ -103,4 +117,10 @@ function memoryOf(run: KeptRun | undefined): Memory {
 
 function regarding(cluster: EtcdCluster): KubernetesObject {
   return { ...cluster, apiVersion: apiVersionOf(etcdClusters), kind: etcdClusters.kind };
+}
+
+/** Whose run it was, or would have been: a Job made of it by hand counts as its run. The program may not read it, so its uid is not known. */
+function cronJobOf(cluster: EtcdCluster, task: Task): ObjectReference {
+  const name = names[task].cronJobNameOf(cluster.metadata.name);
+  return { apiVersion: "batch/v1", kind: "CronJob", name, namespace: namespaceOf(cluster) };
 }

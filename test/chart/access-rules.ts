@@ -17,20 +17,25 @@ export const operatorRights: readonly string[] = [
   ...rights("etcd-ts.dev/etcdmembers/status", "get patch update"),
   ...rights("etcd-ts.dev/etcdmembers/finalizers", "update"),
   ...rights("/pods", "get list watch create delete patch"),
+  ...rights("/pods/eviction", "create"),
   ...rights("/persistentvolumeclaims", "get list watch create delete patch"),
   ...rights("/services", "get list watch create patch"),
   ...rights("/secrets", "get list watch create patch delete"),
   ...rights("policy/poddisruptionbudgets", "get list watch create patch"),
   ...rights("batch/cronjobs", "get list watch create patch delete"),
-  ...rights("/serviceaccounts", "get create patch"),
-  ...rights("rbac.authorization.k8s.io/roles", "get create patch"),
-  ...rights("rbac.authorization.k8s.io/rolebindings", "get create patch"),
+  ...rights("/serviceaccounts", "get create patch delete"),
+  ...rights("rbac.authorization.k8s.io/roles", "get create patch delete"),
+  ...rights("rbac.authorization.k8s.io/rolebindings", "get create patch delete"),
   ...rights("coordination.k8s.io/leases", "get create update"),
   ...rights("events.k8s.io/events", "create patch"),
 ].sort();
 
-/** Where all namespaces are served: nodes belong to none. */
-export const clusterWideRights: readonly string[] = [...operatorRights, "/nodes get"].sort();
+/** Where all namespaces are served: nodes and storage classes belong to none. */
+export const clusterWideRights: readonly string[] = [
+  ...operatorRights,
+  "/nodes get",
+  "storage.k8s.io/storageclasses get",
+].sort();
 
 /** In the release's namespace; the lease has the name of the Deployment. */
 export function electionRights(lease: string): string[] {

@@ -30,6 +30,7 @@ const operator = group({
   workers: integer(1, 64),
   extraArgs: listOf({ type: "string", pattern: "^--[a-z]" }),
   extraEnv: listOf(environmentVariable),
+  nodeOptions: anyString,
   resources,
   runAsUser: { type: ["integer", "null"], minimum: 1, maximum: 4294967294 },
   affinityPreset: oneOf("Soft", "Hard", "None"),

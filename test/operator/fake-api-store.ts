@@ -3,7 +3,7 @@
  * part of its own, finalizers, garbage collection by owner references. Refusals are Kubernetes' Status objects, thrown.
  */
 import type { Clock } from "../../operator/kernel/ports.ts";
-import type { ResourceType } from "../../operator/kernel/resource.ts";
+import { admit, checkApplied, invalid } from "./fake-api-admission.ts";
 import {
   type ApplyInput,
   applyFields,
@@ -12,67 +12,19 @@ import {
   updateFields,
 } from "./fake-api-fields.ts";
 import { clone, isEqual, isTree, type Tree } from "./fake-api-json.ts";
-
-export interface FakeResource extends ResourceType {
-  /** The status is written through its subresource only. */
-  readonly hasStatus: boolean;
-  /** Deletion waits for the node's agent, once the object is on a node: Pods. */
-  readonly isGraceful?: boolean;
-}
-
-export interface StoredObject extends Tree {
-  metadata: Tree & { name: string; resourceVersion: string; uid: string };
-}
+import {
+  type FakeResource,
+  type HistoryEvent,
+  type Mutation,
+  StatusError,
+  type StoredObject,
+  type Target,
+} from "./fake-api-types.ts";
 
 interface Stored {
   readonly resource: FakeResource;
   readonly object: StoredObject;
   readonly owners: Owners;
-}
-
-export interface HistoryEvent {
-  readonly version: number;
-  readonly resource: FakeResource;
-  readonly before: StoredObject | undefined;
-  readonly after: StoredObject | undefined;
-  /** What a DELETED event carries: the last state, with the version of the deletion. */
-  readonly last: StoredObject;
-}
-
-/** One mutation that took effect, for tests that count them. */
-export interface Mutation {
-  readonly verb: "create" | "update" | "patch" | "apply" | "delete";
-  readonly plural: string;
-  readonly name: string;
-  readonly by: string;
-}
-
-/** Where and by whom something is written. */
-export interface Target {
-  readonly resource: FakeResource;
-  readonly namespace: string;
-  readonly name: string;
-  readonly subresource: string;
-  readonly manager: string;
-}
-
-export class StatusError extends Error {
-  readonly code: number;
-  readonly status: Tree;
-
-  constructor(code: number, reason: string, message: string, details: Tree = {}) {
-    super(message);
-    this.code = code;
-    this.status = {
-      kind: "Status",
-      apiVersion: "v1",
-      status: "Failure",
-      code,
-      reason,
-      message,
-      details,
-    };
-  }
 }
 
 export class FakeStore {
@@ -339,33 +291,6 @@ export class FakeStore {
   }
 }
 
-function invalid(message: string, reason: string, ...fields: readonly string[]): StatusError {
-  const causes = fields.map((field) => ({ reason, field, message }));
-  return new StatusError(422, "Invalid", message, { causes });
-}
-
-/** What an applied object says of the one that it is for. */
-function checkApplied(
-  target: Target,
-  config: Tree,
-  live: StoredObject["metadata"] | undefined,
-): void {
-  const { uid, resourceVersion } = (config["metadata"] ?? {}) as Tree;
-  if ((resourceVersion ?? live?.resourceVersion) !== live?.resourceVersion) {
-    throw new StatusError(409, "Conflict", "the object has been modified");
-  }
-  if (target.subresource !== "" || uid === undefined || uid === live?.uid) return;
-  if (live === undefined) {
-    throw new StatusError(409, "Conflict", "uid mismatch: no existing object was found");
-  }
-  throw invalid(
-    "metadata.uid: field is immutable",
-    "FieldValueInvalid",
-    "metadata.uid",
-    "metadata.uid",
-  );
-}
-
 function keyOf(target: Pick<Target, "resource" | "namespace" | "name">): string {
   const namespace = target.resource.isNamespaced ? target.namespace : "";
   return `${target.resource.plural} ${namespace} ${target.name}`;
@@ -388,30 +313,4 @@ function isOnNode({ resource, object }: Stored): boolean {
 function withManagedFields(object: StoredObject, owners: Owners): StoredObject {
   const managedFields = managedFieldsOf(owners, object["apiVersion"]);
   return { ...object, metadata: { ...object.metadata, managedFields } };
-}
-
-/** What of `input` the server takes: the status or everything else, and never the fields that are its own. */
-function admit(target: Target, before: StoredObject, input: Tree): Tree {
-  const given = isTree(input["metadata"]) ? input["metadata"] : {};
-  const own = ["name", "namespace", "uid", "generation", "creationTimestamp", "deletionTimestamp"];
-  const kept = Object.fromEntries(own.map((field) => [field, before.metadata[field]]));
-  const set = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
-  const metadata: Tree = { ...given, ...set, resourceVersion: before.metadata.resourceVersion };
-  if (target.subresource === "status") {
-    return { ...clone(before), status: clone(input["status"]) };
-  }
-  const object: Tree = { ...clone(input), metadata };
-  if (target.resource.hasStatus) {
-    delete object["status"];
-    if (before["status"] !== undefined) object["status"] = clone(before["status"]);
-  }
-  const withoutServers = (tree: Tree): Tree => ({
-    ...tree,
-    metadata: undefined,
-    status: undefined,
-  });
-  if (!isEqual(withoutServers(object), withoutServers(before))) {
-    metadata["generation"] = Number(before.metadata["generation"] ?? 0) + 1;
-  }
-  return object;
 }

@@ -1,7 +1,8 @@
 /** One watch of the fake API server: history first, then what happens, seen through the selectors; and what can go wrong with it. */
 
 import type { Tree } from "./fake-api-json.ts";
-import type { FakeResource, FakeStore, HistoryEvent, StoredObject } from "./fake-api-store.ts";
+import type { FakeStore } from "./fake-api-store.ts";
+import type { FakeResource, HistoryEvent, StoredObject } from "./fake-api-types.ts";
 
 /** Where an answer goes. After `end` or `break` nothing follows. */
 export interface Sink {

@@ -3,15 +3,16 @@
  * HTTP (fake-api-server.ts) and without (direct-transport.ts).
  */
 import type { Ports } from "../../operator/kernel/ports.ts";
+import { evict } from "./fake-api-eviction.ts";
 import { isTree, jsonPatch, mergePatch, type Tree } from "./fake-api-json.ts";
+import { FakeStore } from "./fake-api-store.ts";
 import {
   type FakeResource,
-  FakeStore,
   type Mutation,
   StatusError,
   type StoredObject,
   type Target,
-} from "./fake-api-store.ts";
+} from "./fake-api-types.ts";
 import { FakeWatch, fieldSelects, labelSelects, type Sink } from "./fake-api-watch.ts";
 
 export interface FakeRequest {
@@ -206,14 +207,15 @@ export class FakeApi {
   private route(request: FakeRequest): Route {
     const url = new URL(request.path, "http://fake");
     const match =
-      /^\/(?:api|apis\/([^/]+))\/([^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/(status))?$/.exec(
+      /^\/(?:api|apis\/([^/]+))\/([^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/(status|eviction))?$/.exec(
         url.pathname,
       );
     const [, group = "", version, namespace, plural, name = "", subresource = ""] = match ?? [];
     const resource = this.resources.find(
       (known) => known.group === group && known.version === version && known.plural === plural,
     );
-    if (resource === undefined || (subresource !== "" && !resource.hasStatus)) {
+    const isEviction = subresource === "eviction" && plural === "pods";
+    if (resource === undefined || (subresource !== "" && !resource.hasStatus && !isEviction)) {
       throw new StatusError(404, "NotFound", "the server could not find the requested resource");
     }
     return {
@@ -233,8 +235,11 @@ export class FakeApi {
     switch (request.method) {
       case "GET":
         return store.get(route);
-      case "POST":
-        return store.create(route, body);
+      case "POST": {
+        if (route.subresource !== "eviction") return store.create(route, body);
+        const isBudget = ({ plural }: FakeResource): boolean => plural === "poddisruptionbudgets";
+        return evict(store, route, body, this.resources.find(isBudget));
+      }
       case "PUT":
         return store.update(route, body, "update");
       case "PATCH":

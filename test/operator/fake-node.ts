@@ -8,10 +8,10 @@ import { assert } from "../../operator/kernel/assert.ts";
 import type { Network } from "./direct-transport.ts";
 import type { FakeApi } from "./fake-api.ts";
 import type { Tree } from "./fake-api-json.ts";
-import type { HistoryEvent, StoredObject } from "./fake-api-store.ts";
+import type { HistoryEvent, StoredObject } from "./fake-api-types.ts";
 import { type FakeData, FakeEtcd, smallBytes } from "./fake-etcd.ts";
 import { fakeConnection } from "./fake-etcd-connection.ts";
-import { FakeObjects, type NodeKinds } from "./fake-objects.ts";
+import { FakeObjects, isSizeChanged, type NodeKinds } from "./fake-objects.ts";
 import type { ProcessView, VirtualTime } from "./virtual-time.ts";
 
 const times = {
@@ -22,6 +22,7 @@ const times = {
   endMs: 400,
   lostMs: 5_000,
   collectMs: 40_000,
+  resizeMs: 3_000,
 };
 const machines = ["node-1", "node-2", "node-3", "node-4", "node-5"];
 const localProvisioner = { "volume.kubernetes.io/storage-provisioner": "rancher.io/local-path" };
@@ -48,6 +49,8 @@ export class FakeNode {
   isCut = false;
   /** Volumes are on one machine and lost with it. */
   isLocal = false;
+  /** File systems grow only when a Pod starts on them. */
+  isOffline = false;
   /** Calls to etcd of all operators. */
   calls = 0;
   /** How much longer a request of this operator is under way. */
@@ -147,6 +150,9 @@ export class FakeNode {
         this.objects.bind(after, this.isLocal ? localProvisioner : {}),
       );
     }
+    if (resource.plural === "persistentvolumeclaims" && !isNew && isSizeChanged(before, after)) {
+      this.later(times.resizeMs, () => this.objects.resize(after, this.isOffline));
+    }
     if (resource.plural !== "pods") return;
     // Tests also put Pods there that are only names.
     if (isNew && after["spec"] !== undefined) {
@@ -167,6 +173,7 @@ export class FakeNode {
       return;
     }
     this.objects.assign(pod, node);
+    if (claim !== undefined && this.isOffline) this.objects.resize(claim, false);
     this.later(times.startMs, () => this.start(pod, claim?.metadata.uid ?? ""));
   }
 

@@ -1,7 +1,7 @@
 /** What machines write into the fake API server: status of Pods and claims, Nodes. */
 import type { FakeApi } from "./fake-api.ts";
 import { clone, isEqual, type Tree } from "./fake-api-json.ts";
-import type { FakeResource, StoredObject } from "./fake-api-store.ts";
+import type { FakeResource, StoredObject } from "./fake-api-types.ts";
 
 export interface NodeKinds {
   readonly pods: FakeResource;
@@ -50,11 +50,26 @@ export class FakeObjects {
 
   bind(claim: StoredObject, annotations: Tree): void {
     this.update("volumeClaims", claim, "status", (live) => {
-      live["status"] = { phase: "Bound" };
+      live["status"] = { phase: "Bound", capacity: { storage: sizeOf(live) } };
     });
     if (Object.keys(annotations).length === 0) return;
     this.update("volumeClaims", claim, "", (live) => {
       live["metadata"] = { ...(live["metadata"] as Tree), annotations };
+    });
+  }
+
+  /** As large as is asked for by now. Where only a start grows file systems, that is what it waits for. */
+  resize(claim: StoredObject, isWaiting: boolean): void {
+    this.update("volumeClaims", claim, "status", (live) => {
+      const before = (live["status"] ?? {}) as Tree;
+      const pending = {
+        type: "FileSystemResizePending",
+        status: "True",
+        lastTransitionTime: this.now(),
+      };
+      live["status"] = isWaiting
+        ? { ...before, conditions: [pending] }
+        : { ...before, capacity: { storage: sizeOf(live) }, conditions: [] };
     });
   }
 
@@ -135,6 +150,17 @@ export class FakeObjects {
   private now(): string {
     return this.api.now();
   }
+}
+
+function sizeOf(claim: Tree): unknown {
+  const { resources } = (claim["spec"] ?? {}) as {
+    resources?: { requests?: { storage?: string } };
+  };
+  return resources?.requests?.storage;
+}
+
+export function isSizeChanged(before: Tree, after: Tree): boolean {
+  return sizeOf(before) !== sizeOf(after);
 }
 
 function podStatus(before: Tree | undefined, shown: PodShown, now: string): Tree {

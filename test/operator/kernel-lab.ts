@@ -5,7 +5,7 @@ import { leaseResource } from "../../operator/kernel/lease-lock.ts";
 import type { KubernetesObject, ResourceType } from "../../operator/kernel/resource.ts";
 import { DirectTransport, type Network } from "./direct-transport.ts";
 import { FakeApi } from "./fake-api.ts";
-import type { FakeResource, StoredObject, Target } from "./fake-api-store.ts";
+import type { FakeResource, StoredObject, Target } from "./fake-api-types.ts";
 import { type ProcessView, VirtualTime } from "./virtual-time.ts";
 
 /** A custom kind with a status. */

@@ -12,6 +12,7 @@ import {
   secrets,
   serviceAccounts,
   services,
+  storageClasses,
   volumeClaims,
 } from "../../operator/controller/kinds.ts";
 import type { Deed, ReconcileMetrics } from "../../operator/controller/metrics-port.ts";
@@ -23,7 +24,7 @@ import type { Logger } from "../../operator/kernel/ports.ts";
 import type { ResourceType } from "../../operator/kernel/resource.ts";
 import { DirectTransport, type Network } from "./direct-transport.ts";
 import { FakeApi } from "./fake-api.ts";
-import type { FakeResource, StoredObject, Target } from "./fake-api-store.ts";
+import type { FakeResource, StoredObject, Target } from "./fake-api-types.ts";
 import type { FakeEtcd } from "./fake-etcd.ts";
 import { FakeNode } from "./fake-node.ts";
 import { LabTls } from "./lab-tls.ts";
@@ -42,6 +43,7 @@ export const kinds = {
   budgets: withStatus(disruptionBudgets),
   cronJobs: withStatus(cronJobs),
   nodes: withStatus(nodes),
+  storageClasses: withoutStatus(storageClasses),
   serviceAccounts: withoutStatus(serviceAccounts),
   roles: withoutStatus(roles),
   roleBindings: withoutStatus(roleBindings),

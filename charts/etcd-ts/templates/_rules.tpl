@@ -20,6 +20,9 @@ here lets it go beyond (no bind, no escalate).
   resources: [pods, persistentvolumeclaims]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+- apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
@@ -33,10 +36,10 @@ here lets it go beyond (no bind, no escalate).
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [serviceaccounts]
-  verbs: [get, create, patch]
+  verbs: [get, create, patch, delete]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
-  verbs: [get, create, patch]
+  verbs: [get, create, patch, delete]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, create, update]
@@ -45,9 +48,15 @@ here lets it go beyond (no bind, no escalate).
   verbs: [create, patch]
 {{- end -}}
 
-{{/* Beside it, where all namespaces are served: nodes belong to none. Without this right a lost node is no evidence, and members on it are waited for. */}}
-{{- define "etcd-ts.nodeRules" -}}
+{{/*
+Beside it, where all namespaces are served: nodes and storage classes belong to none. Without the first a lost node is no evidence, and members on it are
+waited for; without the second the API server alone says whether volumes can grow.
+*/}}
+{{- define "etcd-ts.clusterWideRules" -}}
 - apiGroups: [""]
   resources: [nodes]
+  verbs: [get]
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
   verbs: [get]
 {{- end -}}

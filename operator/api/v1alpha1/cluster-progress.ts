@@ -21,9 +21,19 @@ export const replacements = list(
     memberName: name("The member that was given up."),
     time: time("When it was decided."),
     reason: text("Why.", { maxLength: 1024 }),
+    madeGoodAt: Type.Optional(
+      time("When there were as many voters again as wanted, after it had left. Absent until then."),
+    ),
   }),
   { maxItems: 20 },
 );
+
+/** Written with the first request: how long it has been asked for is known from it, whoever operates. */
+export const handOver = group("The hand-over of the lead that was asked for last.", {
+  memberName: name("The member that leads, and is to lead no more."),
+  podUID: text("uid of its pod. Of another one it says nothing.", { maxLength: 36 }),
+  since: time("When it was asked first."),
+});
 
 export const spaceRecovery = group("Work on an alarm NOSPACE.", {
   phase: choice(["Compacting", "Defragmenting", "Disarming"], "How far it is."),

@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import {
   certificates,
+  handOver,
   maintenanceRuns,
   nextStep,
   quorumRecovery,
@@ -49,6 +50,7 @@ export const clusterStatus = group("What is known of the cluster.", {
   members: Type.Optional(list("The members.", clusterMember, { maxItems: 32, keys: ["name"] })),
   plan: Type.Optional(nextStep),
   replacements: Type.Optional(replacements),
+  handOver: Type.Optional(handOver),
   spaceRecovery: Type.Optional(spaceRecovery),
   quorumRecovery: Type.Optional(quorumRecovery),
   certificates: Type.Optional(certificates),

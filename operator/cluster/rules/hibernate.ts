@@ -33,6 +33,7 @@ function nextToSleep(look: Look): Answer {
     return stuck(
       "VolumeDeletionPending",
       `somebody deleted the volume claim of member ${held.name}, whose data is lost as soon as its pod ends: it is not put to sleep`,
+      held.name,
     );
   }
   return look.members.some(({ podState }) => podState.kind === "terminating")

@@ -48,6 +48,7 @@ export const memberIdMismatch: MemberRule = (look, { member, name }) => {
   return stuck(
     "MemberIDMismatch",
     `etcd lists member ${name} with id ${entry.id}, and its data is of ${latched}; somebody removed it and added it anew`,
+    name,
   );
 };
 

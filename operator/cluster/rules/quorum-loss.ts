@@ -65,12 +65,17 @@ function volumeHeld(look: Look, survivor: MemberView | undefined): Answer {
   const { name, isVolumeGoing } = survivor;
   const why = volumeLossOf(survivor);
   if (why !== undefined) {
-    return stuck("VolumeLost", `member ${name}, from whose data the cluster was to go on: ${why}`);
+    return stuck(
+      "VolumeLost",
+      `member ${name}, from whose data the cluster was to go on: ${why}`,
+      name,
+    );
   }
   return isVolumeGoing
     ? stuck(
         "VolumeDeletionPending",
         `somebody deleted the volume claim of member ${name}, from whose data the cluster was to go on: its pod is not ended, copy the data out of it now`,
+        name,
       )
     : undefined;
 }

@@ -1,26 +1,22 @@
 /**
  * The rule for Pods that are not as asked any more (operators.md 4.3, DRUID's DEP-07): those whose member is down anyway first, then followers by name, the
- * leader last and after it has handed over. The next one only when all are there and have the log: never two at once.
+ * leader last and after it has handed over, unless it does not within two minutes. The next one only when all are there and have the log: never two at once.
  */
 
 import { isOutdated } from "../built.ts";
 import { whyNotCalm, whyNotNow } from "../calm.ts";
 import type { MemberView } from "../member-view.ts";
-import { restartsOf } from "../pod-state.ts";
-import { type Answer, type Look, type Rule, wait } from "../rule.ts";
-import { handOver } from "./hand-over.ts";
-import { deletePod, isToLive, latchImage } from "./pod.ts";
-
-/** Longer than a member that lives keeps silent: for defragmentation, a slow disk, a pause of its machine. */
-const stallMs = 60_000;
+import { type Answer, type Look, type Rule, step, wait } from "../rule.ts";
+import { growthOf, needsRestart } from "../volume-growth.ts";
+import { minAvailableOf } from "./disruption.ts";
+import { isDown } from "./down.ts";
+import { handOver, hasRefused, unmovedText } from "./hand-over.ts";
+import { isToLive, latchImage } from "./pod.ts";
 
 /** After the rules for volumes: while a claim is being deleted nothing may end a Pod, so the roll stands still and membership goes on. */
 export const rollPods: Rule = (look) => {
   const living = look.members.filter(isToLive);
-  const outdated = living.filter(
-    ({ member, pod, podState }) =>
-      pod !== undefined && podState.kind !== "terminating" && isOutdated(look.cluster, member, pod),
-  );
+  const outdated = living.filter((seen) => whyRolled(look, seen) !== undefined);
   if (outdated.length === 0 || living.some(({ isVolumeGoing }) => isVolumeGoing)) return undefined;
   const busy = whyNotNow(look);
   if (busy !== undefined) return busy;
@@ -30,14 +26,6 @@ export const rollPods: Rule = (look) => {
   return atOnce === undefined ? nextInTurn(look, outdated) : rolled(look, atOnce);
 };
 
-/** For some time, or again and again: a member that only stalls may be back in a moment, and its vote may be needed until then. */
-function isDown({ nowMs }: Look, { isReady, answer, pod, podState, member }: MemberView): boolean {
-  if (isReady || answer !== undefined) return false;
-  const { downSince } = member.status ?? {};
-  const isLong = downSince !== undefined && nowMs - Date.parse(downSince) >= stallMs;
-  return podState.kind === "pending" || restartsOf(pod).restarts > 0 || isLong;
-}
-
 function nextInTurn(look: Look, outdated: readonly MemberView[]): Answer {
   const busy = whyNotCalm(look);
   if (busy !== undefined) return busy;
@@ -45,20 +33,47 @@ function nextInTurn(look: Look, outdated: readonly MemberView[]): Answer {
   if (follower !== undefined) return rolled(look, follower);
   const [leader] = outdated;
   if (leader === undefined) return wait("NoLeader", "no member says that it leads");
-  // With two voters or more another one can lead. As long as this one does, it is asked again: see handOver.
-  return look.voters.length > 1 ? handOver(look, leader) : rolled(look, leader);
+  if (look.voters.length < 2) return rolled(look, leader);
+  // A member that is ended hands over by itself, or is followed by an election.
+  return hasRefused(look, leader)
+    ? rolled(look, leader, `; ${unmovedText}`)
+    : handOver(look, leader);
+}
+
+/** Why the member's Pod is to be another one. */
+function whyRolled(
+  look: Look,
+  { member, pod, podState, volumeClaim }: MemberView,
+): string | undefined {
+  if (pod === undefined || podState.kind === "terminating") return undefined;
+  if (isOutdated(look.cluster, member, pod)) return "what was asked of it has changed";
+  return needsRestart(growthOf(look.cluster, volumeClaim), pod, look.nowMs)
+    ? "its volume has grown, and the file system on it grows at the next start"
+    : undefined;
 }
 
 /** Its image first, so that the Pod that comes is the one that is wanted. */
-function rolled(look: Look, seen: MemberView): Answer {
+function rolled(look: Look, seen: MemberView, note = ""): Answer {
   const { pod, name } = seen;
   if (pod === undefined) return undefined;
   return (
     latchImage(look, seen) ??
-    deletePod(
-      pod,
-      "RestartingPod",
-      `the pod of member ${name} is replaced: what was asked of it has changed`,
-    )
+    step({
+      kind: "delete",
+      object: pod,
+      ...(isGuarded(look, seen) ? { isEviction: true } : {}),
+      reason: "RestartingPod",
+      message: `the pod of member ${name} is replaced: ${whyRolled(look, seen) ?? ""}${note}`,
+    })
   );
+}
+
+/**
+ * Whether the Pod is to go by way of the disruption budget: where that lets one go, a drain could take the same one's place between our look and our
+ * request, and the API server must see both. Where it lets none go, as while more voters are wanted or fewer, or with one or two, nobody else
+ * can take one either, and we may by ourselves.
+ */
+function isGuarded(look: Look, { isReady }: MemberView): boolean {
+  const ready = look.members.filter((member) => member.isReady).length;
+  return isReady && ready > minAvailableOf(look);
 }

@@ -9,7 +9,7 @@ import type { MemberView } from "../member-view.ts";
 import { mayRemoveVoter } from "../quorum.ts";
 import { type Answer, type Look, type Rule, step, stuck, wait } from "../rule.ts";
 import { isTargetServed, wantedVotersOf } from "../wanted-voters.ts";
-import { handOver } from "./hand-over.ts";
+import { handOver, hasRefused, unmovedText } from "./hand-over.ts";
 
 /** The CRD refuses an even number too; one of another version may be installed. */
 export const evenReplicas: Rule = (look) =>
@@ -60,15 +60,23 @@ export const scaleDown: Rule = (look) => {
     : wait("QuorumAtRisk", `member ${victim.name} cannot be removed: too few others serve`);
 };
 
+/** A leader that does not hand over is removed all the same: etcd applies that, and those that stay elect another one. */
 function removed(look: Look, victim: MemberView, memberId: string): Answer {
-  if (victim.serves && victim.name === look.leader?.name) return handOver(look, victim);
+  const leads = victim.serves && victim.name === look.leader?.name;
+  const isUnmoved = leads && hasRefused(look, victim);
+  if (leads && !isUnmoved) return handOver(look, victim);
   return step({
     kind: "etcd",
     request: { kind: "remove", memberId },
     listedMembers: look.list ?? [],
     reason: "RemovedMember",
-    message: `member ${victim.name} is removed from etcd: ${look.voters.length} voters are one more than wanted`,
+    message: `member ${victim.name} is removed from etcd: ${look.voters.length} voters are ${tooMany(look)} more than wanted${isUnmoved ? `; ${unmovedText}` : ""}`,
   });
+}
+
+function tooMany({ voters, target }: Look): string {
+  const surplus = voters.length - target;
+  return surplus === 1 ? "one" : String(surplus);
 }
 
 /** Not well first, then one whose volume goes, then the newest by creation, then by name. */

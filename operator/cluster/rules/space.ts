@@ -128,6 +128,7 @@ function disarmed(
   return stuck(
     "NoSpace",
     `alarm NOSPACE: member ${full?.name ?? ""} is still above 90 % of its quota after compaction and defragmentation; delete keys, or raise spec.etcd.quotaBackendBytes`,
+    full?.name,
   );
 }
 

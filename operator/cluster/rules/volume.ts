@@ -26,6 +26,7 @@ export const volumeLost: MemberRule = (look, seen) => {
     : stuck(
         "VolumeLost",
         `the data of member ${name} is lost: ${why}; restore a backup into another EtcdCluster`,
+        name,
       );
 };
 
@@ -40,6 +41,7 @@ export const volumeTerminating: MemberRule = (_look, { name, volumeClaim, isVolu
     ? stuck(
         "VolumeDeletionPending",
         `somebody deleted volume claim ${claim}; the data of member ${name} is lost as soon as its pod ends: do not delete the pod; the operator adds another member first, or, where that cannot be, copy the data out of the pod now`,
+        name,
       )
     : wait("VolumeTerminating", `volume claim ${claim} is being deleted, and made anew after that`);
 };

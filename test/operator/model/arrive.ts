@@ -13,10 +13,11 @@ import {
   withoutDeadLeader,
   withoutEntry,
 } from "./etcd.ts";
-import { tooManyEvictions } from "./evictions.ts";
+import { mayEvict, tooManyEvictions } from "./evictions.ts";
 import {
   emptySlot,
   type Request,
+  type Slot,
   type World,
   without,
   withoutSlotField,
@@ -66,7 +67,9 @@ function done(world: World, request: Request): World {
       return withSlot(world, request.slot, { volume: { ...volume, isOwned: request.isOwned } });
     }
     case "delete-pod":
-      return podDeleted(world, request.slot);
+      return request.isEviction && !mayEvict(world, request.slot)
+        ? world
+        : podDeleted(world, request.slot);
     case "delete-volume": {
       const { volume } = world.slots[request.slot] ?? {};
       if (volume === undefined) return world;
@@ -81,12 +84,33 @@ function done(world: World, request: Request): World {
     case "remove":
       return withoutEntry(world, request.slot, request.id);
     case "move-leader":
-      return withLeaderMoved(world, request.slot, request.to);
+      return leaderMoved(world, request);
   }
 }
 
+/** Where the lead is held, asking takes its time. */
+function leaderMoved(
+  world: World,
+  { slot, to, isFirst }: Extract<Request, { kind: "move-leader" }>,
+): World {
+  const { pod } = world.slots[slot] ?? {};
+  if (pod === undefined) return world;
+  const asked = isFirst ? withHandOver(world, slot, 0) : world;
+  if (!world.isLeadHeld) return withLeaderMoved(asked, slot, to);
+  return isFirst || pod.handOver === undefined ? asked : withHandOver(asked, slot, 1);
+}
+
+function withHandOver(world: World, at: number, age: 0 | 1): World {
+  const slots = world.slots.map((slot, index): Slot => {
+    const { pod } = slot;
+    if (pod === undefined) return slot;
+    return { ...slot, pod: index === at ? { ...pod, handOver: age } : without(pod, "handOver") };
+  });
+  return { ...world, slots };
+}
+
 function latched(world: World, request: Extract<Request, { kind: "latch-cluster" }>): World {
-  const { seed, clusterId, givenUp, recovery } = request;
+  const { seed, clusterId, givenUp, isMadeGood, recovery } = request;
   let next = world;
   if (seed === "draw") next = { ...next, slots: [...next.slots, { ...emptySlot, isSeed: true }] };
   else if (seed !== undefined) next = withSlot(next, seed, { isSeed: true });
@@ -99,6 +123,11 @@ function latched(world: World, request: Extract<Request, { kind: "latch-cluster"
     const past = before === undefined ? [] : [before];
     next = { ...next, pastReplacements: [...next.pastReplacements, ...past].sort() };
     next = withSlot(next, givenUp, { givenUp: 0 });
+  }
+  if (givenUp !== undefined || isMadeGood === true) {
+    const isReplacing = givenUp !== undefined;
+    const pastReplacements = next.pastReplacements.filter((age) => age < 2 || isReplacing);
+    next = { ...next, isReplacing, pastReplacements };
   }
   if (recovery === undefined) return next;
   const rest = without(next, "recovery");

@@ -29,7 +29,7 @@ export function slotKeyOf(slot: Slot): string {
       : `${volume.data.id}${volume.data.log}${flags(volume.data.isBad, volume.data.isDead)}`,
     pod === undefined
       ? ""
-      : `${pod.process}${pod.template}${pod.state}${flags(pod.isForced, pod.isTold, pod.isGoing, pod.isOrphan)}${pod.loopAge}`,
+      : `${pod.process}${pod.template}${pod.state}${flags(pod.isForced, pod.isTold, pod.isGoing, pod.isOrphan)}${pod.loopAge}${pod.handOver === undefined ? "" : `h${pod.handOver}`}`,
   ].join("|");
   slotKeys.set(slot, key);
   return key;
@@ -55,6 +55,8 @@ export function textOf(world: World): string {
       world.hasClientService,
       world.isApproved,
       world.canOperatorReach,
+      world.isLeadHeld,
+      world.isReplacing,
       world.mayFoundAgain,
       world.hadLateWrite,
     ),
@@ -79,7 +81,10 @@ export function canonical(given: World): World {
   if (isSame) return world;
   const places = new Map(order.map(({ at }, index) => [at, index]));
   const gone = world.slots.flatMap((slot) =>
-    slot.givenUp !== undefined && slot.givenUp < 2 && !isAnythingLeft(slot) ? [slot.givenUp] : [],
+    // Of old ones only that matters whose loss is not made good.
+    slot.givenUp !== undefined && (slot.givenUp < 2 || world.isReplacing) && !isAnythingLeft(slot)
+      ? [slot.givenUp]
+      : [],
   );
   const { underWay, recovery, ...rest } = world;
   const request = underWay === undefined ? undefined : renumbered(underWay.request, places);

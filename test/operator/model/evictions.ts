@@ -19,3 +19,12 @@ export function tooManyEvictions(world: World): string | undefined {
     ? `the budget of ${budget} lets ${evictable} of ${voters} voters be evicted`
     : undefined;
 }
+
+/** Whether the API server lets this Pod be evicted now. */
+export function mayEvict(world: World, at: number): boolean {
+  const slot = world.slots[at];
+  if (slot?.pod === undefined || slot.pod.isGoing) return false;
+  const ready = world.slots.filter((other) => isReady(world, other)).length;
+  const left = isReady(world, slot) ? ready - 1 : ready;
+  return left >= (world.budget ?? 0);
+}

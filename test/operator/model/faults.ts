@@ -1,7 +1,8 @@
 /** What goes wrong, and what people do at a bad moment: of both there is a limited number in one way through the world. */
 
 import { slotKeyOf } from "./canonical.ts";
-import { elected, isReady, leaderOf, mayBeElected, withoutEntry } from "./etcd.ts";
+import { elected, leaderOf, mayBeElected, withoutEntry } from "./etcd.ts";
+import { mayEvict } from "./evictions.ts";
 import { timePassed, withVolumeLost } from "./nature.ts";
 import type { Transition } from "./walk.ts";
 import { nameOf, type Slot, type World, withoutSlotField, withPod, withSlot } from "./world.ts";
@@ -66,12 +67,8 @@ const acts: Readonly<Record<string, SlotHappening>> = {
     const next = withoutEntry(world, at, entry.id);
     return next === world ? undefined : next;
   },
-  "is evicted": (world, slot, at) => {
-    if (slot.pod === undefined || slot.pod.isGoing) return undefined;
-    const ready = world.slots.filter((other) => isReady(world, other)).length;
-    const left = isReady(world, slot) ? ready - 1 : ready;
-    return left >= (world.budget ?? 0) ? withPod(world, at, { isGoing: true }) : undefined;
-  },
+  "is evicted": (world, _slot, at) =>
+    mayEvict(world, at) ? withPod(world, at, { isGoing: true }) : undefined,
 };
 
 /** What a person may ask for: the sizes that spec.replicas is set to, and whether a new image is. */
@@ -96,10 +93,13 @@ export function faultTransitions(world: World, wishes: Wishes): readonly Transit
   const cut: readonly Transition<World>[] = world.canOperatorReach
     ? [{ name: "the operator cannot reach etcd", next: { ...world, canOperatorReach: false } }]
     : [];
+  const held: readonly Transition<World>[] = world.isLeadHeld
+    ? []
+    : [{ name: "the lead cannot be moved", next: { ...world, isLeadHeld: true } }];
   const aged = timePassed(world);
   const slow: readonly Transition<World>[] =
     aged === undefined ? [] : [{ name: "everything takes its time", next: aged }];
-  const all = [...ofSlots(accidents, world), ...cut, ...slow];
+  const all = [...ofSlots(accidents, world), ...cut, ...held, ...slow];
   return chosen(all, wishes).map(({ name, next }) => ({ name, next: { ...next, ...cost } }));
 }
 

@@ -211,6 +211,7 @@ function endProblems(world: World, at: number): readonly string[] {
     slot.leads &&
     !isStopping &&
     slot.pod?.isForced !== true &&
+    !hasRefused(world, slot) &&
     world.slots.filter((other) => isVoter(other) && isHealthy(other)).length > 1;
   return [
     ...(slot.pod?.isGoing === true ? ["what is ending is deleted again"] : []),
@@ -220,6 +221,11 @@ function endProblems(world: World, at: number): readonly string[] {
       ? ["a voter is ended while another one is away"]
       : []),
   ];
+}
+
+/** It was asked to hand over for longer than anybody waits, by what is written down. */
+function hasRefused({ isLeadHeld }: World, { pod }: Slot): boolean {
+  return isLeadHeld && pod?.handOver !== undefined && pod.handOver > 0;
 }
 
 function leavingProblems(world: World, at: number, what: string): readonly string[] {
@@ -239,7 +245,7 @@ function removalProblems(world: World, { slot: at }: { readonly slot: number }):
     ...(hasHealthyQuorum(world) ? [] : ["a voter is removed without a quorum"]),
     ...(rest < quorumOf(voters - 1) ? ["a removal leaves no quorum"] : []),
     // One that is ending hands over by itself; of one whose EtcdMember is gone nobody knows how it is reached.
-    ...(slot.leads && isHealthy(slot) && slot.member !== undefined
+    ...(slot.leads && isHealthy(slot) && slot.member !== undefined && !hasRefused(world, slot)
       ? ["a leader is removed before it has handed over"]
       : []),
     ...(voters <= world.spec.replicas ? replacementProblems(slot) : []),

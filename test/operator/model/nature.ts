@@ -205,11 +205,13 @@ export function timePassed(world: World): World | undefined {
     return {
       ...slot,
       ...(member === undefined ? {} : { member: olderMember(member, isVoter(slot), older) }),
-      ...(pod?.process === "Crashing" ? { pod: olderPod(pod, older) } : {}),
+      ...(pod === undefined ? {} : { pod: olderPod(pod, older) }),
       ...(givenUp === undefined ? {} : { givenUp: older(givenUp) }),
     };
   });
-  const pastReplacements = world.pastReplacements.map(older).filter((age) => age < 2);
+  const pastReplacements = world.pastReplacements
+    .map(older)
+    .filter((age) => age < 2 || world.isReplacing);
   return agesOf(world).some((age) => age !== undefined && age < 2)
     ? { ...world, slots, pastReplacements }
     : undefined;
@@ -220,6 +222,7 @@ function agesOf({ slots, pastReplacements }: World): readonly (Age | undefined)[
     member?.age,
     member?.downSince,
     pod?.process === "Crashing" ? pod.loopAge : undefined,
+    pod?.handOver,
     givenUp,
   ];
   return [...pastReplacements, ...slots.flatMap(ofSlot)];
@@ -235,7 +238,13 @@ function olderMember(member: SlotMember, votes: boolean, older: (age: Age) => Ag
 }
 
 function olderPod(pod: SlotPod, older: (age: Age) => Age): SlotPod {
-  return { ...pod, loopAge: older(pod.loopAge) };
+  const { process, loopAge, handOver } = pod;
+  if (process !== "Crashing" && handOver === undefined) return pod;
+  return {
+    ...pod,
+    loopAge: process === "Crashing" ? older(loopAge) : loopAge,
+    ...(handOver === undefined ? {} : { handOver: older(handOver) }),
+  };
 }
 
 /** What is left of a volume's content when it is taken away under a process: the process fails. */

@@ -102,6 +102,7 @@ export function observe(world: World): Observed {
     maintenanceAccess: new Map(),
     maintenanceHolder: undefined,
     nodes: nodesOf(slots),
+    storageClasses: new Map(),
     foreign: slots.flatMap(({ member, pod }, at) =>
       member !== undefined && pod?.isOrphan === true ? [`Pod ${nameOf(at)}`] : [],
     ),
@@ -117,12 +118,26 @@ function clusterIn(world: World): EtcdCluster {
     ...slots.flatMap(({ givenUp }, at) =>
       givenUp === undefined ? [] : [{ memberName: nameOf(at), time: timeOf(givenUp) }],
     ),
-  ].map((entry) => ({ ...entry, reason: "it neither serves nor is ready" }));
+  ].map((entry) => ({
+    ...entry,
+    reason: "it neither serves nor is ready",
+    ...(world.isReplacing ? {} : { madeGoodAt: now }),
+  }));
+  const asked = slots.findIndex(({ pod }) => pod?.handOver !== undefined);
   const seedName = seed >= 0 ? nameOf(seed) : world.hasClusterId ? "etcd-gone" : undefined;
   const status: EtcdClusterStatus = {
     ...(world.hasClusterId ? { clusterID: "c1" } : {}),
     ...(seedName === undefined ? {} : { seedMember: seedName }),
     ...(replacements.length === 0 ? {} : { replacements }),
+    ...(asked < 0
+      ? {}
+      : {
+          handOver: {
+            memberName: nameOf(asked),
+            podUID: `pod-${asked}`,
+            since: timeOf(slots[asked]?.pod?.handOver ?? 0),
+          },
+        }),
     ...(recovery === undefined
       ? {}
       : {

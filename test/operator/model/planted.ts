@@ -1,10 +1,25 @@
 /** Operators with a fault in their plan: what the model must find. Each is the real plan, misled or misread at one place. */
-import type { Observed, PlanContext } from "../../../operator/cluster/observed.ts";
 import { plan } from "../../../operator/cluster/plan.ts";
-import type { EtcdRequest, Plan, Step } from "../../../operator/cluster/step.ts";
-import type { KubernetesObject } from "../../../operator/kernel/resource.ts";
-import { buildMember } from "../../../operator/resources/member.ts";
 import type { PlanFunction } from "./judge.ts";
+import {
+  claimFor,
+  create,
+  end,
+  etcd,
+  forgotten,
+  isAnswering,
+  isHeldBy,
+  isRequest,
+  joiner,
+  leaderIn,
+  listOf,
+  misled,
+  misread,
+  planning,
+  told,
+  unborn,
+  withSpec,
+} from "./mislead.ts";
 import { context } from "./observe.ts";
 import { nameOf, without } from "./world.ts";
 
@@ -16,14 +31,13 @@ export interface Planted {
   readonly acts: number;
   readonly scales?: readonly number[];
   readonly isImageChanged?: boolean;
+  readonly only?: readonly string[];
   /** Whether it is in how worlds come to rest that the fault shows. */
   readonly isAboutRest?: boolean;
   readonly plan: PlanFunction;
   /** What is told. */
   readonly finding: RegExp;
 }
-
-const told = { reason: "Planted", message: "a planted fault" };
 
 export const planted: readonly Planted[] = [
   {
@@ -279,6 +293,55 @@ export const planted: readonly Planted[] = [
     finding: /a recovery that nobody approved/,
   },
   {
+    name: "asks for the lead for ever",
+    members: 3,
+    faults: 1,
+    acts: 1,
+    only: ["the lead cannot be moved", "spec.image is changed"],
+    isAboutRest: true,
+    plan: misled((seen) => ({
+      ...seen,
+      cluster: { ...seen.cluster, status: without(seen.cluster.status ?? {}, "handOver") },
+    })),
+    finding: /no rest within/,
+  },
+  {
+    name: "evicts a pod where the budget lets none go",
+    members: 3,
+    faults: 0,
+    acts: 2,
+    scales: [5],
+    only: ["spec.replicas is set to 5", "spec.image is changed"],
+    isAboutRest: true,
+    plan: misread((step) =>
+      step.kind === "delete" && step.reason === "RestartingPod"
+        ? { kind: "step", step: { ...step, isEviction: true } }
+        : undefined,
+    ),
+    finding: /no rest within/,
+  },
+  {
+    name: "never writes down that a loss is made good",
+    members: 3,
+    faults: 1,
+    acts: 0,
+    isAboutRest: true,
+    plan: misled((seen) => ({
+      ...seen,
+      cluster: {
+        ...seen.cluster,
+        status: {
+          ...seen.cluster.status,
+          replacements: (seen.cluster.status?.replacements ?? []).map((entry) => ({
+            ...entry,
+            madeGoodAt: entry.time,
+          })),
+        },
+      },
+    })),
+    finding: /done without the loss made good/,
+  },
+  {
     name: "leaves what is left of removed members",
     members: 3,
     faults: 0,
@@ -290,101 +353,3 @@ export const planted: readonly Planted[] = [
     finding: /done without only voters/,
   },
 ];
-
-/** As it stands. */
-function planning(made: PlanFunction): PlanFunction {
-  return made;
-}
-
-function misled(change: (seen: Observed) => Observed): PlanFunction {
-  return (seen, at) => plan(change(seen), at);
-}
-
-function misread(change: (step: Step, seen: Observed) => Plan | undefined): PlanFunction {
-  return (seen: Observed, at: PlanContext) => {
-    const planned = plan(seen, at);
-    return planned.kind === "step" ? (change(planned.step, seen) ?? planned) : planned;
-  };
-}
-
-/** As if nothing had been latched of the cluster's birth. */
-function unborn(seen: Observed): Observed {
-  const { clusterID, ...status } = seen.cluster.status ?? {};
-  const [first] = seen.members;
-  if (clusterID === undefined || first === undefined) return seen;
-  const memberStatus = without(first.member.status ?? {}, "memberID");
-  return {
-    ...seen,
-    cluster: {
-      ...seen.cluster,
-      status: { ...status, seedMember: first.member.metadata.name },
-    },
-    members: [{ ...first, member: { ...first.member, status: memberStatus } }],
-  };
-}
-
-function forgotten(seen: Observed): Observed {
-  return { ...seen, cluster: { ...seen.cluster, status: {} } };
-}
-
-function withSpec(seen: Observed, spec: Partial<Observed["cluster"]["spec"]>): Observed {
-  return { ...seen, cluster: { ...seen.cluster, spec: { ...seen.cluster.spec, ...spec } } };
-}
-
-function isHeldBy(planned: Plan, reason: string): boolean {
-  return (planned.kind === "wait" || planned.kind === "stuck") && planned.reason === reason;
-}
-
-type EtcdStep = Extract<Step, { kind: "etcd" }>;
-
-function isRequest(step: Step, kind: EtcdRequest["kind"]): step is EtcdStep {
-  return step.kind === "etcd" && step.request.kind === kind;
-}
-
-function listOf({ etcd: { kind }, etcd: view }: Observed) {
-  return kind === "known" && view.kind === "known" ? view.list : [];
-}
-
-function isAnswering({ etcd: view, members }: Observed, id: string): boolean {
-  if (view.kind === "unasked") return false;
-  return members.some(({ member }) => {
-    const answer = view.answers.get(member.metadata.name);
-    return answer?.kind === "answered" && answer.memberId === id;
-  });
-}
-
-function leaderIn(seen: Observed): { id: string; pod: KubernetesObject | undefined } | undefined {
-  const { etcd: view, members } = seen;
-  if (view.kind === "unasked") return undefined;
-  for (const { member, pod } of members) {
-    const answer = view.answers.get(member.metadata.name);
-    if (answer?.kind !== "answered" || answer.memberId !== answer.leaderId) continue;
-    return { id: answer.memberId, pod };
-  }
-  return undefined;
-}
-
-function etcd(seen: Observed, request: EtcdRequest): Plan {
-  return { kind: "step", step: { kind: "etcd", request, listedMembers: listOf(seen), ...told } };
-}
-
-function end(object: KubernetesObject): Plan {
-  return { kind: "step", step: { kind: "delete", object, ...told } };
-}
-
-function create(object: KubernetesObject): Plan {
-  return { kind: "step", step: { kind: "create", object, ...told } };
-}
-
-function joiner({ cluster }: Observed, name: string): KubernetesObject {
-  const { clusterDomain, defaultImage } = context;
-  return buildMember(cluster, { name, bootstrap: "JoinExisting", clusterDomain, defaultImage });
-}
-
-function claimFor(memberName: string): KubernetesObject {
-  return {
-    apiVersion: "v1",
-    kind: "PersistentVolumeClaim",
-    metadata: { name: `data-${memberName}`, namespace: "prod" },
-  };
-}

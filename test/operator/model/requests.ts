@@ -35,9 +35,9 @@ export function requestOf(step: Step): Request {
     case "apply":
       return applyOf(step.object);
     case "delete":
-      return deleteOf(step.object);
+      return deleteOf(step.object, step.isEviction === true);
     case "etcd":
-      return etcdOf(step.request);
+      return etcdOf(step.request, step.first !== undefined);
     default:
       throw new Error(`not in this world: ${(step as Step).kind}`);
   }
@@ -45,12 +45,14 @@ export function requestOf(step: Step): Request {
 
 function latchOf({ clusterID, seedMember, replacements, quorumRecovery }: LatchedCluster): Request {
   const seed = seedMember === undefined ? undefined : (slotNamed(seedMember) ?? "draw");
-  const last = replacements?.at(-1);
+  const isMadeGood = replacements?.some(({ madeGoodAt }) => madeGoodAt !== undefined) === true;
+  const last = replacements?.findLast(({ madeGoodAt }) => madeGoodAt === undefined);
   return {
     kind: "latch-cluster",
     ...(seed === undefined ? {} : { seed }),
     ...(clusterID === undefined ? {} : { clusterId: true }),
     ...(last === undefined ? {} : { givenUp: slotOf(last.memberName) }),
+    ...(isMadeGood && last === undefined ? { isMadeGood } : {}),
     ...(quorumRecovery === undefined
       ? {}
       : { recovery: quorumRecovery as unknown as Recovery | null }),
@@ -111,11 +113,11 @@ function applyOf(object: KubernetesObject): Request {
   }
 }
 
-function deleteOf({ kind, metadata }: KubernetesObject): Request {
+function deleteOf({ kind, metadata }: KubernetesObject, isEviction: boolean): Request {
   const slot = slotOf(metadata.name);
   switch (kind) {
     case "Pod":
-      return { kind: "delete-pod", slot };
+      return { kind: "delete-pod", slot, isEviction };
     case "PersistentVolumeClaim":
       return { kind: "delete-volume", slot };
     case "EtcdMember":
@@ -125,7 +127,7 @@ function deleteOf({ kind, metadata }: KubernetesObject): Request {
   }
 }
 
-function etcdOf(request: EtcdRequest): Request {
+function etcdOf(request: EtcdRequest, isFirst: boolean): Request {
   switch (request.kind) {
     case "add-learner":
       return { kind: "add-learner", slot: slotAtUrl(request.peerUrl) ?? -1 };
@@ -137,6 +139,7 @@ function etcdOf(request: EtcdRequest): Request {
         kind: "move-leader",
         slot: slotOf(request.leaderName),
         to: listed(request.toMemberId).slot,
+        isFirst,
       };
     default:
       throw new Error(`not in this world: ${request.kind}`);
@@ -191,6 +194,7 @@ function statusOf(world: World): string {
   return JSON.stringify([
     world.hasClusterId,
     world.recovery,
+    world.isReplacing,
     world.pastReplacements.length,
     world.slots.map(({ givenUp, isSeed }) => [givenUp !== undefined, isSeed]),
   ]);

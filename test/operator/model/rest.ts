@@ -59,6 +59,11 @@ function doneProblems(world: World): readonly string[] {
     ["a budget of quorum", budget === quorumOf(spec.replicas)],
     ["two Services", world.hasPeersService && world.hasClientService],
     ["the cluster latched", world.hasClusterId],
+    [
+      "the loss made good",
+      // One that was given up and came back before it was removed stays.
+      !world.isReplacing || slots.some((slot) => slot.givenUp !== undefined && isVoter(slot)),
+    ],
     ["no forced pod", slots.every(({ pod }) => pod?.isForced !== true)],
   ];
   return wishes.flatMap(([wish, isFulfilled]) => (isFulfilled ? [] : [`done without ${wish}`]));

@@ -55,6 +55,8 @@ export interface SlotPod {
   /** Crashing: started again and again. */
   readonly process: "Pending" | "Starting" | "Up" | "Crashing" | "Failed";
   readonly loopAge: Age;
+  /** Since when it has been asked to hand over its lead. Of one Pod at a time. */
+  readonly handOver?: Age;
 }
 
 /** An entry of etcd's member list. */
@@ -100,6 +102,7 @@ export type Request =
       readonly seed?: number | "draw";
       readonly clusterId?: true;
       readonly givenUp?: number;
+      readonly isMadeGood?: true;
       readonly recovery?: Recovery | null;
     }
   | { readonly kind: "latch-member"; readonly slot: number; readonly fields: Partial<SlotMember> }
@@ -110,10 +113,17 @@ export type Request =
   | { readonly kind: "apply-budget"; readonly minAvailable: number }
   | { readonly kind: "apply-image"; readonly slot: number; readonly image: 0 | 1 }
   | { readonly kind: "apply-owner"; readonly slot: number; readonly isOwned: boolean }
-  | { readonly kind: "delete-pod" | "delete-volume" | "delete-member"; readonly slot: number }
+  | { readonly kind: "delete-volume" | "delete-member"; readonly slot: number }
+  | { readonly kind: "delete-pod"; readonly slot: number; readonly isEviction: boolean }
   | { readonly kind: "add-learner"; readonly slot: number }
   | { readonly kind: "promote" | "remove"; readonly slot: number; readonly id: number }
-  | { readonly kind: "move-leader"; readonly slot: number; readonly to: number };
+  | {
+      readonly kind: "move-leader";
+      readonly slot: number;
+      readonly to: number;
+      /** That it is asked for is latched along with it. */
+      readonly isFirst: boolean;
+    };
 
 /** Told when it arrives. */
 export interface UnderWay {
@@ -135,7 +145,11 @@ export interface World {
   readonly isApproved: boolean;
   /** Of latched replacements whose members have no slot any more. */
   readonly pastReplacements: readonly Age[];
+  /** A replacement is latched, and not that it is made good. */
+  readonly isReplacing: boolean;
   readonly canOperatorReach: boolean;
+  /** Whoever leads does not hand over. */
+  readonly isLeadHeld: boolean;
   /** A write that is still under way, or will arrive a second time. Voided when its preconditions are: see requests.ts. */
   readonly underWay?: UnderWay;
   readonly faultsLeft: number;
@@ -171,7 +185,9 @@ export function emptyWorld(spec: Spec, { faults, acts }: Limits): World {
     hasClientService: false,
     isApproved: false,
     pastReplacements: [],
+    isReplacing: false,
     canOperatorReach: true,
+    isLeadHeld: false,
     faultsLeft: faults,
     actsLeft: acts,
     foundings: 0,

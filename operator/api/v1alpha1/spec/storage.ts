@@ -4,7 +4,7 @@ import { choice, group, objectName, quantity } from "../schema/fields.ts";
 import { notServed } from "../schema/served.ts";
 
 const size = quantity(
-  "Size of each member's volume. It may grow, where the storage class allows it, and never shrinks.",
+  "Size of each member's volume. It never shrinks. Made larger, the claims that are there grow one after the other, where their storage class has allowVolumeExpansion; otherwise members that are made from then on have it.",
   {
     default: "8Gi",
     rules: [

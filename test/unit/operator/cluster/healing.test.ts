@@ -238,6 +238,7 @@ describe("the limit of replacements", () => {
         memberName: `etcd-old${at}`,
         time: minutesAgo(minutes),
         reason: "down",
+        madeGoodAt: minutesAgo(minutes - 1),
       })),
     },
   });

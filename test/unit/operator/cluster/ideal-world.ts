@@ -92,6 +92,7 @@ export class IdealWorld {
       maintenanceAccess: new Map(),
       maintenanceHolder: undefined,
       nodes: new Map([["node-1", { isReady: true, isOutOfService: false }]]),
+      storageClasses: new Map(),
       foreign: [],
       etcd: answers.size === 0 ? { kind: "unasked" } : etcd,
     };

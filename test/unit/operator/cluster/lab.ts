@@ -30,6 +30,15 @@ export const minutesAgo = (minutes: number): string =>
   new Date(Date.parse(now) - minutes * 60_000).toISOString().replace(".000", "");
 export const context: PlanContext = { ...baseContext, candidateMemberName: "etcd-new", now };
 
+/** A bound claim of the class "fast". */
+export interface ClaimSketch {
+  readonly requested: string;
+  /** As large as requested by default. */
+  readonly capacity?: string;
+  readonly className?: string;
+  readonly status?: Readonly<Record<string, unknown>>;
+}
+
 /** A member that is fine unless a field says otherwise: a voter with a ready Pod that answers, which has the whole log and its own volume. */
 export interface Sketch {
   readonly role?: "voter" | "learner" | "unlisted";
@@ -42,6 +51,9 @@ export interface Sketch {
   /** By default as its Pod is ready. */
   readonly answers?: boolean;
   readonly volume?: "own" | "gone" | "other" | "going" | "never";
+  /** What the claim is like beside its being there: spec and status of Kubernetes. */
+  readonly claim?: ClaimSketch;
+  readonly podCreatedAt?: string;
   readonly downSince?: string;
   readonly createdAt?: string;
   /** Entries that it lacks. */
@@ -69,6 +81,8 @@ export interface Surroundings {
   readonly maintenance?: string;
   readonly nodes?: Readonly<Record<string, NodeView>>;
   readonly provisioner?: string;
+  /** By name: whether claims of it may grow. */
+  readonly storageClasses?: Readonly<Record<string, boolean>>;
   /** Services and budget as they are; otherwise as the plan wants them. */
   readonly isBare?: boolean;
 }
@@ -104,6 +118,11 @@ export function clusterWith(
     maintenanceAccess: new Map(),
     maintenanceHolder: around.maintenance,
     nodes: new Map(Object.entries(around.nodes ?? {})),
+    storageClasses: new Map(
+      Object.entries(around.storageClasses ?? {}).map(
+        ([name, mayExpand]) => [name, { mayExpand }] as const,
+      ),
+    ),
     foreign: [],
     etcd: etcdOf(cluster, members, around),
   };
@@ -186,11 +205,24 @@ function seenOf(
           ? {}
           : { "volume.kubernetes.io/storage-provisioner": around.provisioner },
     },
+    ...(sketch.claim === undefined ? {} : claimFields(claim["spec"] as object, sketch.claim)),
   };
   return {
     member,
     pod: podOf(cluster, member, sketch),
     volumeClaim: volume === "gone" || volume === "never" ? undefined : volumeClaim,
+  };
+}
+
+function claimFields(spec: object, claim: ClaimSketch): Readonly<Record<string, unknown>> {
+  const { requested, capacity = requested, className = "fast", status } = claim;
+  return {
+    spec: {
+      ...spec,
+      storageClassName: className,
+      resources: { requests: { storage: requested } },
+    },
+    status: { phase: "Bound", capacity: { storage: capacity }, ...status },
   };
 }
 
@@ -259,6 +291,7 @@ function podOf(
     metadata: {
       ...built.metadata,
       uid: `pod-${member.metadata.name}`,
+      ...(sketch.podCreatedAt === undefined ? {} : { creationTimestamp: sketch.podCreatedAt }),
       ...(pod === "terminating" ? { deletionTimestamp: now } : {}),
     },
     spec: { ...(built["spec"] as object), nodeName: sketch.node ?? "node-1" },

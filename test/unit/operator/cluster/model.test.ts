@@ -59,6 +59,16 @@ const parts: readonly Part[] = [
     statesMin: 1_000,
   },
   {
+    name: "three members whose leader does not hand over, and a person",
+    members: 3,
+    faults: 2,
+    acts: 1,
+    scales: [1],
+    only: ["the lead cannot be moved", "takes the lead", "spec.image is changed", "is set to 1"],
+    statesMin: 4_000,
+    statesMax: 4_000,
+  },
+  {
     name: "five members, an accident and a person",
     members: 5,
     faults: 1,

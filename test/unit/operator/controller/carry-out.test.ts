@@ -111,6 +111,32 @@ test("creating what is there already is no failure, and changes nothing", async 
   assert.deepEqual(lab.list("volumeClaims")[0]?.["spec"], { theirs: true });
 });
 
+test("an eviction is of the very pod that was seen, one that is gone is done, and a budget that refuses holds it", async () => {
+  const lab = new StepLab();
+  const labels = { app: "db" };
+  lab.create("pods", "db-x", { metadata: { labels } });
+  const observed = await lab.look();
+  const object = lab.list("pods")[0] as unknown as KubernetesObject;
+  const step: Step = {
+    kind: "delete",
+    object: { ...object, apiVersion: "v1", kind: "Pod" },
+    isEviction: true,
+    ...told,
+  };
+  const spec = { minAvailable: 1, selector: { matchLabels: labels } };
+  lab.create("budgets", "one", { spec });
+  assert.equal((await lab.take(observed, step)).kind, "held");
+  lab.create("budgets", "two", { spec });
+  assert.equal((await lab.take(observed, step)).kind, "held");
+  lab.delete("budgets", "one");
+  lab.delete("budgets", "two");
+  lab.delete("pods", "db-x");
+  assert.deepEqual(await lab.take(observed, step), { kind: "done" });
+  lab.create("pods", "db-x", { metadata: { labels } });
+  assert.equal((await lab.take(observed, step)).kind, "outdated");
+  assert.equal(lab.list("pods").length, 1);
+});
+
 test("only the very pod that was seen is deleted, and one that is gone is done", async () => {
   const lab = new StepLab();
   lab.create("pods", "db-x");

@@ -9,7 +9,10 @@ import type { MemberList, Status } from "../../../../node/client/cluster-results
 import type { MemberId } from "../../../../node/lib/units.ts";
 import { memberListHash as serverHash } from "../../../../node/membership/member-list-hash.ts";
 import { EtcdClient } from "../../../../operator/controller/etcd-client.ts";
-import type { EtcdConnection } from "../../../../operator/controller/etcd-connections.ts";
+import {
+  connectionsMax,
+  type EtcdConnection,
+} from "../../../../operator/controller/etcd-connections.ts";
 import type { Asked, EtcdChange, EtcdTarget } from "../../../../operator/controller/etcd-port.ts";
 import { memberListHash } from "../../../../operator/controller/member-list-hash.ts";
 import type { MutationGuard } from "../../../../operator/kernel/exchange.ts";
@@ -197,6 +200,36 @@ test("connections are kept; those of members that are gone are closed, and all o
   assert.deepEqual(about("close"), ["close a", "close b", "close c"]);
   lab.client.close();
   assert.deepEqual(about("close").at(-1), "close x");
+});
+
+test("of many clusters, those that were asked longest ago lose their connections; none that is being asked does", async () => {
+  const closed: string[] = [];
+  const silent = Promise.withResolvers<null>();
+  const client = new EtcdClient(({ endpoint }) => {
+    const connection: Partial<EtcdConnection> = {
+      status: async () => {
+        if (endpoint === "busy") await silent.promise;
+        throw new ClientError(14, "no such member");
+      },
+      close: () => closed.push(endpoint),
+    };
+    return connection as EtcdConnection;
+  });
+  const ask = (name: string): Promise<unknown> =>
+    client.ask({ key: `ns/${name}`, members: [asked(name)], tls: "none" }, signal);
+  const asking = ask("busy");
+  for (let at = 1; at < connectionsMax; at += 1) await ask(`m${at}`);
+  assert.deepEqual(closed, []);
+  await ask("m1");
+  await ask("another");
+  assert.deepEqual(closed, ["m2"]);
+  silent.resolve(null);
+  await asking;
+  assert.deepEqual(closed, ["m2"]);
+  await ask("one more");
+  assert.deepEqual(closed, ["m2", "busy"]);
+  client.close();
+  assert.equal(closed.length, connectionsMax + 2);
 });
 
 test("alarms are asked for only when a member tells of one: a question writes an entry to etcd's log", async () => {

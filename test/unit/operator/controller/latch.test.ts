@@ -47,7 +47,9 @@ test("null takes a field away, also one that is not there", async () => {
 test("whatever was there, the field is as latched", async () => {
   const json = fc
     .jsonValue({ maxDepth: 3 })
-    .filter((value) => !JSON.stringify(value).includes("null"));
+    .filter((value) => !JSON.stringify(value).includes("null"))
+    // JSON has no -0.
+    .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
   await fc.assert(
     fc.asyncProperty(json, json, async (before, wanted) => {
       const after = (await statusAfter({ field: before, other: 1 }, { field: wanted })) as object;

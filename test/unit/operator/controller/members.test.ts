@@ -25,6 +25,55 @@ test("a cluster of three is born as one, and grows by learners", async () => {
   );
 });
 
+test("what is done to each of several members is told of each, and of nobody twice", async () => {
+  const lab = await readyCluster(3);
+  await lab.time.advance(5_000);
+  const names = lab
+    .list("members")
+    .map(({ metadata }) => metadata.name)
+    .sort();
+  for (const reason of ["CreatedMember", "CreatedVolume", "CreatedPod", "MemberListed"]) {
+    const told = lab.list("events").filter((event) => event["reason"] === reason);
+    assert.deepEqual(
+      told.map((event) => (event["related"] as { name: string }).name).sort(),
+      names,
+      reason,
+    );
+    for (const event of told) {
+      const { kind, name } = event["related"] as { kind: string; name: string };
+      assert.equal(kind, "EtcdMember");
+      assert.ok(String(event["note"]).includes(name), String(event["note"]));
+      assert.equal(event["series"], undefined, reason);
+    }
+  }
+});
+
+test("a member whose pod is taken away for ever is told of in few writes", async () => {
+  const lab = await readyCluster(3);
+  const [name = ""] = followersOf(lab);
+  await lab.time.advance(10 * 60_000);
+  const written = (): number =>
+    lab.api.store.mutations.filter(({ plural }) => plural === "events").length;
+  const before = written();
+  const runs = lab.node.runs.length;
+  const minutes = 20;
+  for (let at = 0; at < minutes * 2; at += 1) {
+    if (lab.list("pods").some(({ metadata }) => metadata.name === name)) lab.delete("pods", name);
+    await lab.time.advance(30_000);
+  }
+  const flaps = lab.node.runs.length - runs;
+  assert.ok(flaps >= minutes, `${flaps} flaps`);
+  // One Event, and its count once a minute.
+  assert.ok(written() - before <= minutes + 3, `${written() - before} writes`);
+  const [told] = lab
+    .list("events")
+    .filter((event) => event["reason"] === "CreatedPod" && event["series"] !== undefined);
+  assert.equal((told?.["related"] as { name?: string } | undefined)?.name, name);
+  const { count } = told?.["series"] as { count: number };
+  // The last minute's may not be written yet.
+  assert.ok(count >= flaps - 4 && count <= flaps, `${count} of ${flaps}`);
+});
+
 test("1 ▸ 3 ▸ 5 ▸ 3 ▸ 1: claims go by policy, names are never used again", async () => {
   const lab = await readyCluster(1);
   for (const replicas of [3, 5, 3, 1]) {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { Reflector, type ReflectorTimes } from "../../../../operator/kernel/reflector.ts";
+import type { KubernetesObject } from "../../../../operator/kernel/resource.ts";
 import { Store } from "../../../../operator/kernel/store.ts";
 import type { FakeRequest } from "../../../operator/fake-api.ts";
 import { KernelLab, widget, widgets } from "../../../operator/kernel-lab.ts";
@@ -27,7 +28,12 @@ interface Follower {
 
 function follow(
   lab = new KernelLab(),
-  options: { times?: Partial<ReflectorTimes>; pageSize?: number; seed?: number } = {},
+  options: {
+    times?: Partial<ReflectorTimes>;
+    pageSize?: number;
+    seed?: number;
+    keep?: (object: KubernetesObject) => KubernetesObject;
+  } = {},
 ): Follower {
   const process = lab.time.process(options.seed ?? 1);
   const store = new Store();
@@ -78,6 +84,31 @@ async function knowsAfter(follower: Follower, ms: number): Promise<void> {
   assert.deepEqual(follower.world, truth(follower.lab));
   assert.equal(follower.store.size, follower.world.size);
 }
+
+test("where only a part of objects is kept, nothing else is stored, and no change is missed", async () => {
+  const lab = new KernelLab();
+  lab.direct.create({ ...widget("listed"), spec: { size: 1 } });
+  const keep = ({ apiVersion, kind, metadata }: KubernetesObject) =>
+    ({ apiVersion, kind, metadata }) as KubernetesObject;
+  const follower = follow(lab, { keep });
+  const checkStored = (): void => {
+    for (const object of follower.store.list()) {
+      assert.deepEqual(Object.keys(object), ["apiVersion", "kind", "metadata"]);
+      assert.equal(object.kind, widgets.kind);
+    }
+  };
+  await lab.finish(follower.reflector.whenSynced());
+  checkStored();
+  lab.direct.create({ ...widget("watched"), spec: { size: 1 } });
+  await knowsAfter(follower, 100);
+  lab.direct.update("listed", () => ({ spec: { size: 2 } }));
+  await knowsAfter(follower, 100);
+  assert.equal(follower.heard.filter((word) => word === "update listed").length, 1);
+  checkStored();
+  lab.direct.delete("listed");
+  await knowsAfter(follower, 100);
+  await follower.stop();
+});
 
 test("a list in pages, then every change as it comes", async () => {
   const lab = new KernelLab();

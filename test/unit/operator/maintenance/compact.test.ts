@@ -21,6 +21,14 @@ test("the first run only remembers, the next one compacts to what it remembers, 
     ["Succeeded", 40_000, 45_000],
   );
   assert.deepEqual(lab.events, ["CompactionSucceeded", "CompactionSucceeded"]);
+  const [event] = lab.objects("events");
+  assert.equal((event?.["regarding"] as { kind: string }).kind, "EtcdCluster");
+  assert.deepEqual(event?.["related"], {
+    apiVersion: "batch/v1",
+    kind: "CronJob",
+    name: "db-compact",
+    namespace: event?.metadata["namespace"],
+  });
   assert.equal(lab.lease?.holderIdentity, "");
 });
 

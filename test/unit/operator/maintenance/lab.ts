@@ -18,7 +18,7 @@ import type {
 } from "../../../../operator/maintenance/sight.ts";
 import { DirectTransport } from "../../../operator/direct-transport.ts";
 import { FakeApi } from "../../../operator/fake-api.ts";
-import type { FakeResource, StoredObject } from "../../../operator/fake-api-store.ts";
+import type { FakeResource, StoredObject } from "../../../operator/fake-api-types.ts";
 import { defaultSpec } from "../../../operator/model/objects.ts";
 import { type ProcessView, VirtualTime } from "../../../operator/virtual-time.ts";
 
