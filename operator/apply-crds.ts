@@ -2,7 +2,6 @@
  * `etcd-ts-operator apply-crds`: brings the CustomResourceDefinitions up to date and waits until the API server serves them. Helm installs
  * CRDs once and never touches them again, so the chart runs this before each upgrade.
  */
-import { fieldManager } from "./api/v1alpha1/names.ts";
 import type { ApiClient } from "./kernel/api-client.ts";
 import { sleep } from "./kernel/backoff.ts";
 import type { Ports } from "./kernel/ports.ts";
@@ -16,6 +15,11 @@ export const customResourceDefinitionType: ResourceType = {
   isNamespaced: false,
 };
 
+/**
+ * The same as Helm's (kube.ManagedFieldsManager): Helm 4 applies crds/ at an installation, and where CRDs of an earlier release are left it would not get
+ * past the fields of another manager.
+ */
+const fieldManager = "helm";
 const establishedWithinMs = 60_000;
 const pollMs = 250;
 

@@ -36,7 +36,8 @@ export interface HandshakeHost {
 }
 
 export class Handshake implements WaitingHandshake {
-  isOver = false;
+  readonly remoteIp: string;
+  private isOver = false;
   private readonly host: HandshakeHost;
   private readonly raw: PlatformSocket;
   private readonly remoteAddress: string;
@@ -52,12 +53,18 @@ export class Handshake implements WaitingHandshake {
     this.host = host;
     this.raw = raw;
     this.remoteAddress = remoteAddressOf(raw);
+    this.remoteIp = raw.remoteAddress ?? "";
     this.sinceMs = host.clock.monotonicMs();
     this.timer = host.timers.after(this.leftMs, this.onTimeout);
     raw.on("error", this.onError);
     raw.once("close", this.onClose);
     // Its bytes stay in the socket, where TLS will find them. A client that says nothing costs no handshake.
     raw.once("readable", this.onFirstBytes);
+  }
+
+  /** Counts for the gate from here on. Apart from the constructor, because the gate may evict it at once. */
+  accepted(): void {
+    this.host.gate.accepted(this.host.endpoint, this);
   }
 
   private readonly onFirstBytes = (): void => {
@@ -70,7 +77,7 @@ export class Handshake implements WaitingHandshake {
     this.isSilent = false;
     this.timer.cancel();
     this.leftMs -= host.clock.monotonicMs() - this.sinceMs;
-    if (!host.gate.enter(host.endpoint, this)) this.refuse("too many TLS handshakes are waiting");
+    host.gate.enter(host.endpoint, this);
   };
 
   /** Its turn has come. */
@@ -98,6 +105,10 @@ export class Handshake implements WaitingHandshake {
     socket.on("_tlsError", this.onError);
     socket.once("close", this.onClose);
     socket.once("secure", this.onSecure);
+  }
+
+  evict(error: string): void {
+    this.refuse(error);
   }
 
   /** Cuts it, without a word: the listener is closed. */

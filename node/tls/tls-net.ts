@@ -71,7 +71,9 @@ class Handshakes {
   }
 
   begin(raw: PlatformSocket): void {
-    this.open.add(new Handshake(this.host, raw));
+    const handshake = new Handshake(this.host, raw);
+    this.open.add(handshake);
+    handshake.accepted();
   }
 
   /** Those who are admitted live on. */

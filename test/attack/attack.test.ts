@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { OneMember } from "../support/one-member.ts";
 import { attacks } from "./attacks.ts";
-import { percentile, prepare, runTrial } from "./trial.ts";
+import { TlsMember } from "./tls-member.ts";
+import { percentile, prepare, runTlsTrial, runTrial } from "./trial.ts";
 import { judge } from "./verdict.ts";
 
 const durationMs = 400;
@@ -16,9 +17,24 @@ describe("a member under attack", () => {
   });
   after(() => member.stop());
 
-  for (const attack of attacks) {
+  for (const attack of attacks.filter(({ isOnTls }) => isOnTls !== true)) {
     test(attack.name, async () => {
       const trial = await runTrial(member, attack, durationMs);
+      assert.deepEqual(judge(member, trial), []);
+    });
+  }
+});
+
+describe("a member whose TLS is attacked", () => {
+  let member: TlsMember;
+  before(async () => {
+    member = await TlsMember.start();
+  });
+  after(() => member.stop());
+
+  for (const attack of attacks.filter(({ isOnTls }) => isOnTls === true)) {
+    test(attack.name, async () => {
+      const trial = await runTlsTrial(member, attack, durationMs);
       assert.deepEqual(judge(member, trial), []);
     });
   }

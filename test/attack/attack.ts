@@ -12,6 +12,13 @@ export interface Attack {
   readonly leastMs?: number;
   /** Size of the values that the honest client puts; a few bytes where it is left out. */
   readonly honestValueBytes?: number;
+  /**
+   * It attacks TLS: the member serves it, and the honest client makes one handshake after the other. The time runs from the moment when all
+   * connections are there.
+   */
+  readonly isOnTls?: boolean;
+  /** Loopback address that it comes from; the honest client's, 127.0.0.1, where it is left out. */
+  readonly from?: string;
   session(socket: AttackSocket): Promise<void>;
 }
 

@@ -15,10 +15,19 @@ export interface AttackReport extends Tally {
   readonly ends: Readonly<Record<string, number>>;
 }
 
-export function launch(order: AttackOrder): Promise<AttackReport> {
+/** What the thread says once all its connections are there. */
+const standing = "standing";
+
+export function launch(
+  order: AttackOrder,
+  onStanding: () => void = () => undefined,
+): Promise<AttackReport> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(import.meta.filename, { workerData: order });
-    worker.once("message", resolve);
+    worker.on("message", (message: AttackReport | typeof standing) => {
+      if (message === standing) onStanding();
+      else resolve(message);
+    });
     worker.once("error", reject);
   });
 }
@@ -26,15 +35,21 @@ export function launch(order: AttackOrder): Promise<AttackReport> {
 async function attack({ name, port, durationMs }: AttackOrder): Promise<AttackReport> {
   const chosen = attacks.find((one) => one.name === name);
   if (chosen === undefined) throw new Error(`no attack is called ${name}`);
-  const endMs = performance.now() + durationMs;
+  const { isOnTls = false } = chosen;
+  // A siege lasts from the moment when it is laid.
+  let endMs = isOnTls ? Number.POSITIVE_INFINITY : performance.now() + durationMs;
   const isOver = (): boolean => performance.now() >= endMs;
   const total: Tally = { bytesSent: 0, bytesReceived: 0, resets: 0, answers: 0 };
   const ends: Record<string, number> = {};
   let connections = 0;
   const one = async (): Promise<void> => {
     while (!isOver()) {
-      const socket = await AttackSocket.open(port, isOver);
+      const socket = await AttackSocket.open({ port, from: chosen.from }, isOver);
       connections++;
+      if (connections === chosen.connections) {
+        if (isOnTls) endMs = performance.now() + durationMs;
+        parentPort?.postMessage(standing);
+      }
       if (socket === undefined) {
         ends["refused"] = (ends["refused"] ?? 0) + 1;
         return;

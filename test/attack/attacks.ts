@@ -27,6 +27,7 @@ import {
   smallRange,
 } from "./requests.ts";
 import type { AttackSocket } from "./socket.ts";
+import { tlsAttacks } from "./tls-attacks.ts";
 import { watchAttacks } from "./watch-attacks.ts";
 
 /** Frames of a flood that go out in one write. */
@@ -305,4 +306,10 @@ const baseline: Attack = {
   session: stay,
 };
 
-export const attacks: readonly Attack[] = [baseline, ...floods, ...hoards, ...watchAttacks];
+export const attacks: readonly Attack[] = [
+  baseline,
+  ...floods,
+  ...hoards,
+  ...watchAttacks,
+  ...tlsAttacks,
+];

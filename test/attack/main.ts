@@ -1,18 +1,19 @@
 /**
- * node test/attack/main.ts: known HTTP/2 attacks on a real member, with an honest client beside them.
+ * node test/attack/main.ts: known attacks on HTTP/2 and TLS of a real member, with an honest client beside them.
  *
  *     --seconds N   how long each attack lasts (default 5)
  *     --only TEXT   attacks whose name contains it
  *
  * Each attack meets a fresh member. Prints a table: what the attacker did, what ended it, the member's memory (MiB) and
- * CPU (% of a core), and the honest client's Puts (ms). Fails when the member dies, an honest Put fails, or the memory
+ * CPU (% of a core), and the honest client's Puts (ms; its handshakes where TLS is attacked). Fails when the member dies, an honest call fails, or the memory
  * grows beyond the attack's bound.
  */
 import { parseArgs } from "node:util";
 import { OneMember } from "../support/one-member.ts";
 import type { Attack } from "./attack.ts";
 import { attacks } from "./attacks.ts";
-import { percentile, prepare, runTrial, type Trial } from "./trial.ts";
+import { TlsMember } from "./tls-member.ts";
+import { percentile, prepare, runTlsTrial, runTrial, type Trial } from "./trial.ts";
 import { judge } from "./verdict.ts";
 
 const { values } = parseArgs({
@@ -55,10 +56,20 @@ function endsOf({ report }: Trial): string {
 }
 
 async function trialOf(attack: Attack): Promise<{ trial: Trial; problems: readonly string[] }> {
+  const leastMs = Number(values.seconds) * 1_000;
+  if (attack.isOnTls === true) {
+    const member = await TlsMember.start();
+    try {
+      const trial = await runTlsTrial(member, attack, leastMs);
+      return { trial, problems: judge(member, trial) };
+    } finally {
+      await member.stop();
+    }
+  }
   const member = await OneMember.start();
   try {
     await prepare(member);
-    const trial = await runTrial(member, attack, Number(values.seconds) * 1_000);
+    const trial = await runTrial(member, attack, leastMs);
     return { trial, problems: judge(member, trial) };
   } finally {
     await member.stop();

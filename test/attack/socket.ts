@@ -33,9 +33,13 @@ export class AttackSocket {
   }
 
   /** Undefined when the server does not take the connection. */
-  static open(port: number, isOver: () => boolean): Promise<AttackSocket | undefined> {
+  static open(
+    { port, from }: { readonly port: number; readonly from?: string | undefined },
+    isOver: () => boolean,
+  ): Promise<AttackSocket | undefined> {
     return new Promise((resolve) => {
-      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      const localAddress = from === undefined ? {} : { localAddress: from };
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true, ...localAddress });
       socket.once("error", () => resolve(undefined));
       socket.once("connect", () => resolve(new AttackSocket(socket, isOver)));
     });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -18,7 +18,9 @@ let server: ApiServer;
 
 before(async () => {
   server = await startApiServer();
-  kubectl(["apply", "--server-side", "-f", "-"], [...chartCrds().values(), podMonitorCrd]);
+  // As Helm does.
+  const apply = ["apply", "--server-side", "--field-manager=helm", "-f", "-"];
+  kubectl(apply, [...chartCrds().values(), podMonitorCrd]);
   kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
 });
 
@@ -120,6 +122,25 @@ for (const program of ["helm3", "helm4"]) {
     assert.equal(kubectl([...left, "--namespace", namespace]), "");
   });
 }
+
+test("helm4 installs another version over the CRDs that the hook of an earlier one has left", () => {
+  const dir = mkdtempSync(join(tmpdir(), "etcd-ts-chart-"));
+  try {
+    const main = join(projectDir, "operator/main.ts");
+    const apply = ["apply-crds", `--kubeconfig=${server.kubeconfig}`];
+    execFileSync(process.execPath, [main, ...apply], { stdio: ["ignore", "pipe", "pipe"] });
+    cpSync(chartDir, dir, { recursive: true });
+    const path = join(dir, "crds/etcd-ts.dev_etcdclusters.yaml");
+    const changed = readFileSync(path, "utf8").replace(/description: .+/, "description: Changed.");
+    writeFileSync(path, changed);
+    const args = ["--no-hooks", "--namespace", "another-version", "--create-namespace"];
+    run(peer("helm4"), ["install", "etcd-ts", dir, ...args]);
+    assert.match(kubectl(["get", "crd", "--output=yaml"]), /description: Changed\./);
+    run(peer("helm4"), ["uninstall", "etcd-ts", "--namespace", "another-version"]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
 
 function written(namespace: string): KubeObject {
   const args = ["get", "etcdcluster", "my-etcd", "--output=json", "--namespace", namespace];

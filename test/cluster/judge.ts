@@ -4,6 +4,7 @@
  */
 
 import type { Client } from "../../node/client/client.ts";
+import type { HashKv } from "../../node/client/cluster-results.ts";
 import { type HistoryEvent, keysOf } from "../sim/checkers/kv-history.ts";
 import { checkLinearizable } from "../sim/checkers/linearizability.ts";
 import { porcupineVerdicts } from "../sim/checkers/porcupine.ts";
@@ -110,11 +111,14 @@ async function differences(members: readonly JudgedMember[]): Promise<string[]> 
     ),
   );
   const newest = Math.min(...revisions);
+  const hashesAt = (revision: number): Promise<HashKv[]> =>
+    Promise.all(members.map(({ client }) => until("a hash", () => client.hashKv({ revision }))));
+  // Of what is below a compaction there is no hash.
+  const compacted = (await hashesAt(newest)).map(({ compactRevision }) => compactRevision);
+  const older = Math.max(1, Math.floor(newest / 2), ...compacted);
   const problems: string[] = [];
-  for (const revision of new Set([newest, Math.max(1, Math.floor(newest / 2))])) {
-    const hashes = await Promise.all(
-      members.map((member) => until("a hash", () => member.client.hashKv({ revision }))),
-    );
+  for (const revision of new Set([newest, older])) {
+    const hashes = await hashesAt(revision);
     if (new Set(hashes.map(({ hash }) => hash)).size > 1) {
       const list = hashes.map(({ hash }, at) => `${members[at]?.name ?? ""} ${hash}`).join(", ");
       problems.push(`HashKV at revision ${revision} differs: ${list}`);

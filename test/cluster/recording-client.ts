@@ -130,7 +130,11 @@ export class RecordingClient {
 
 const plainClient = (address: string): Client => new Client({ endpoints: [address] });
 
-/** True if the request never left: grpc-js had no connection to send it on. Anything else may have been done. */
-function changedNothing(error: ClientError): boolean {
-  return error.code === status.UNAVAILABLE && error.text.startsWith("No connection established");
+/**
+ * True if the request never left, as grpc-js had no connection to send it on, or if the applier does nothing at all (alarm CORRUPT). Anything else may have
+ * been done: for lack of space too, since the write that raises the alarm is done and answered so (server/etcdserver/apply/quota.go, Put).
+ */
+function changedNothing({ code, text }: ClientError): boolean {
+  if (code === status.DATA_LOSS) return text === "etcdserver: corrupt cluster";
+  return code === status.UNAVAILABLE && text.startsWith("No connection established");
 }

@@ -11,7 +11,7 @@ import { down, up } from "./cluster/cluster.ts";
 import { loadImage } from "./cluster/images.ts";
 import { buildImages, productSizes } from "./image/images.ts";
 import { sizeTable } from "./image/sizes.ts";
-import { lanes } from "./stories/all.ts";
+import { lanes, lastLane, type Story } from "./stories/all.ts";
 import { installStory } from "./stories/install.ts";
 import { playStory } from "./stories/story.ts";
 import { program, say, step } from "./support/log.ts";
@@ -53,16 +53,17 @@ async function loadImages(): Promise<void> {
 }
 
 /** One operator for all of them. */
-async function playStories(wanted: typeof lanes): Promise<void> {
-  if (wanted.length === 0) return;
+async function playStories(wanted: typeof lanes, last: typeof lastLane): Promise<void> {
+  if (wanted.length + last.length === 0) return;
   await step("the operator is installed", installOperator);
-  await Promise.all(
-    wanted.map(async (lane) => {
-      for (const { name, play, tls } of lane)
-        await step(`the story ${name}`, () => playStory(name, play, tls));
-    }),
-  );
+  await Promise.all(wanted.map(playLane));
+  await playLane(last);
   await step("the operator goes", removeOperator);
+}
+
+async function playLane(lane: readonly Story[]): Promise<void> {
+  for (const { name, play, tls } of lane)
+    await step(`the story ${name}`, () => playStory(name, play, tls));
 }
 
 await program(async () => {
@@ -77,18 +78,20 @@ await program(async () => {
   }
   if (isWanted("image")) await step("the image by itself", () => runProgram("image/try.ts"));
   const versions = (["3", "4"] as const).filter((version) => isWanted(`install-${version}`));
-  const wanted = lanes
-    .map((lane) => lane.filter(({ name }) => isWanted(name)))
-    .filter((lane) => lane.length > 0);
-  if (versions.length + wanted.length === 0 && !isWanted("smoke")) return;
+  const wantedOf = (lane: readonly Story[]): readonly Story[] =>
+    lane.filter(({ name }) => isWanted(name));
+  const wanted = lanes.map(wantedOf).filter((lane) => lane.length > 0);
+  const last = wantedOf(lastLane);
+  const isPlaying = versions.length + wanted.length + last.length > 0;
+  if (!isPlaying && !isWanted("smoke")) return;
   await step("the cluster is up", up);
   try {
     if (isWanted("smoke")) await step("it is a cluster", () => runProgram("smoke.ts"));
-    if (versions.length + wanted.length > 0) await step("images are built and loaded", loadImages);
+    if (isPlaying) await step("images are built and loaded", loadImages);
     for (const version of versions) {
       await step(`the story with helm ${version}`, () => installStory(version));
     }
-    await playStories(wanted);
+    await playStories(wanted, last);
   } finally {
     if (!values.keep) await step("the cluster is down", () => down({ isStateKept: false }));
   }

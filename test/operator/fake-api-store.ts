@@ -82,6 +82,10 @@ export class FakeStore {
       .map(([, { object }]) => clone(object));
   }
 
+  has(target: Pick<Target, "resource" | "namespace" | "name">): boolean {
+    return this.objects.has(keyOf(target));
+  }
+
   get(target: Pick<Target, "resource" | "namespace" | "name">): StoredObject {
     return clone(this.mustHave(target).object);
   }

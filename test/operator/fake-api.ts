@@ -5,6 +5,7 @@
 import type { Ports } from "../../operator/kernel/ports.ts";
 import { evict } from "./fake-api-eviction.ts";
 import { isTree, jsonPatch, mergePatch, type Tree } from "./fake-api-json.ts";
+import { authorize } from "./fake-api-rights.ts";
 import { FakeStore } from "./fake-api-store.ts";
 import {
   type FakeResource,
@@ -62,6 +63,8 @@ export class FakeApi {
   afterMutation: (mutation: Mutation, count: number) => "answer" | "break" = () => "answer";
   /** Called when a request has arrived, before anything is done with it. */
   onRequest: (request: FakeRequest) => void = () => undefined;
+  /** What the one who asks may do, as in test/chart/access-rules.ts. Everything where it is left out. */
+  rights: ReadonlySet<string> | undefined;
   private readonly ports: Pick<Ports, "clock" | "timers">;
   private readonly resources: readonly FakeResource[];
   private readonly watches = new Set<FakeWatch>();
@@ -182,8 +185,15 @@ export class FakeApi {
     const mutationCount = this.store.mutations.length;
     try {
       const route = this.route(request);
+      const isWatch = route.query.get("watch") === "true";
+      if (this.rights !== undefined) {
+        const { method, contentType } = request;
+        const isApply = contentType === "application/apply-patch+yaml";
+        const isThere = this.store.has(route);
+        authorize(this.rights, route, { method, isApply, isWatch, isThere });
+      }
       const isCollection = route.name === "";
-      if (request.method === "GET" && isCollection && route.query.get("watch") === "true") {
+      if (request.method === "GET" && isCollection && isWatch) {
         return this.watch(route, sink);
       }
       const answer =

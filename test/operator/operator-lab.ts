@@ -22,6 +22,7 @@ import { eventResource } from "../../operator/kernel/event-recorder.ts";
 import { leaseResource } from "../../operator/kernel/lease-lock.ts";
 import type { Logger } from "../../operator/kernel/ports.ts";
 import type { ResourceType } from "../../operator/kernel/resource.ts";
+import { clusterWideRights } from "../chart/access-rules.ts";
 import { DirectTransport, type Network } from "./direct-transport.ts";
 import { FakeApi } from "./fake-api.ts";
 import type { FakeResource, StoredObject, Target } from "./fake-api-types.ts";
@@ -145,6 +146,8 @@ export class OperatorLab {
 
   constructor() {
     this.api = new FakeApi({ clock: this.time, timers: this.time }, Object.values(kinds));
+    // Only operators ask through it.
+    this.api.rights = new Set(clusterWideRights);
     this.node = new FakeNode(this.api, this.time, kinds);
   }
 

@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { etcdctlImage, productImage } from "../image/store.ts";
+import { productImage } from "../image/store.ts";
+import { etcdctlTlsFlags, runEtcdctlPod } from "../support/etcdctl-pod.ts";
 import { helm, kubectl, tryKubectl } from "../support/kubectl.ts";
 import { step } from "../support/log.ts";
 import { until } from "../support/wait.ts";
@@ -121,23 +122,15 @@ class InstallStory {
 
   /** The real etcdctl in a pod of its own, against the client Service. */
   private async etcdctl(...args: readonly string[]): Promise<string> {
-    const name = "etcdctl";
     const scheme = this.isPlain ? "http" : "https";
     const endpoint = `${scheme}://${cluster}-client.${this.namespace}.svc:2379`;
-    const secret = this.isPlain ? undefined : `${cluster}-client-${application}-tls`;
-    await this.kubectl("delete", "pod", name, "--ignore-not-found", "--now");
-    await kubectl(["-n", this.namespace, "create", "-f", "-"], {
-      input: JSON.stringify(etcdctlPod(name, ["--endpoints", endpoint, ...args], secret)),
+    const tls = this.isPlain ? [] : etcdctlTlsFlags;
+    return runEtcdctlPod({
+      namespace: this.namespace,
+      name: "etcdctl",
+      command: ["etcdctl", ...tls, "--endpoints", endpoint, ...args],
+      secret: this.isPlain ? undefined : `${cluster}-client-${application}-tls`,
     });
-    await until(`the pod ${name}`, async () => {
-      const phase = await this.kubectl("get", "pod", name, "-o", "jsonpath={.status.phase}");
-      return phase === "Succeeded" || phase === "Failed" ? undefined : `it is ${phase}`;
-    });
-    const log = await this.kubectl("logs", name);
-    const phase = await this.kubectl("get", "pod", name, "-o", "jsonpath={.status.phase}");
-    assert.equal(phase, "Succeeded", `etcdctl ${args.join(" ")}: ${log}`);
-    await this.kubectl("delete", "pod", name, "--now");
-    return log;
   }
 
   private async hasItsData(): Promise<void> {
@@ -211,45 +204,4 @@ class InstallStory {
     const claims = await this.kubectl("get", "pvc", "-o", "name");
     assert.match(claims, /^persistentvolumeclaim\/data-my-etcd-[a-z0-9]{5}\n$/);
   }
-}
-
-/** `secret`: with the certificate that it shows. */
-function etcdctlPod(name: string, args: readonly string[], secret?: string): object {
-  const path = "/etc/etcd/tls";
-  const flags = [
-    ...["--cacert", `${path}/ca.crt`, "--cert", `${path}/tls.crt`, "--key", `${path}/tls.key`],
-  ];
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name },
-    spec: {
-      restartPolicy: "Never",
-      automountServiceAccountToken: false,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: 65532,
-        fsGroup: 65532,
-        seccompProfile: { type: "RuntimeDefault" },
-      },
-      containers: [
-        {
-          name: "etcdctl",
-          image: etcdctlImage,
-          command: ["etcdctl", ...(secret === undefined ? [] : flags), ...args],
-          volumeMounts:
-            secret === undefined ? [] : [{ name: "tls", mountPath: path, readOnly: true }],
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ["ALL"] },
-          },
-        },
-      ],
-      volumes:
-        secret === undefined
-          ? []
-          : [{ name: "tls", secret: { secretName: secret, defaultMode: 0o440 } }],
-    },
-  };
 }

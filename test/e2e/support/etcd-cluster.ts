@@ -60,6 +60,19 @@ export interface ClusterStatus {
     >
   >;
   readonly replacements?: readonly { readonly memberName: string; readonly reason?: string }[];
+  readonly spaceRecovery?: { readonly phase: string; readonly defragmented: readonly string[] };
+  readonly quorumRecovery?: {
+    readonly phase: string;
+    readonly nonce: string;
+    readonly survivor?: string;
+    readonly estimatedLoss: string;
+    readonly survivors: readonly {
+      readonly name: string;
+      readonly isRunning: boolean;
+      readonly raftTerm?: number;
+      readonly committedIndex?: number;
+    }[];
+  };
 }
 
 interface EtcdClusterObject {
@@ -81,8 +94,8 @@ export interface MemberPod {
   };
 }
 
-/** Managed is the default of the API; the writer has a certificate then. */
-export type TlsMode = "Managed" | "Disabled";
+/** Managed is the default of the API; the writer has a certificate then. With Provided the story makes all of them. */
+export type TlsMode = "Managed" | "Provided" | "Disabled";
 
 /** A change of several members takes several starts of pods. */
 const patienceMs = 240_000;
@@ -97,8 +110,19 @@ export class EtcdCluster {
     this.tls = tls;
   }
 
-  /** An empty namespace that enforces the restricted profile, and the cluster in it. */
+  /** An empty namespace, and the cluster in it. */
   async create(spec: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.makeNamespace();
+    const isPlain = this.tls === "Disabled";
+    await this.apply({
+      tls: isPlain ? { mode: "Disabled" } : { clients: [{ name: application }] },
+      storage: { size: "4Gi" },
+      ...spec,
+    });
+  }
+
+  /** An empty one, which enforces the restricted profile. */
+  async makeNamespace(): Promise<void> {
     const { namespace } = this;
     await kubectl(["delete", "namespace", namespace, "--ignore-not-found", "--timeout=3m"], {
       timeoutMs: 200_000,
@@ -108,12 +132,6 @@ export class EtcdCluster {
       ...["label", "namespace", namespace],
       "pod-security.kubernetes.io/enforce=restricted",
     ]);
-    const isPlain = this.tls === "Disabled";
-    await this.apply({
-      tls: isPlain ? { mode: "Disabled" } : { clients: [{ name: application }] },
-      storage: { size: "4Gi" },
-      ...spec,
-    });
   }
 
   async apply(spec: Readonly<Record<string, unknown>>): Promise<void> {
@@ -230,11 +248,17 @@ export class EtcdCluster {
     return new Writer({ namespace, cluster: name, ...client });
   }
 
-  /** Our etcdctl in the pod of the leader, which has the member's own certificate at hand. */
+  /** Our etcdctl in the pod of the leader. */
   async etcdctl(...args: readonly string[]): Promise<string> {
+    return this.etcdctlOn(await this.leader(), ...args);
+  }
+
+  /** Our etcdctl in the pod of a member, which has the member's own certificate at hand. */
+  etcdctlOn(member: string, ...args: readonly string[]): Promise<string> {
     const certificates = "/etc/etcd/tls";
+    const ca = this.tls === "Provided" ? "server-ca.crt" : "ca.crt";
     const tls = [
-      `--cacert=${certificates}/ca.crt`,
+      `--cacert=${certificates}/${ca}`,
       `--cert=${certificates}/server.crt`,
       `--key=${certificates}/server.key`,
     ];
@@ -242,7 +266,7 @@ export class EtcdCluster {
       this.tls === "Disabled"
         ? ["--endpoints=http://127.0.0.1:2379"]
         : ["--endpoints=https://127.0.0.1:2379", ...tls];
-    return this.kubectl("exec", await this.leader(), "--", "etcdctl-ts", ...access, ...args);
+    return this.kubectl("exec", member, "--", "etcdctl-ts", ...access, ...args);
   }
 
   /** Names of objects of these kinds ("pod,pvc"), as kubectl prints them. */

@@ -3,7 +3,7 @@
  * witness that there was one change at a time, whatever the operator says of itself.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { idToHex } from "../../../node/lib/units.ts";
 import {
@@ -14,7 +14,7 @@ import {
   decodeConfChangeV2,
 } from "../../../node/proto/conf-change-codec.ts";
 import { peer } from "../../support/peers.ts";
-import { nodes } from "../cluster/layout.ts";
+import { volumeFolders } from "./volumes.ts";
 
 /** raftpb.EntryType. */
 const confChange = 1;
@@ -68,12 +68,8 @@ export function changesText(changes: readonly Change[]): string {
 }
 
 function logDirectories(namespace: string): readonly string[] {
-  return nodes
-    .map(({ dir }) => join(dir, "var/lib/local-path"))
-    .filter((dir) => existsSync(dir))
-    .flatMap((dir) => readdirSync(dir).map((name) => join(dir, name)))
-    .filter((dir) => dir.includes(`_${namespace}_`))
-    .map((dir) => join(dir, "data/member/wal"))
+  return volumeFolders(namespace)
+    .map(({ dir }) => join(dir, "data/member/wal"))
     .filter((dir) => existsSync(dir));
 }
 

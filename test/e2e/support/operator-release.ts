@@ -36,25 +36,30 @@ export async function removeOperator(): Promise<void> {
   await kubectl(["delete", "namespace", operatorNamespace, "--timeout=3m"], { timeoutMs: 200_000 });
 }
 
-/** Kills the process that leads, or all of them, without a word: no lease is given back. */
-async function killOperator(): Promise<void> {
-  await kubectl(
-    ["-n", operatorNamespace, "delete", "pod", "-l", selector, "--grace-period=0", "--force"],
-    { timeoutMs: 60_000 },
-  );
+/** Arguments of kubectl: the command, on what there is of the operator of this kind. */
+export function ofOperator(...command: readonly string[]): readonly string[] {
+  return ["-n", operatorNamespace, ...command, "-l", selector];
 }
 
-async function untilOperatorReady(): Promise<void> {
-  await kubectl([
-    ...["-n", operatorNamespace, "rollout", "status", "deployment", "-l", selector, "--timeout=2m"],
-  ]);
+/** Of one object in its namespace. */
+export function inOperatorNamespace(...command: readonly string[]): readonly string[] {
+  return ["-n", operatorNamespace, ...command];
+}
+
+/** Kills the process that leads, or all of them, without a word: no lease is given back. */
+async function killOperator(): Promise<void> {
+  await kubectl([...ofOperator("delete", "pod"), "--grace-period=0", "--force"], {
+    timeoutMs: 60_000,
+  });
+}
+
+export async function untilOperatorReady(): Promise<void> {
+  await kubectl([...ofOperator("rollout", "status", "deployment"), "--timeout=2m"]);
 }
 
 /** The last lines of the log that tell of the namespace. */
 export async function operatorLog(namespace: string, lines = 60): Promise<string> {
-  const log = await kubectl([
-    ...["-n", operatorNamespace, "logs", "-l", selector, "--tail=2000", "--prefix=false"],
-  ]);
+  const log = await kubectl([...ofOperator("logs"), "--tail=2000", "--prefix=false"]);
   const told = log.split("\n").filter((line) => line.includes(namespace));
   return told.slice(-lines).join("\n");
 }

@@ -17,6 +17,7 @@ export class Writer {
   readonly #ended: Promise<unknown>;
   #stderr = "";
   #acknowledged = 0;
+  #isResting = false;
   #verdict: Verdict | undefined;
 
   /** Starts at once, and writes as soon as a member is ready. */
@@ -47,6 +48,15 @@ export class Writer {
     });
   }
 
+  /** Has it write no more. Its verdict is given by `stop`, about the cluster of then. */
+  async rest(): Promise<void> {
+    this.#child.stdin?.write("rest\n");
+    await until("the writer's rest", async () => {
+      assert.equal(this.#child.exitCode, null, `the writer has ended: ${this.#stderr}`);
+      return this.#isResting ? undefined : "it waits for answers";
+    });
+  }
+
   /** Stops it and gives its verdict. */
   async stop(): Promise<Verdict> {
     this.#child.stdin?.end();
@@ -65,6 +75,7 @@ export class Writer {
 
   #take(line: WriterLine): void {
     if ("verdict" in line) this.#verdict = line.verdict;
+    else if ("resting" in line) this.#isResting = true;
     else this.#acknowledged = line.progress.acknowledged;
   }
 }

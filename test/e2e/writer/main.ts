@@ -1,6 +1,6 @@
 /**
- * A client at work on an EtcdCluster, in the network of its pods, until standard input ends; then it judges what it saw.
- * Standard output is JSON, a line each: { progress } once a second, at the end { verdict }. support/writer.ts starts it.
+ * A client at work on an EtcdCluster, in the network of its pods, until something comes by standard input; when that ends, it judges what it saw.
+ * Standard output is JSON, a line each: { progress } once a second, then { resting }, at the end { verdict }. support/writer.ts starts it.
  *
  *     node main.ts --namespace N --cluster C [--application A]
  */
@@ -27,9 +27,8 @@ const errorsMax = 40;
 
 const tell = (line: WriterLine): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const ended = new Promise<void>((resolve) => {
-  process.stdin.on("end", resolve).resume();
-});
+const ended = new Promise<void>((resolve) => process.stdin.once("end", resolve));
+const told = new Promise<void>((resolve) => process.stdin.once("data", () => resolve()));
 
 const targets = new Targets(values);
 while (targets.addresses.length === 0) await sleep(100);
@@ -49,10 +48,12 @@ const fresh = new FreshConnections(targets);
 const progress = setInterval(() => {
   tell({ progress: { acknowledged: workload.acknowledged, fresh: fresh.done } });
 }, 1000);
-await ended;
+await Promise.race([told, ended]);
 clearInterval(progress);
 await fresh.stop();
 const work = await workload.stop();
+tell({ resting: true });
+await ended;
 const members = targets.addresses.map((address) => ({
   name: address.split("#")[1] ?? "",
   address,

@@ -19,4 +19,6 @@ export interface Verdict {
 
 export type WriterLine =
   | { readonly progress: { readonly acknowledged: number; readonly fresh: number } }
+  /** It has its last answer. */
+  | { readonly resting: true }
   | { readonly verdict: Verdict };

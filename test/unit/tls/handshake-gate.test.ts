@@ -1,77 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Timer } from "../../../node/lib/ports.ts";
-import {
-  type GateLimits,
-  gateLimits,
-  HandshakeGate,
-  type WaitingHandshake,
-} from "../../../node/tls/handshake-gate.ts";
-
-/** Turns and time by hand: a turn runs the timers that are due, then what the test does, then what waits for its end. */
-class Turns {
-  nowMs = 0;
-  private readonly timers: { atMs: number; run: () => void }[] = [];
-  private ends: (() => void)[] = [];
-
-  readonly clock = { monotonicMs: () => this.nowMs, unixMs: () => this.nowMs };
-
-  after(delayMs: number, run: () => void): Timer {
-    // As Node.js: a millisecond at least.
-    this.timers.push({ atMs: this.nowMs + Math.max(1, delayMs), run });
-    return { cancel: () => undefined };
-  }
-
-  every(): Timer {
-    throw new Error("nothing here is periodic");
-  }
-
-  endOfTurn(run: () => void): void {
-    this.ends.push(run);
-  }
-
-  turn(act: () => void = () => undefined): void {
-    this.nowMs += 1;
-    for (;;) {
-      // Node.js runs those too that became due in the meantime.
-      const at = this.timers.findIndex(({ atMs }) => atMs <= this.nowMs);
-      if (at === -1) break;
-      const [due] = this.timers.splice(at, 1);
-      due?.run();
-      // What handshakes cost.
-      this.nowMs += 2;
-    }
-    act();
-    for (const run of this.ends) run();
-    this.ends = [];
-  }
-
-  get isIdle(): boolean {
-    return this.timers.length === 0 && this.ends.length === 0;
-  }
-}
-
-class Client implements WaitingHandshake {
-  isOver = false;
-  isBegun = false;
-  readonly begin: () => void;
-
-  constructor(onBegin: (client: Client) => void = () => undefined) {
-    this.begin = () => {
-      this.isBegun = true;
-      onBegin(this);
-    };
-  }
-}
-
-const gateWith = (turns: Turns, limits: Partial<GateLimits> = {}): HandshakeGate =>
-  new HandshakeGate({ clock: turns.clock, timers: turns, limits: { ...gateLimits, ...limits } });
+import { gateLimits } from "../../../node/tls/handshake-gate.ts";
+import { Client, gateWith, Turns } from "./gate-lab.ts";
 
 test("300 connections at once are begun a few in each turn, in their order, until all are", () => {
   const turns = new Turns();
   const gate = gateWith(turns, { youngMax: 1000 });
   const begun: Client[] = [];
-  const clients = Array.from({ length: 300 }, () => new Client((client) => begun.push(client)));
+  const clients = Array.from(
+    { length: 300 },
+    () => new Client("10.0.0.1", (client) => begun.push(client)),
+  );
   const perTurn: number[] = [];
   const turn = (act?: () => void): void => {
     const before = begun.length;
@@ -79,7 +18,7 @@ test("300 connections at once are begun a few in each turn, in their order, unti
     perTurn.push(begun.length - before);
   };
   turn(() => {
-    for (const client of clients) assert.equal(gate.enter("client", client), true);
+    for (const client of clients) gate.enter("client", client);
   });
   while (begun.length < 300 && perTurn.length < 1000) turn();
   assert.equal(Math.max(...perTurn), gateLimits.perTurn);
@@ -147,7 +86,7 @@ test("who went away while it waited takes nobody's place", () => {
   const [first, gone, last] = [new Client(), new Client(), new Client()];
   turns.turn(() => {
     for (const client of [first, gone, last]) gate.enter("client", client);
-    gone.isOver = true;
+    gate.finished(gone);
   });
   turns.turn();
   turns.turn();
@@ -155,14 +94,118 @@ test("who went away while it waited takes nobody's place", () => {
   assert.ok(last.isBegun);
 });
 
-test("the line has an end, for each endpoint", () => {
+test("a line has an end, for each address and for each endpoint", () => {
   const turns = new Turns();
-  const gate = gateWith(turns, { perTurn: 1, waitingMax: 2 });
+  const gate = gateWith(turns, { youngMax: 0, waitingOfAddressMax: 2, waitingMax: 3 });
+  const evicted = (endpoint: string, address: string): string | undefined => {
+    const client = new Client(address);
+    gate.enter(endpoint, client);
+    return client.evictedFor;
+  };
+  const full = "too many TLS handshakes are waiting";
   turns.turn(() => {
-    const entered = Array.from({ length: 4 }, () => gate.enter("client", new Client()));
-    assert.deepEqual(entered, [true, true, true, false]);
-    assert.equal(gate.enter("peer", new Client()), true);
+    const one = Array.from({ length: 3 }, () => evicted("client", "10.0.0.1"));
+    assert.deepEqual(one, [undefined, undefined, full]);
+    assert.equal(evicted("client", "10.0.0.2"), undefined);
+    // The endpoint is full, and its longest line would be no longer than this one.
+    assert.equal(evicted("client", "10.0.0.2"), full);
+    assert.equal(evicted("peer", "10.0.0.1"), undefined);
   });
+  assert.equal(gate.size, 4);
+});
+
+test("where an endpoint is full, the newest of the longest line goes, and not for a line as long", () => {
+  const turns = new Turns();
+  const gate = gateWith(turns, { youngMax: 0, waitingMax: 4 });
+  const flood = Array.from({ length: 4 }, () => new Client("10.0.0.9"));
+  const honest = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((address) => new Client(address));
+  const late = new Client("10.0.0.4");
+  turns.turn(() => {
+    for (const client of [...flood, ...honest, late]) gate.enter("client", client);
+  });
+  const isEvicted = ({ evictedFor }: Client): boolean => evictedFor !== undefined;
+  assert.deepEqual(flood.map(isEvicted), [false, true, true, true]);
+  assert.deepEqual([...honest, late].map(isEvicted), [false, false, false, true]);
+});
+
+test("addresses take turns: a flood from one does not keep a client of another waiting", () => {
+  const turns = new Turns();
+  const gate = gateWith(turns);
+  const honest = new Client("10.0.0.2");
+  turns.turn(() => {
+    for (let at = 0; at < 1000; at++) gate.enter("client", new Client("10.0.0.1"));
+    gate.enter("client", honest);
+  });
+  turns.turn();
+  turns.turn();
+  assert.ok(honest.isBegun);
+});
+
+test("an address whose handshakes hang has one turn of four, others that wait have the rest", () => {
+  const turns = new Turns();
+  const gate = gateWith(turns, { perTurn: 1, youngMs: 0 });
+  const hanging = Array.from({ length: 200 }, () => new Client("10.0.0.1"));
+  turns.turn(() => {
+    for (const client of hanging) gate.enter("client", client);
+  });
+  for (let at = 0; at < 250 && hanging.filter(({ isBegun }) => isBegun).length < 64; at++)
+    turns.turn();
+  const begun: string[] = [];
+  const note = ({ remoteIp }: Client): void => void begun.push(remoteIp);
+  const quick = Array.from(
+    { length: 90 },
+    () =>
+      new Client("10.0.0.2", (client) => {
+        note(client);
+        gate.finished(client);
+      }),
+  );
+  const before = hanging.filter(({ isBegun }) => isBegun).length;
+  turns.turn(() => {
+    for (const client of quick) gate.enter("client", client);
+  });
+  for (let at = 0; at < 1000 && begun.length < quick.length; at++) turns.turn();
+  assert.equal(begun.length, 90);
+  const meanwhile = hanging.filter(({ isBegun }) => isBegun).length - before;
+  assert.ok(meanwhile >= 25 && meanwhile <= 32, `${meanwhile} of the hanging address`);
+});
+
+test("too many under way: the oldest goes of the address that has the most", () => {
+  const turns = new Turns();
+  const gate = gateWith(turns, { perTurn: 100, youngMax: 100, underWayMax: 4 });
+  const [slow, ...flood] = ["2", "1", "1", "1", "1", "1"].map((at) => new Client(`10.0.0.${at}`));
+  turns.turn(() => {
+    for (const client of [slow!, ...flood]) gate.enter("client", client);
+  });
+  const full = "too many TLS handshakes are under way";
+  assert.equal(slow?.evictedFor, undefined);
+  const ends = flood.map(({ evictedFor }) => evictedFor);
+  assert.deepEqual(ends, [full, full, undefined, undefined, undefined]);
+  assert.ok(flood.every(({ isBegun }) => isBegun));
+  assert.equal(gate.size, 4);
+});
+
+test("too many that say nothing: the oldest goes of the address that has the most, and none that spoke", () => {
+  const turns = new Turns();
+  const gate = gateWith(turns, { youngMax: 0, silentMax: 3 });
+  const clients = ["2", "1", "1", "1", "1"].map((at) => new Client(`10.0.0.${at}`));
+  const [slow, spoke, ...rest] = clients;
+  for (const client of [slow!, spoke!]) gate.accepted("client", client);
+  gate.enter("client", spoke!);
+  for (const client of rest) gate.accepted("client", client);
+  const ends = clients.map(({ evictedFor }) => evictedFor !== undefined);
+  assert.deepEqual(ends, [false, false, true, false, false]);
+});
+
+test("who went away is forgotten, wherever it was", () => {
+  const turns = new Turns();
+  const gate = gateWith(turns, { perTurn: 1 });
+  const [begun, waiting, silent] = [new Client(), new Client(), new Client()];
+  for (const client of [begun, waiting, silent]) gate.accepted("client", client);
+  for (const client of [begun, waiting]) gate.enter("client", client);
+  assert.equal(gate.size, 3);
+  for (const client of [silent, begun, waiting, waiting]) gate.finished(client);
+  assert.equal(gate.size, 0);
 });
 
 test("a line whose clients have all gone is none, though nobody can be begun", () => {
@@ -170,7 +213,7 @@ test("a line whose clients have all gone is none, though nobody can be begun", (
   const gate = gateWith(turns, { youngMax: 0 });
   const client = new Client();
   turns.turn(() => gate.enter("client", client));
-  client.isOver = true;
+  gate.finished(client);
   for (let at = 0; at < 3; at++) turns.turn();
   assert.ok(turns.isIdle);
 });

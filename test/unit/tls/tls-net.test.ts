@@ -144,19 +144,15 @@ test("300 connections at once are all admitted, by a gate that begins a few in a
   let inTurn = 0;
   let inTurnMax = 0;
   class CountingGate extends HandshakeGate {
-    override enter(endpoint: string, handshake: Parameters<HandshakeGate["enter"]>[1]): boolean {
-      const begin = (): void => {
+    override enter(endpoint: string, handshake: Parameters<HandshakeGate["enter"]>[1]): void {
+      const begin = handshake.begin.bind(handshake);
+      handshake.begin = (): void => {
         if (inTurn === 0) setImmediate(() => (inTurn = 0));
         inTurn += 1;
         inTurnMax = Math.max(inTurnMax, inTurn);
-        handshake.begin();
+        begin();
       };
-      return super.enter(endpoint, {
-        begin,
-        get isOver() {
-          return handshake.isOver;
-        },
-      });
+      super.enter(endpoint, handshake);
     }
   }
   const gate = new CountingGate({ clock: systemClock, timers });
@@ -169,16 +165,37 @@ test("300 connections at once are all admitted, by a gate that begins a few in a
   // Two batches: one at the turn's beginning by a timer, one before it.
   assert.ok(inTurnMax <= 2 * gateLimits.perTurn, `${inTurnMax} in one turn`);
   assert.equal(lab.identity.stats.handshakes, 300);
+  assert.equal(gate.size, 0);
 });
 
 test("a line that is full sends connections away", async (t) => {
-  const limits = { perTurn: 1, youngMax: 0, youngMs: 1000, waitingMax: 2 };
+  const limits = { ...gateLimits, perTurn: 1, youngMax: 0, waitingMax: 2 };
   const gate = new HandshakeGate({ clock: systemClock, timers: new SystemTimers(), limits });
   const lab = await TlsLab.open(t, { gate });
   for (let at = 0; at < 3; at++) lab.tls();
   assert.equal((await lab.rejection())["error"], "too many TLS handshakes are waiting");
   assert.equal(lab.identity.stats.handshakeFailures, 1);
   await lab.close();
+});
+
+test("connections that say nothing have a number, beyond which the oldest is sent away", async (t) => {
+  const limits = { ...gateLimits, silentMax: 2 };
+  const gate = new HandshakeGate({ clock: systemClock, timers: new SystemTimers(), limits });
+  const lab = await TlsLab.open(t, { gate });
+  const silent = [await lab.tcp(), await lab.tcp(), await lab.tcp()];
+  await closed(silent[0]!);
+  assert.equal(
+    (await lab.rejection())["error"],
+    "too many connections have not begun a TLS handshake",
+  );
+  assert.deepEqual(
+    silent.map(({ destroyed }) => destroyed),
+    [true, false, false],
+  );
+  lab.tls({ socket: silent[1] });
+  await lab.untilAdmitted(1);
+  silent[2]!.destroy();
+  await until(() => gate.size === 0);
 });
 
 test("a listener that closes cuts those who are not admitted yet, and nobody else", async (t) => {
