@@ -72,5 +72,8 @@ test("steps that count: changes of members, moves of the lead, replacements, rol
   assert.deepEqual(deedOf({ kind: "delete", object: pod, ...told }), { kind: "roll" });
   assert.equal(deedOf({ kind: "create", object: pod, ...told }), undefined);
   const fields = { replacements: [{ memberName: "a", time: now, reason: "" }] };
-  assert.deepEqual(deedOf({ kind: "latch-cluster", fields, ...told }), { kind: "replacement" });
+  const latch = { kind: "latch-cluster", fields, message: "" } as const;
+  assert.deepEqual(deedOf({ ...latch, reason: "ReplacingMember" }), { kind: "replacement" });
+  // Written down again, as made good, it is the same one.
+  assert.equal(deedOf({ ...latch, reason: "ReplacedMember" }), undefined);
 });
