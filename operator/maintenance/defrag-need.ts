@@ -1,5 +1,6 @@
 /** Which member is worth a defragmentation, and whose turn it is. Pure. */
 import type { EtcdCluster } from "../api/v1alpha1/types.ts";
+import { quantityOf } from "../resources/quantity.ts";
 import { type Answering, answering, leaderIn, type MemberState, type Sight } from "./sight.ts";
 
 export type DefragSettings = NonNullable<NonNullable<EtcdCluster["spec"]["maintenance"]>["defrag"]>;
@@ -8,32 +9,6 @@ export type DefragSettings = NonNullable<NonNullable<EtcdCluster["spec"]["mainte
 const defaultQuotaBytes = 2 ** 31;
 /** An alarm NOSPACE is taken back only below this share of the quota: right at it, it would be raised again at once. */
 const roomyShare = 0.9;
-
-const suffixes: Readonly<Record<string, number>> = {
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  m: 1e-3,
-  u: 1e-6,
-  n: 1e-9,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** A Kubernetes quantity in bytes: "200Mi", "1.5G", "3e6". NaN for what is none, which the CRD refuses. */
-export function bytesOf(quantity: string): number {
-  const [, digits = "", suffix = ""] =
-    /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]*)$/.exec(quantity) ?? [];
-  return digits === "" ? NaN : Number(digits) * (suffixes[suffix] ?? NaN);
-}
 
 /** Much of the file is free, in bytes and in percent; or the file is near the quota. */
 function isInNeed(
@@ -44,7 +19,8 @@ function isInNeed(
   const { dbSizeBytes, dbSizeInUseBytes } = state;
   const freeBytes = dbSizeBytes - dbSizeInUseBytes;
   const hasMuchFree =
-    freeBytes >= bytesOf(need.freeBytes) && freeBytes * 100 >= need.freePercent * dbSizeBytes;
+    freeBytes >= (quantityOf(need.freeBytes) ?? Infinity) &&
+    freeBytes * 100 >= need.freePercent * dbSizeBytes;
   return hasMuchFree || dbSizeBytes * 100 >= need.quotaPercent * quotaOf(state, cluster);
 }
 

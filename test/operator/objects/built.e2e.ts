@@ -157,10 +157,10 @@ test("a right that the operator lacks is one that it cannot grant", () => {
   );
 });
 
-test("Pods are not the operator's to enter, nor rights and nodes to change", () => {
+test("Pods are not the operator's to enter, nor rights to widen, nor nodes to change", () => {
   const asked = [
     ["deletecollection", "secrets"],
-    ["delete", "roles.rbac.authorization.k8s.io"],
+    ["deletecollection", "roles.rbac.authorization.k8s.io"],
     ["create", "pods", "--subresource=exec"],
     ["bind", "roles.rbac.authorization.k8s.io"],
     ["escalate", "roles.rbac.authorization.k8s.io"],

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EtcdMember } from "../../../../operator/api/v1alpha1/types.ts";
-import { bytesOf, fullMemberIn, nextInNeed } from "../../../../operator/maintenance/defrag-need.ts";
+import { fullMemberIn, nextInNeed } from "../../../../operator/maintenance/defrag-need.ts";
 import { diskTimesIn, p99MsBetween } from "../../../../operator/maintenance/disk-times.ts";
 import { whyNoCompaction, whyNotHealthy } from "../../../../operator/maintenance/health-gate.ts";
 import type { Sight } from "../../../../operator/maintenance/sight.ts";
@@ -105,12 +105,6 @@ for (const [what, spec] of [
     assert.notEqual(whyNoCompaction({ ...sight, cluster }), undefined);
   });
 }
-
-test("quantities are read as Kubernetes writes them", () => {
-  const texts = ["200Mi", "1.5G", "3e6", "12k", "7", "500m", "2Ti", ".5Ki"];
-  assert.deepEqual(texts.map(bytesOf), [200 * mebibyte, 1.5e9, 3e6, 12_000, 7, 0.5, 2 ** 41, 512]);
-  assert.ok([bytesOf("lots"), bytesOf("1Qi"), bytesOf("")].every(Number.isNaN));
-});
 
 const { defrag } = maintenance;
 assert.ok(defrag !== undefined);
