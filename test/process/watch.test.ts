@@ -90,7 +90,7 @@ describe(
         await etcdctl.do("put", "w/end", "again");
         await watch.until(/^again$/);
         watch.write("progress");
-        await watch.until(/progress notify/);
+        await watch.until(/progress notify/, 3);
         return watch.stop();
       });
       await pair.same(async (etcdctl) => {
