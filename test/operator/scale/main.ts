@@ -2,9 +2,8 @@
  * How large the operator is: the program of the image, as a process of its own with the chart's settings, against a real kube-apiserver with many EtcdClusters of three
  * members, whose members answer over real sockets and TLS in another process. Prints memory, processor time and requests, while the clusters are born and at rest;
  * ends with 1 when the process was ever larger than it may be. `npm run operator:scale`, by hand; Linux, with kube-apiserver and etcd of `sh test/peers/install.sh --e2e`.
- *
- *     --clusters=200   --tls=Managed|Disabled   --minutes=10 (of rest)   --node-options="…" (instead of the chart's)
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
@@ -49,6 +48,15 @@ interface Choice {
   readonly nodeOptions: string;
 }
 
+const help = `npm run operator:scale -- [flags]: how large the operator is with many EtcdClusters of three members, on a real kube-apiserver.
+
+  --clusters N          how many (200)
+  --tls MODE            of the members: Managed or Disabled (Managed)
+  --minutes N           how long they are looked at when all are at rest (10)
+  --node-options TEXT   NODE_OPTIONS of the operator (those of the chart)
+  --help                this text
+`;
+
 function choiceOf(): Choice {
   const { values } = parseArgs({
     options: {
@@ -56,10 +64,20 @@ function choiceOf(): Choice {
       tls: { type: "string", default: "Managed" },
       minutes: { type: "string", default: "10" },
       "node-options": { type: "string", default: chartNodeOptions() },
+      help: { type: "boolean", default: false },
     },
   });
-  const { clusters, tls, minutes, "node-options": nodeOptions } = values;
-  return { clusters: Number(clusters), tls, minutes: Number(minutes), nodeOptions };
+  if (values.help) {
+    process.stdout.write(help);
+    process.exit(0);
+  }
+  const { tls, "node-options": nodeOptions } = values;
+  const clusters = Number(values.clusters);
+  const minutes = Number(values.minutes);
+  assert.ok(Number.isInteger(clusters) && clusters > 0, "--clusters: not a number of clusters");
+  assert.ok(minutes > 0, "--minutes: not a time");
+  assert.ok(["Managed", "Disabled"].includes(tls), "--tls: neither Managed nor Disabled");
+  return { clusters, tls, minutes, nodeOptions };
 }
 
 /** What is undone at the end, the last first. */
