@@ -32,6 +32,10 @@ export const replacements = list(
 export const handOver = group("The hand-over of the lead that was asked for last.", {
   memberName: name("The member that leads, and is to lead no more."),
   podUID: text("uid of its pod. Of another one it says nothing.", { maxLength: 36 }),
+  raftTerm: integer("Its term. In another one the record says nothing: the lead was moved.", {
+    minimum: 0,
+    format: "int64",
+  }),
   since: time("When it was asked first."),
 });
 

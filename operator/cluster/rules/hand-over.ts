@@ -49,15 +49,27 @@ export function hasRefused(look: Look, leader: MemberView): boolean {
 /** What is told of a step that goes on without the hand-over. */
 export const unmovedText = `it still leads, although it was asked for ${patienceMs / 60_000} minutes to hand over; there is a short election`;
 
-/** Of this very Pod, which is what is to go: whether it lost the lead in between and got it back does not matter. */
+/** Of this very Pod, which is what is to go, and of this lead: one that was lost and won back in between is of another term, and is asked for anew. */
 function recordOf({ latched, nowMs }: Look, leader: MemberView): HandOver | undefined {
   const record = latched.handOver;
-  const isOfThis = record?.memberName === leader.name && record.podUID === podUidOf(leader);
+  const isOfThis =
+    record?.memberName === leader.name &&
+    record.podUID === podUidOf(leader) &&
+    record.raftTerm === termOf(leader);
   return isOfThis && nowMs - Date.parse(record.since) < recordLifeMs ? record : undefined;
 }
 
 function recordFor({ context }: Look, leader: MemberView): HandOver {
-  return { memberName: leader.name, podUID: podUidOf(leader), since: context.now };
+  return {
+    memberName: leader.name,
+    podUID: podUidOf(leader),
+    raftTerm: termOf(leader),
+    since: context.now,
+  };
+}
+
+function termOf({ answer }: MemberView): number {
+  return answer?.raftTerm ?? 0;
 }
 
 function podUidOf({ pod }: MemberView): string {

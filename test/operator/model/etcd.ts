@@ -3,6 +3,7 @@ import {
   type LogState,
   type Slot,
   type World,
+  without,
   withoutSlotField,
   withSlot,
   withViolation,
@@ -102,14 +103,24 @@ export function mayBeElected(world: World, at: number): boolean {
   return votes.length >= quorumOf(voterCount(world));
 }
 
-/** The log of a leader becomes that of all: what is not in it is lost. */
-export function elected(world: World, at: number): World {
+/** The log of a leader becomes that of all: what is not in it is lost. Its term is another one: an old hand-over says nothing in it. */
+export function elected(given: World, at: number): World {
+  const world = withoutHandOver(given);
   const before = leaderOf(world);
   const cleared = before === undefined ? world : withSlot(world, before, { leads: false });
   const next = withSlot(cleared, at, { leads: true });
   return logOf(world.slots[at]!) === "fresh"
     ? next
     : withViolation(next, "a leader without the newest acknowledged write: it is lost");
+}
+
+function withoutHandOver(world: World): World {
+  if (world.slots.every(({ pod }) => pod?.handOver === undefined)) return world;
+  const slots = world.slots.map(
+    (slot): Slot =>
+      slot.pod === undefined ? slot : { ...slot, pod: without(slot.pod, "handOver") },
+  );
+  return { ...world, slots };
 }
 
 export function withLog(slot: Slot, log: LogState): Slot {

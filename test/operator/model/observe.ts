@@ -38,6 +38,9 @@ const times = [now, "2026-01-01T11:50:00Z", "2026-01-01T10:30:00Z"] as const;
 const longAgo = "2026-01-01T09:00:00Z";
 const timeOf = (age: Age): string => times[age];
 
+/** That of the leader there is: what was written down in another one is forgotten (etcd.ts, elected). */
+const raftTerm = 2;
+
 export const context: PlanContext = { ...baseContext, candidateMemberName: "etcd-new", now };
 
 const images = ["localhost/etcd-ts:1.0", "localhost/etcd-ts:2.0"] as const;
@@ -135,6 +138,7 @@ function clusterIn(world: World): EtcdCluster {
           handOver: {
             memberName: nameOf(asked),
             podUID: `pod-${asked}`,
+            raftTerm,
             since: timeOf(slots[asked]?.pod?.handOver ?? 0),
           },
         }),
@@ -325,7 +329,7 @@ function answerOf(
     clusterId: "c1",
     leaderId: leader === undefined ? "" : idOf(leader, world.slots[leader]!.entry!.id),
     version: "3.7.1",
-    raftTerm: 2,
+    raftTerm,
     raftIndex: index,
     raftAppliedIndex: index,
     dbSizeBytes: 20_480,

@@ -18,7 +18,7 @@ import {
 export function requestOf(step: Step): Request {
   switch (step.kind) {
     case "latch-cluster":
-      return latchOf(step.fields);
+      return latchOf(step.fields, step.reason === "ReplacedMember");
     case "latch-member":
       return {
         kind: "latch-member",
@@ -43,16 +43,21 @@ export function requestOf(step: Step): Request {
   }
 }
 
-function latchOf({ clusterID, seedMember, replacements, quorumRecovery }: LatchedCluster): Request {
+/** Of several losses the world knows only that all are made good: one that is decided on, and whose member still votes, is made good with the others. */
+function latchOf(
+  { clusterID, seedMember, replacements, quorumRecovery }: LatchedCluster,
+  isMadeGood: boolean,
+): Request {
   const seed = seedMember === undefined ? undefined : (slotNamed(seedMember) ?? "draw");
-  const isMadeGood = replacements?.some(({ madeGoodAt }) => madeGoodAt !== undefined) === true;
-  const last = replacements?.findLast(({ madeGoodAt }) => madeGoodAt === undefined);
+  const last = isMadeGood
+    ? undefined
+    : replacements?.findLast(({ madeGoodAt }) => madeGoodAt === undefined);
   return {
     kind: "latch-cluster",
     ...(seed === undefined ? {} : { seed }),
     ...(clusterID === undefined ? {} : { clusterId: true }),
     ...(last === undefined ? {} : { givenUp: slotOf(last.memberName) }),
-    ...(isMadeGood && last === undefined ? { isMadeGood } : {}),
+    ...(isMadeGood ? { isMadeGood } : {}),
     ...(quorumRecovery === undefined
       ? {}
       : { recovery: quorumRecovery as unknown as Recovery | null }),

@@ -8,7 +8,7 @@ import { clusterWith, context, fine, minutesAgo, next, type Sketch } from "./lab
 
 const old: Sketch = { isOutdated: true };
 const asked = (minutes: number, podUID = "pod-etcd-a"): EtcdClusterStatus => ({
-  handOver: { memberName: "etcd-a", podUID, since: minutesAgo(minutes) },
+  handOver: { memberName: "etcd-a", podUID, raftTerm: 2, since: minutesAgo(minutes) },
 });
 const rolling = (status: EtcdClusterStatus = {}) =>
   clusterWith({ a: old, b: {}, c: {} }, { status });
@@ -23,7 +23,7 @@ describe("a leader that is to be rolled", () => {
     const step = stepOf(rolling());
     assert.ok(step.kind === "etcd" && step.request.kind === "move-leader");
     assert.deepEqual(step.first, {
-      handOver: { memberName: "etcd-a", podUID: "pod-etcd-a", since: context.now },
+      handOver: { memberName: "etcd-a", podUID: "pod-etcd-a", raftTerm: 2, since: context.now },
     });
   });
 
@@ -39,9 +39,10 @@ describe("a leader that is to be rolled", () => {
     assert.match(step.message, /asked for 2 minutes to hand over/);
   });
 
-  test("is asked anew where what is written is of another pod, another member, or of long ago", () => {
+  test("is asked anew where what is written is of another pod, another member, another term, or of long ago", () => {
     const other = { handOver: { ...asked(5).handOver!, memberName: "etcd-b" } };
-    for (const status of [asked(5, "pod-before"), other, asked(31)]) {
+    const before = { handOver: { ...asked(5).handOver!, raftTerm: 1 } };
+    for (const status of [asked(5, "pod-before"), other, before, asked(31)]) {
       const step = stepOf(rolling(status));
       assert.ok(step.kind === "etcd" && step.request.kind === "move-leader");
       assert.equal(step.first?.handOver?.since, context.now);
