@@ -19,6 +19,22 @@ export class FakeApiServer {
     return this.portNumber;
   }
 
+  /** For whoever is to ask it, as the text of a kubeconfig. Without TLS only one may who says that it need not be checked. */
+  get kubeConfig(): string {
+    const cluster = {
+      server: `http://127.0.0.1:${this.port}`,
+      "insecure-skip-tls-verify": true,
+    };
+    return JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: "fake", cluster }],
+      users: [{ name: "me", user: {} }],
+      contexts: [{ name: "fake", context: { cluster: "fake", user: "me" } }],
+      "current-context": "fake",
+    });
+  }
+
   /** Connections accepted and still open. */
   get connectionCount(): number {
     return this.sockets.size;

@@ -155,6 +155,22 @@ export class OperatorLab {
     return new OperatorProcess(this, start);
   }
 
+  /** Somebody who asks for himself, once, with an operator's rights. */
+  asker(): {
+    readonly client: ApiClient;
+    readonly way: Pick<OperatorProcess, "process" | "network">;
+  } {
+    const way = { process: this.time.process(), network: { isDown: false, latencyMs: () => 1 } };
+    const client = new ApiClient({
+      transport: new DirectTransport(this.api, this.time, way.process, way.network),
+      ports: way.process,
+      timeoutMs: 5_000,
+      readTries: 1,
+      userAgent: "etcd-ts-operator/test",
+    });
+    return { client, way };
+  }
+
   /** How an operator reaches members. */
   etcdFor(by: string, way: Pick<OperatorProcess, "process" | "network">): EtcdClient {
     return new EtcdClient((asked) => this.node.connection(by, asked, way));

@@ -67,20 +67,7 @@ async function withOperator(
   const server = new FakeApiServer(api);
   await server.listen();
   const kubeconfig = join(dir, "kubeconfig");
-  // Without TLS only for one who says that it need not be checked.
-  const cluster = {
-    server: `http://127.0.0.1:${server.port}`,
-    "insecure-skip-tls-verify": true,
-  };
-  const config = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "fake", cluster }],
-    users: [{ name: "me", user: {} }],
-    contexts: [{ name: "fake", context: { cluster: "fake", user: "me" } }],
-    "current-context": "fake",
-  };
-  writeFileSync(kubeconfig, JSON.stringify(config));
+  writeFileSync(kubeconfig, server.kubeConfig);
   const program = new OperatorProgram([
     `--kubeconfig=${kubeconfig}`,
     "--default-image=etcd-ts:1",

@@ -10,9 +10,8 @@ import type { EtcdPort } from "../../../../operator/controller/etcd-port.ts";
 import { observe } from "../../../../operator/controller/observe.ts";
 import type { StepResult } from "../../../../operator/controller/step-result.ts";
 import { writeClusterStatus } from "../../../../operator/controller/write-status.ts";
-import { ApiClient } from "../../../../operator/kernel/api-client.ts";
+import type { ApiClient } from "../../../../operator/kernel/api-client.ts";
 import type { KubernetesObject } from "../../../../operator/kernel/resource.ts";
-import { DirectTransport } from "../../../operator/direct-transport.ts";
 import { kinds, OperatorLab } from "../../../operator/operator-lab.ts";
 
 const ref = { namespace: "default", name: "db" };
@@ -24,18 +23,9 @@ class StepLab extends OperatorLab {
 
   constructor() {
     super();
-    const process = this.time.process();
-    const network = { isDown: false, latencyMs: () => 1 };
-    const transport = new DirectTransport(this.api, this.time, process, network);
-    const userAgent = "etcd-ts-operator/test";
-    this.client = new ApiClient({
-      transport,
-      ports: process,
-      timeoutMs: 5_000,
-      readTries: 1,
-      userAgent,
-    });
-    this.port = this.etcdFor("test", { process, network });
+    const { client, way } = this.asker();
+    this.client = client;
+    this.port = this.etcdFor("test", way);
     this.createCluster("db");
   }
 

@@ -9,9 +9,8 @@ import {
   maintenanceHolderOf,
   releaseMaintenanceLease,
 } from "../../../../operator/controller/maintenance-lease.ts";
-import { ApiClient } from "../../../../operator/kernel/api-client.ts";
+import type { ApiClient } from "../../../../operator/kernel/api-client.ts";
 import type { KubernetesObject } from "../../../../operator/kernel/resource.ts";
-import { DirectTransport } from "../../../operator/direct-transport.ts";
 import { OperatorLab } from "../../../operator/operator-lab.ts";
 
 type Held = Parameters<typeof holdMaintenanceLease>[1];
@@ -21,17 +20,8 @@ class LeaseLab extends OperatorLab {
 
   constructor() {
     super();
-    const process = this.time.process();
-    const network = { isDown: false, latencyMs: () => 1 };
-    const transport = new DirectTransport(this.api, this.time, process, network);
-    const userAgent = "etcd-ts-operator/test";
-    this.client = new ApiClient({
-      transport,
-      ports: process,
-      timeoutMs: 5_000,
-      readTries: 1,
-      userAgent,
-    });
+    const { client } = this.asker();
+    this.client = client;
     this.createCluster("db");
   }
 

@@ -153,19 +153,7 @@ export class MaintenancePrograms {
 
   async listen(): Promise<void> {
     await this.server.listen();
-    const cluster = {
-      server: `http://127.0.0.1:${this.server.port}`,
-      "insecure-skip-tls-verify": true,
-    };
-    const config = {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [{ name: "fake", cluster }],
-      users: [{ name: "me", user: {} }],
-      contexts: [{ name: "fake", context: { cluster: "fake", user: "me" } }],
-      "current-context": "fake",
-    };
-    writeFileSync(join(this.directory, "kubeconfig"), JSON.stringify(config));
+    writeFileSync(join(this.directory, "kubeconfig"), this.server.kubeConfig);
   }
 
   start(task: "compact" | "defrag"): {
